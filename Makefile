@@ -1,0 +1,56 @@
+# One entry for newcomers and for CI. Every target works on a bare machine:
+# Python 3.11 or 3.12, make and a C compiler; all else comes from requirements.lock.
+
+PYTHON ?= python3
+CORES  ?= all
+BIN    := .venv/bin
+UV     := $(BIN)/python -m uv
+UV_VERSION := 0.13.8
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help env all test check bench lock format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  \1\t/'
+
+env: .venv/installed ## create .venv with the locked versions
+
+# Bytecode is compiled here, once, because some machines forbid Python to write
+# it later and torch would then take ten seconds to import, job after job.
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) pip install --quiet --compile-bytecode -r requirements.lock
+	$(UV) pip install --quiet --no-deps --editable .
+	touch $@
+
+all: env ## every table for config/config.yaml, from raw dumps on
+	snakemake --cores $(CORES) all
+
+test: env ## the whole test suite
+	python -m pytest
+
+check: env ## lint, format, types, import contracts
+	ruff check .
+	ruff format --check .
+	snakefmt --check workflow
+	mypy
+	lint-imports
+	snakemake --dry-run --quiet all
+
+bench: env ## the benchmarks; results as json below results/bench
+	python -m tests.bench
+
+lock: .venv/installed ## resolve pyproject.toml anew into requirements.lock
+	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+format: env ## rewrite Python and Snakemake files in the house format
+	ruff check --fix .
+	ruff format .
+	snakefmt workflow
+
+clean: ## remove the environment and the caches, keep results/
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info

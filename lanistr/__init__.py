@@ -1,0 +1,1 @@
+"""LANISTR and its training: knows shards and tensors, never raw files."""

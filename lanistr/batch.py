@@ -1,0 +1,83 @@
+"""The one shape in which samples reach a model: every modality always there, `present` says which are real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from lanistr.config import Modality
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What the data fixes about a model's inputs; read from the manifest and the cache.
+
+    Attributes:
+        vocab_size: number of WordPiece tokens.
+        pad_token_id: fills up texts.
+        mask_token_id: stands for a hidden token.
+        special_token_ids: tokens that are never hidden, such as [CLS] and [SEP].
+        max_tokens: longest text, special tokens included.
+        image_px: height and width of the square radiograph.
+        series_steps: hours per stay.
+        series_values: value columns per hour, one-hot categories included.
+        series_variables: variables per hour, one `observed` flag each.
+        variable_of_value: index of the variable that each value column belongs to.
+    """
+
+    vocab_size: int
+    pad_token_id: int
+    mask_token_id: int
+    special_token_ids: tuple[int, ...]
+    max_tokens: int
+    image_px: int
+    series_steps: int
+    series_values: int
+    series_variables: int
+    variable_of_value: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B samples. What fills the slot of an absent modality is never read.
+
+    Attributes:
+        sample_id: identifier within the sample index, (B,) int64.
+        tokens: WordPiece ids, (B, T) int64.
+        is_token: False = padding, (B, T) bool.
+        pixels: grey value in all three channels, normalised, (B, 3, H, W) float32.
+        series: values with train-only normalisation, 0 where unobserved, (B, S, C) float32.
+        observed: True = measured in that hour, (B, S, V) bool.
+        present: True = the sample has the modality, (B, len(Modality)) bool, in enum order.
+        label: class, -1 = unlabeled, (B,) int64.
+    """
+
+    sample_id: Tensor
+    tokens: Tensor
+    is_token: Tensor
+    pixels: Tensor
+    series: Tensor
+    observed: Tensor
+    present: Tensor
+    label: Tensor
+
+    def __len__(self) -> int:
+        return self.sample_id.shape[0]
+
+    def has(self, modality: Modality) -> Tensor:
+        """True where the sample has the modality, (B,) bool."""
+        return self.present[:, modality.index]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch on a device; the only place that moves tensors."""
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
+        return replace(self, **moved)
+
+    def only(self, modalities: frozenset[Modality]) -> Batch:
+        """The batch as if every other modality were absent."""
+        kept = self.present.new_tensor([modality in modalities for modality in Modality])
+        return replace(self, present=self.present & kept)

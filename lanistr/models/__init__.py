@@ -1,0 +1,1 @@
+"""The model: encoders, objectives and fusion, over tensors only."""

@@ -1,0 +1,55 @@
+"""What each step dropped, and why: the file behind the cohort diagram and the audits."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One reason and what it cost; `rows_before` equals `rows_after` for a mere note."""
+
+    table: str
+    reason: str
+    rows_before: int
+    rows_after: int
+
+
+@dataclass
+class Ledger:
+    """The drop reasons of one step, in the order in which they were applied.
+
+    >>> ledger = Ledger("mimic-cohort")
+    >>> stays = pl.DataFrame({"age": [17, 60, None]})
+    >>> ledger.keep("icustays", stays, pl.col("age") >= 18, reason="younger than 18").height
+    1
+    >>> ledger.entries[0].rows_before, ledger.entries[0].rows_after
+    (3, 1)
+    """
+
+    step: str
+    entries: list[Entry] = field(default_factory=list)
+
+    def keep(
+        self, table: str, frame: pl.DataFrame, condition: pl.Expr, *, reason: str
+    ) -> pl.DataFrame:
+        """Rows of `frame` for which `condition` is true (null counts as false), recorded."""
+        kept = frame.filter(condition)
+        self.record(table, reason, frame.height, kept.height)
+        return kept
+
+    def record(self, table: str, reason: str, rows_before: int, rows_after: int) -> None:
+        """Enter a drop that was counted elsewhere, such as inside a DuckDB scan."""
+        self.entries.append(Entry(table, reason, int(rows_before), int(rows_after)))
+
+    def note(self, table: str, remark: str, rows: int) -> None:
+        """Count rows that were changed or are worth knowing of, but kept."""
+        self.record(table, remark, rows, rows)
+
+    def write(self, path: Path) -> None:
+        """Write the ledger as JSON: the step and its entries."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        entries = [asdict(entry) for entry in self.entries]
+        path.write_text(json.dumps({"step": self.step, "entries": entries}, indent=1) + "\n")

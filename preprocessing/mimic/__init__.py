@@ -1,0 +1,1 @@
+"""MIMIC-IV, MIMIC-IV-Note and MIMIC-CXR-JPG: one module per table of the shards."""

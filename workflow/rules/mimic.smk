@@ -1,0 +1,240 @@
+"""Raw MIMIC tables to shards, one rule per table."""
+
+MIMIC = config["mimic"]
+SHARED_SOURCES = [
+    f"preprocessing/{name}.py"
+    for name in ("raw", "contracts", "schemas", "splits", "shards", "ledger")
+]
+
+
+def parts(table):
+    """The Parquet files of one table."""
+    return expand(
+        results("shards/mimic/{table}/part-{part}.parquet"),
+        table=table,
+        part=[f"{number:05}" for number in range(MIMIC["parts"])],
+    )
+
+
+def mimic_digest(*modules):
+    return source_digest(
+        *SHARED_SOURCES, *(f"preprocessing/mimic/{m}" for m in modules)
+    )
+
+
+def split_options(wildcards):
+    lists = [
+        f"--{name}-subjects {path}" for name, path in MIMIC["subject_lists"].items()
+    ]
+    split = MIMIC["split"]
+    return " ".join(
+        [
+            *lists,
+            f"--split-seed {split['seed']}",
+            f"--valid-share {split['valid']}",
+            f"--test-share {split['test']}",
+        ]
+    )
+
+
+def switch_options(wildcards):
+    single = (f"--switch {name}={value}" for name, value in config["switches"].items())
+    return " ".join([f"--profile {config['profile']}", *single])
+
+
+def each(option, paths):
+    """The option once per path."""
+    return " ".join(f"{option} {path}" for path in paths)
+
+
+rule mimic_cohort:
+    input:
+        raw=raw("root", "hosp/patients", "hosp/admissions", "icu/icustays"),
+        lists=list(MIMIC["subject_lists"].values()),
+    output:
+        cohort=results("shards/mimic/cohort.parquet"),
+        ledger=results("ledger/mimic_cohort.json"),
+    log:
+        results("logs/mimic_cohort.log"),
+    params:
+        root=raw_root("root"),
+        split=split_options,
+        switches=switch_options,
+        source=mimic_digest("cohort.py", "switches.py", "release.py"),
+    message:
+        "Selecting the ICU stays of the cohort"
+    shell:
+        "python -m preprocessing mimic-cohort --root {params.root} {params.split} {params.switches}"
+        " --output {output.cohort} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule mimic_timeseries:
+    input:
+        raw=raw("root", *RAW_TABLES["root"]),
+        cohort=rules.mimic_cohort.output.cohort,
+    output:
+        parts=parts("timeseries"),
+        facts=results("interim/mimic/timeseries.json"),
+        ledger=results("ledger/mimic_timeseries.json"),
+    log:
+        results("logs/mimic_timeseries.log"),
+    benchmark:
+        results("benchmarks/mimic_timeseries.tsv")
+    threads: 64
+    resources:
+        mem_mb=config["engine"]["memory_mb"],
+        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+    params:
+        root=raw_root("root"),
+        switches=switch_options,
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=mimic_digest("series", "items.tsv", "switches.py", "release.py"),
+    message:
+        "Extracting the 48-hour time series"
+    shell:
+        "python -m preprocessing mimic-timeseries --root {params.root} --cohort {input.cohort}"
+        " {params.switches} "
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads} {params.outputs}"
+        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule mimic_images:
+    input:
+        raw=raw("cxr", *RAW_TABLES["cxr"]),
+        files=radiograph_folder,
+        cohort=rules.mimic_cohort.output.cohort,
+        lists=list(MIMIC["subject_lists"].values()),
+    output:
+        parts=parts("images"),
+        facts=results("interim/mimic/images.json"),
+        ledger=results("ledger/mimic_images.json"),
+    log:
+        results("logs/mimic_images.log"),
+    benchmark:
+        results("benchmarks/mimic_images.tsv")
+    threads: 64
+    params:
+        root=raw_root("cxr"),
+        split=split_options,
+        px=MIMIC["image_px"],
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=mimic_digest("images.py", "release.py"),
+    message:
+        "Resizing radiographs"
+    shell:
+        "python -m preprocessing mimic-images --cxr {params.root} --cohort {input.cohort}"
+        " {params.split} --px {params.px} --threads {threads} {params.outputs}"
+        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule mimic_notes:
+    input:
+        raw=raw("notes", *RAW_TABLES["notes"]),
+        cohort=rules.mimic_cohort.output.cohort,
+        lists=list(MIMIC["subject_lists"].values()),
+    output:
+        parts=parts("notes"),
+        facts=results("interim/mimic/notes.json"),
+        ledger=results("ledger/mimic_notes.json"),
+    log:
+        results("logs/mimic_notes.log"),
+    benchmark:
+        results("benchmarks/mimic_notes.tsv")
+    threads: 64
+    resources:
+        mem_mb=config["engine"]["memory_mb"],
+        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+    params:
+        root=raw_root("notes"),
+        split=split_options,
+        text_source=MIMIC["text_source"],
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=mimic_digest("notes.py", "release.py"),
+    message:
+        "Reading notes"
+    shell:
+        "python -m preprocessing mimic-notes --notes {params.root} --cohort {input.cohort}"
+        " --source {params.text_source} {params.split} "
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads} {params.outputs}"
+        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule mimic_tabular:
+    input:
+        raw=raw("root", "hosp/patients", "hosp/admissions"),
+        cohort=rules.mimic_cohort.output.cohort,
+    output:
+        parts=parts("tabular"),
+        facts=results("interim/mimic/tabular.json"),
+        ledger=results("ledger/mimic_tabular.json"),
+    log:
+        results("logs/mimic_tabular.log"),
+    params:
+        root=raw_root("root"),
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=mimic_digest("tabular.py", "release.py"),
+    message:
+        "Reading demographics"
+    shell:
+        "python -m preprocessing mimic-tabular --root {params.root} --cohort {input.cohort}"
+        " {params.outputs} --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule mimic_samples:
+    input:
+        cohort=rules.mimic_cohort.output.cohort,
+        timeseries=rules.mimic_timeseries.output.parts,
+        images=rules.mimic_images.output.parts,
+        notes=rules.mimic_notes.output.parts,
+        tabular=rules.mimic_tabular.output.parts,
+    output:
+        parts=parts("samples"),
+        facts=results("interim/mimic/samples.json"),
+        ledger=results("ledger/mimic_samples.json"),
+    log:
+        results("logs/mimic_samples.log"),
+    threads: 64
+    resources:
+        mem_mb=config["engine"]["memory_mb"],
+        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+    params:
+        text_source=MIMIC["text_source"],
+        inputs=lambda wildcards, input: " ".join(
+            each(f"--{table}", input[table])
+            for table in ("timeseries", "images", "notes", "tabular")
+        ),
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=mimic_digest("samples.py"),
+    message:
+        "Pairing the modalities into samples"
+    shell:
+        "python -m preprocessing mimic-samples --cohort {input.cohort} {params.inputs}"
+        " --source {params.text_source} "
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads} {params.outputs}"
+        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+TABLES = ("timeseries", "images", "notes", "tabular", "samples")
+
+
+rule mimic_manifest:
+    input:
+        cohort=rules.mimic_cohort.output.cohort,
+        parts=[parts(table) for table in TABLES],
+        facts=expand(results("interim/mimic/{table}.json"), table=TABLES),
+        raw=raw_tables,
+    output:
+        manifest=results("shards/mimic/manifest.json"),
+    log:
+        results("logs/mimic_manifest.log"),
+    params:
+        shards=results("shards/mimic"),
+        facts=results("interim/mimic"),
+        roots=" ".join(f"--raw {raw_root(location)}" for location in RAW_TABLES),
+        scale=config["scale"],
+        source=mimic_digest("manifest.py"),
+    message:
+        "Writing the manifest"
+    shell:
+        "python -m preprocessing mimic-manifest --shards {params.shards} --facts {params.facts}"
+        " {params.roots} --scale {params.scale} --output {output.manifest} > {log} 2>&1"

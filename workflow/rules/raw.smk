@@ -1,0 +1,113 @@
+"""Where each raw table lies: the user's file, or the one that the workflow generates."""
+
+import sys
+
+ENDINGS = (".csv.gz", ".csv", ".parquet")
+# Where a root has a table that another release keeps elsewhere.
+V1_FOLDERS = {
+    "hosp/patients": "core/patients",
+    "hosp/admissions": "core/admissions",
+    "hosp/transfers": "core/transfers",
+}
+RAW_TABLES = {
+    "root": [
+        "hosp/patients",
+        "hosp/admissions",
+        "hosp/d_labitems",
+        "hosp/d_icd_diagnoses",
+        "hosp/diagnoses_icd",
+        "hosp/labevents",
+        "icu/d_items",
+        "icu/icustays",
+        "icu/chartevents",
+        "icu/outputevents",
+    ],
+    "notes": [
+        (
+            "note/radiology"
+            if config["mimic"]["text_source"] == "radiology_48h"
+            else "note/discharge"
+        )
+    ],
+    "cxr": ["mimic-cxr-2.0.0-metadata"],
+}
+GENERATED = {"root": "mimic-iv", "notes": "mimic-iv-note", "cxr": "mimic-cxr-jpg"}
+
+
+def is_generated(location):
+    return config["mimic"][location] is None
+
+
+def raw_root(location):
+    """Folder of `mimic.root`, `mimic.notes` or `mimic.cxr`."""
+    return (
+        results(f"raw/{GENERATED[location]}")
+        if is_generated(location)
+        else config["mimic"][location].rstrip("/")
+    )
+
+
+def found_table(location, table):
+    """The file of a table in the user's root, or None."""
+    names = [table, *filter(None, [V1_FOLDERS.get(table)])]
+    paths = [
+        f"{raw_root(location)}/{name}{ending}" for name in names for ending in ENDINGS
+    ]
+    return next(filter(os.path.exists, paths), None)
+
+
+def missing_sources():
+    """Every raw table and folder that the configuration names and that is not there."""
+    missing = []
+    for location, tables in RAW_TABLES.items():
+        if is_generated(location):
+            if "generate" not in config:
+                missing.append(f"mimic.{location} is null and there is no `generate`")
+            continue
+        missing += [
+            f"{raw_root(location)}/{table}.csv.gz (or .csv, .parquet)"
+            for table in tables
+            if not found_table(location, table)
+        ]
+        if location == "cxr" and not os.path.isdir(f"{raw_root('cxr')}/files"):
+            missing.append(f"{raw_root('cxr')}/files/")
+    return missing
+
+
+def refuse_missing_sources():
+    """Stop with one message that names every missing source."""
+    if missing := missing_sources():
+        # Leaving through SystemExit: Snakemake would wrap an exception of an
+        # input function in a traceback and name the first rule's files only.
+        sys.exit(
+            f"error: the configuration '{config['name']}' needs raw files that are not there:\n"
+            + "".join(f"  {line}\n" for line in missing)
+            + "Point mimic.root, mimic.notes and mimic.cxr to your copies, in the config file or with"
+            ' --config \'mimic={"root": "/data/mimiciv/2.2"}\'; README.md says how to obtain them.'
+        )
+
+
+def raw(location, *tables):
+    """Input function: the files of some tables; checks all sources when first needed."""
+
+    def paths(wildcards):
+        refuse_missing_sources()
+        if is_generated(location):
+            return [f"{raw_root(location)}/{table}.csv.gz" for table in tables]
+        return [found_table(location, table) for table in tables]
+
+    return paths
+
+
+def raw_tables(wildcards):
+    """Input function: the files of every table that is read."""
+    return [
+        path
+        for location, tables in RAW_TABLES.items()
+        for path in raw(location, *tables)(wildcards)
+    ]
+
+
+def radiograph_folder(wildcards):
+    refuse_missing_sources()
+    return f"{raw_root('cxr')}/files"

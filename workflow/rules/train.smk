@@ -1,0 +1,106 @@
+"""Cache, pretraining, fine-tuning, predictions: one entry of the registry, one seed, one job."""
+
+REGISTRY = yaml.safe_load(Path(config["registry"]).read_text())
+
+
+def recipe(wildcards):
+    return config["recipes"][REGISTRY[wildcards.experiment]["dataset"]]
+
+
+def cache(wildcards):
+    return results(f"cache/{REGISTRY[wildcards.experiment]['dataset']}/spec.json")
+
+
+def initial_checkpoint(wildcards):
+    """The checkpoint of the same seed that an experiment starts from, if any."""
+    init = REGISTRY[wildcards.experiment].get("init")
+    return (
+        results(f"runs/{init}/seed{wildcards.seed}/checkpoint.safetensors")
+        if init
+        else []
+    )
+
+
+def entry_digest(wildcards):
+    """Hash of one registry entry, so that changing it re-runs its row only."""
+    entry = REGISTRY[wildcards.experiment]
+    return hashlib.sha256(yaml.safe_dump(entry).encode()).hexdigest()[:12]
+
+
+rule cache_mimic:
+    input:
+        manifest=results("shards/mimic/manifest.json"),
+        recipe=config["recipes"]["mimic"],
+    output:
+        spec=results("cache/mimic/spec.json"),
+    log:
+        results("logs/cache_mimic.log"),
+    threads: 64
+    params:
+        folder=results("cache/mimic"),
+        source=source_digest("lanistr/cache.py", "lanistr/config.py"),
+    message:
+        "Caching tokens, pixels and series as memory-mapped arrays"
+    shell:
+        "python -m lanistr cache --manifest {input.manifest} --recipe {input.recipe}"
+        " --output-dir {params.folder} --threads {threads} > {log} 2>&1"
+
+
+rule train:
+    input:
+        cache=cache,
+        recipe=recipe,
+        init=initial_checkpoint,
+    output:
+        checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
+        experiment=results("runs/{experiment}/seed{seed}/experiment.json"),
+        history=results("runs/{experiment}/seed{seed}/history.jsonl"),
+    log:
+        results("logs/train/{experiment}_seed{seed}.log"),
+    benchmark:
+        results("benchmarks/train/{experiment}_seed{seed}.tsv")
+    threads: config["engine"]["train_threads"]
+    resources:
+        gpu=config["engine"]["gpus"],
+    params:
+        registry=config["registry"],
+        entry=entry_digest,
+        folder=subpath(output.checkpoint, parent=True),
+        cache=subpath(input.cache, parent=True),
+        init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
+        source=source_digest(
+            "lanistr/models",
+            "lanistr/training",
+            "lanistr/batch.py",
+            "lanistr/config.py",
+            "lanistr/data.py",
+        ),
+    message:
+        "Training {wildcards.experiment}, seed {wildcards.seed}"
+    shell:
+        "python -m lanistr train --registry {params.registry} --recipe {input.recipe}"
+        " --experiment {wildcards.experiment} --seed {wildcards.seed} --cache {params.cache}"
+        " {params.init} --output-dir {params.folder} --threads {threads} > {log} 2>&1"
+
+
+rule predict:
+    input:
+        cache=cache,
+        checkpoint=rules.train.output.checkpoint,
+        experiment=rules.train.output.experiment,
+    output:
+        predictions=results("predictions/{experiment}/seed{seed}.parquet"),
+    log:
+        results("logs/predict/{experiment}_seed{seed}.log"),
+    threads: config["engine"]["train_threads"]
+    resources:
+        gpu=min(config["engine"]["gpus"], 1),
+    params:
+        run=subpath(input.checkpoint, parent=True),
+        cache=subpath(input.cache, parent=True),
+        source=rules.train.params.source,
+    message:
+        "Predicting with {wildcards.experiment}, seed {wildcards.seed}"
+    shell:
+        "python -m lanistr predict --run {params.run} --cache {params.cache}"
+        " --threads {threads} --output {output.predictions} > {log} 2>&1"
