@@ -1,7 +1,8 @@
-"""The one shape in which samples reach a model: every modality always there, `present` says which are real."""
+"""The one shape in which samples reach a model: all modalities, and which of them are real."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -72,12 +73,23 @@ class Batch:
         """True where the sample has the modality, (B,) bool."""
         return self.present[:, modality.index]
 
+    def has_any(self, modalities: Iterable[Modality]) -> Tensor:
+        """True where the sample has at least one of the modalities, (B,) bool."""
+        return self.present[:, [modality.index for modality in modalities]].any(dim=1)
+
     def to(self, device: torch.device | str) -> Batch:
         """The batch on a device; the only place that moves tensors."""
-        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
-        return replace(self, **moved)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def repeated(self, times: int) -> Batch:
+        """The whole batch several times, one after the other, (times * B) samples."""
+        return self._each(lambda tensor: tensor.repeat(times, *[1] * (tensor.ndim - 1)))
 
     def only(self, modalities: frozenset[Modality]) -> Batch:
         """The batch as if every other modality were absent."""
         kept = self.present.new_tensor([modality in modalities for modality in Modality])
         return replace(self, present=self.present & kept)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with every tensor changed."""
+        return Batch(**{field.name: change(getattr(self, field.name)) for field in fields(self)})

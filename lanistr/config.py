@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,7 +21,7 @@ class Modality(StrEnum):
     TIMESERIES = "timeseries"
 
     @property
-    def index(self) -> int:
+    def index(self) -> int:  # type: ignore[override]
         """Column of this modality in `Batch.present`."""
         return list(Modality).index(self)
 
@@ -32,14 +32,40 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TextEncoder(Part):
-    """BERT, from a hub name or folder, or built at random from a size."""
+P = TypeVar("P", bound=Part)
 
-    pretrained: str | None = Field(None, description="Hub name or folder; null = random weights.")
-    hidden: int = Field(768, gt=0, description="Width. Source: BERT-base.")
+
+OBJECTIVE_MODALITY = {"mlm": Modality.TEXT, "mim": Modality.IMAGE, "mtm": Modality.TIMESERIES}
+"""The masking losses, and the modality that each of them reconstructs."""
+
+
+class Transformer(Part):
+    """Sizes of a Transformer; defaults are those of BERT-base and ViT-B."""
+
+    hidden: int = Field(768, gt=0, description="Width of a token.")
     layers: int = Field(12, gt=0)
     heads: int = Field(12, gt=0)
-    intermediate: int = Field(3072, gt=0)
+    intermediate: int = Field(3072, gt=0, description="Width between the two linear layers.")
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden: {self.hidden} is not a multiple of heads, {self.heads}")
+        return self
+
+
+class LibraryTransformer(Transformer):
+    """A Transformer of the library `transformers`, with random or with pretrained weights."""
+
+    pretrained: str | None = Field(
+        None, description="Hub name or folder of weights of these sizes; null = random weights."
+    )
+
+
+class TextEncoder(LibraryTransformer):
+    """BERT."""
+
     dropout: float = Field(0.1, ge=0, lt=1)
     max_tokens: int = Field(512, gt=2, description="Longest text, [CLS] and [SEP] included.")
     vocab_size: int = Field(
@@ -47,19 +73,13 @@ class TextEncoder(Part):
     )
 
 
-class ImageEncoder(Part):
-    """ViT, from a hub name or folder, or built at random from a size."""
+class ImageEncoder(LibraryTransformer):
+    """ViT."""
 
-    pretrained: str | None = Field(None, description="Hub name or folder; null = random weights.")
-    hidden: int = Field(768, gt=0, description="Width. Source: ViT-B/16.")
-    layers: int = Field(12, gt=0)
-    heads: int = Field(12, gt=0)
-    intermediate: int = Field(3072, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
     patch_px: int = Field(16, gt=0)
 
 
-class TimeseriesEncoder(Part):
+class TimeseriesEncoder(Transformer):
     """A Transformer over hours with learnable positions."""
 
     hidden: int = Field(256, gt=0, description="Source: LANISTR Table 5.")
@@ -77,15 +97,10 @@ class Encoders(Part):
     timeseries: TimeseriesEncoder = TimeseriesEncoder()
 
 
-class Fusion(Part):
+class Fusion(LibraryTransformer):
     """The cross-modal Transformer over the tokens of all modalities, with a [CLS] of its own."""
 
-    pretrained: str | None = Field(None, description="FLAVA hub name or folder; null = random.")
-    hidden: int = Field(768, gt=0)
-    layers: int = Field(6, gt=0)
-    heads: int = Field(12, gt=0)
-    intermediate: int = Field(3072, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    layers: int = Field(6, gt=0, description="Source: LANISTR, and FLAVA's multimodal encoder.")
 
 
 class Objectives(Part):
@@ -100,10 +115,22 @@ class Objectives(Part):
     mmm: float = Field(0.5, ge=0, description="Similarity of masked and unmasked embeddings.")
     text_ratio: float = Field(0.15, gt=0, lt=1, description="Share of tokens hidden.")
     image_ratio: float = Field(0.5, gt=0, lt=1, description="Share of patches hidden.")
-    timeseries_ratio: float = Field(0.15, gt=0, lt=1, description="Share of hours hidden.")
+    timeseries_ratio: float = Field(
+        0.15, gt=0, lt=1, description="Share of hours hidden, per variable."
+    )
     segment_hours: float = Field(3.0, ge=1, description="Mean length of a hidden stretch.")
     projector_hidden: int = Field(2048, gt=0, description="Of the SimSiam projector.")
     predictor_hidden: int = Field(512, gt=0, description="Of the SimSiam predictor.")
+
+    @model_validator(mode="after")
+    def _segments_possible(self) -> Self:
+        shortest = 1 / (1 - self.timeseries_ratio)
+        if self.segment_hours < shortest:
+            raise ValueError(
+                f"segment_hours: {self.segment_hours} is shorter than stretches are by chance "
+                f"when a share of {self.timeseries_ratio} is hidden, {shortest:.3f} h"
+            )
+        return self
 
 
 class Optim(Part):
@@ -134,7 +161,7 @@ class Data(Part):
 
 
 class Experiment(Part):
-    """One row of a table, or the pretraining that rows share: a recipe with an entry's overrides."""
+    """One row of a table, or the pretraining that rows share: an entry laid over a recipe."""
 
     name: str
     stage: Literal["pretrain", "finetune"]
@@ -166,9 +193,17 @@ class Experiment(Part):
             raise ValueError(f"stage: {self.method} has no pretraining; use stage: finetune")
         if (self.table is None) != (self.row is None):
             raise ValueError("table and row: give both or neither")
+        if self.stage == "pretrain" and not self.losses:
+            raise ValueError("objectives: no weight above 0 for any of the modalities")
         if missing := self.data.require - self.modalities:
             raise ValueError(f"data.require: {sorted(missing)} are not among the modalities")
         return self
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The pretraining losses in use: a weight above 0, and the modality is there."""
+        masking = [n for n, m in OBJECTIVE_MODALITY.items() if m in self.modalities]
+        return tuple(n for n in (*masking, "mmm") if getattr(self.objectives, n) > 0)
 
 
 def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
@@ -182,15 +217,10 @@ def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
     Raises:
         ConfigError: unknown name or key, or a value out of its range.
     """
-    entries = yaml.safe_load(registry.read_text())
+    entries = read_mapping(registry)
     if name not in entries:
         raise ConfigError(f"{registry} has no experiment {name!r}. Allowed: {sorted(entries)}.")
-    sections = yaml.safe_load(recipe.read_text())
-    if unknown := set(sections) - {"shared", "pretrain", "finetune", "methods"}:
-        raise ConfigError(
-            f"{recipe}: unknown sections {sorted(unknown)}. "
-            "Allowed: shared, pretrain, finetune, methods."
-        )
+    sections = recipe_sections(recipe)
     entry = entries[name]
     settings: dict[str, Any] = {"name": name}
     layers = (
@@ -201,15 +231,64 @@ def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
     )
     for layer in layers:
         settings = merged(settings, layer or {})
+    return parsed(Experiment, settings, f"Experiment {name!r} of {registry} over {recipe}")
+
+
+def load_encoders(recipe: Path) -> Encoders:
+    """The encoders of the recipe's `shared` section, which decide what the cache holds.
+
+    Raises:
+        ConfigError: an unknown key, or a value out of its range.
+    """
+    shared = recipe_sections(recipe).get("shared") or {}
+    return parsed(Encoders, shared.get("encoders") or {}, f"shared.encoders of {recipe}")
+
+
+def recipe_sections(recipe: Path) -> dict[str, Any]:
+    """The sections of a recipe.
+
+    Raises:
+        ConfigError: not a recipe, or a section that does not exist.
+    """
+    sections = read_mapping(recipe)
+    if unknown := set(sections) - {"shared", "pretrain", "finetune", "methods"}:
+        raise ConfigError(
+            f"{recipe}: unknown sections {sorted(unknown)}. "
+            "Allowed: shared, pretrain, finetune, methods."
+        )
+    return sections
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: no such file, or something else in it.
+    """
     try:
-        return Experiment.model_validate(settings)
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is not there. Check the path.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds {type(content).__name__}, expected is a mapping.")
+    return content
+
+
+def parsed(kind: type[P], settings: dict[str, Any], where: str) -> P:
+    """The settings as a typed part.
+
+    Raises:
+        ConfigError: every problem with its key.
+    """
+    try:
+        return kind.model_validate(settings)
     except ValidationError as error:
         problems = [
             f"  {'.'.join(map(str, e['loc'])) or 'experiment'}: {e['msg']}" for e in error.errors()
         ]
-        raise ConfigError(
-            "\n".join([f"Experiment {name!r} of {registry} over {recipe}:", *problems])
-        ) from None
+        raise ConfigError("\n".join([f"{where}:", *problems])) from None
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

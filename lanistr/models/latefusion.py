@@ -1,0 +1,48 @@
+"""LateFusion: the baseline that concatenates one vector per modality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from lanistr.batch import Batch
+from lanistr.config import Modality
+from lanistr.models.encoders import Encoder, Encoders
+from lanistr.models.weights import load_parts
+
+
+class LateFusion(nn.Module):
+    """The encoders of LANISTR, pooled, concatenated and classified; absent ones are zero.
+
+    Source:
+        LANISTR, baseline LateFusion of Tables 1 and 2.
+    """
+
+    def __init__(self, encoders: Encoders, head: nn.Module):
+        super().__init__()
+        self.encoders = encoders
+        self.head = head
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, (B, classes)."""
+        tokens = self.encoders(batch)
+        pooled = [encoder.pooled(tokens[m]) for m, encoder in self.encoder_modules().items()]
+        return self.head(torch.cat(pooled, dim=1))
+
+    def encoder_modules(self) -> dict[Modality, Encoder]:
+        """The encoders by modality."""
+        return self.encoders.by_modality()
+
+    def freeze(self, modalities: Iterable[Modality]) -> None:
+        """No gradient and no dropout in these encoders from now on."""
+        self.encoders.freeze(modalities)
+
+    def load_pretrained_part(self, state: Mapping[str, Tensor]) -> None:
+        """Take the encoders from a pretraining checkpoint.
+
+        Raises:
+            WeightsError: a tensor is missing or has another shape.
+        """
+        load_parts(self, state, ("encoders",))

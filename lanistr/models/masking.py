@@ -1,0 +1,85 @@
+"""What a masked view hides: pure functions of flags and a generator; True always means hidden.
+
+Draws are made on the generator's device and then moved, so that a CPU generator hides the same
+on every machine.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def hide_tokens(eligible: Tensor, ratio: float, rng: torch.Generator) -> Tensor:
+    """Hide each eligible token with the same probability.
+
+    Args:
+        eligible: True = real and not special, (B, T) bool.
+        ratio: probability of hiding one.
+        rng: where the draws come from.
+
+    Returns:
+        True = hidden, (B, T) bool; never where not eligible.
+
+    Source:
+        LANISTR, masked language modeling; BERT draws the same way.
+    """
+    return (uniform(eligible.shape, rng, eligible.device) < ratio) & eligible
+
+
+def hide_patches(present: Tensor, patches: int, ratio: float, rng: torch.Generator) -> Tensor:
+    """Hide the same number of patches of every image, drawn without replacement.
+
+    Args:
+        present: True = the sample has an image, (B,) bool.
+        patches: N, patches per image.
+        ratio: share of them to hide, rounded to whole patches and at least one.
+        rng: where the draws come from.
+
+    Returns:
+        True = hidden, (B, N) bool; nothing of absent images.
+
+    Source:
+        SimMIM. Deviation: a masked unit is one patch of the encoder, not 32 x 32 pixels.
+    """
+    draws = uniform((len(present), patches), rng, present.device)
+    rank = draws.argsort(dim=1).argsort(dim=1)
+    return (rank < max(1, round(ratio * patches))) & present[:, None]
+
+
+def hide_segments(
+    observed: Tensor, ratio: float, mean_length: float, rng: torch.Generator
+) -> Tensor:
+    """Hide stretches of hours, of geometric length and independently per variable.
+
+    A two-state Markov chain over the hours: hidden ends with probability 1/mean_length, visible
+    ends so that a share `ratio` is hidden. As both probabilities sum to at most 1, a step is the
+    same as "become hidden", "become visible" or "stay"; the state of an hour is then what the
+    latest change before it said, which needs no loop over hours.
+
+    Args:
+        observed: True = measured in that hour and of a present series, (B, S, V) bool.
+        ratio: share of hours to hide.
+        mean_length: of a hidden stretch in hours, at least 1 / (1 - ratio); stretches cut by the
+            ends of the series are shorter, and hours without a measurement do not count as hidden.
+        rng: where the draws come from.
+
+    Returns:
+        True = hidden, (B, S, V) bool; only where observed.
+
+    Source:
+        LANISTR, masked time-series modeling; Zerveas et al. 2021 (geometric masking).
+    """
+    become_visible = 1 / mean_length
+    become_hidden = become_visible * ratio / (1 - ratio)
+    draw = uniform(observed.shape, rng, observed.device)
+    draw[:, 0] = torch.where(draw[:, 0] < ratio, 0.0, 1.0)  # the first hour always says something
+    changes = (draw < become_hidden) | (draw >= 1 - become_visible)
+    hours = torch.arange(observed.shape[1], device=observed.device)[None, :, None]
+    latest = torch.where(changes, hours, 0).cummax(dim=1).values
+    return (draw < become_hidden).gather(1, latest) & observed
+
+
+def uniform(shape: tuple[int, ...], rng: torch.Generator, device: torch.device | str) -> Tensor:
+    """Draws from [0, 1)."""
+    return torch.rand(shape, generator=rng, device=rng.device).to(device)

@@ -1,0 +1,94 @@
+"""Time series: a Transformer over hours, and masked time-series modeling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from lanistr.config import Modality, Objectives
+from lanistr.models.encoders import Encoder, Tokens
+from lanistr.models.masking import hide_segments
+from lanistr.models.objectives import masked_timeseries_loss
+
+if TYPE_CHECKING:
+    from lanistr import config
+    from lanistr.batch import Batch, InputSpec
+
+
+class TimeseriesEncoder(Encoder):
+    """A Transformer with learnable positions; one token per hour.
+
+    An hour enters as its values and its observed flags. What is hidden looks like what was never
+    measured: value 0, flag 0.
+
+    Source:
+        LANISTR, after Zerveas et al. 2021. Deviation of the official code: it hands the
+        reconstructed values to the fusion, here the states of the encoder go there.
+    """
+
+    modality = Modality.TIMESERIES
+    variable: Tensor
+
+    def __init__(self, settings: config.TimeseriesEncoder, spec: InputSpec):
+        super().__init__()
+        self.width = settings.hidden
+        self.enter = nn.Linear(spec.series_values + spec.series_variables, self.width)
+        self.position = nn.Parameter(torch.empty(spec.series_steps, self.width))
+        nn.init.trunc_normal_(self.position, std=0.02)
+        layers = [
+            nn.TransformerEncoderLayer(
+                self.width,
+                settings.heads,
+                settings.intermediate,
+                settings.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(settings.layers)  # nn.TransformerEncoder would start all layers equal
+        ]
+        self.layers = nn.Sequential(*layers)
+        self.norm = nn.LayerNorm(self.width)
+        self.register_buffer("variable", torch.tensor(spec.variable_of_value), persistent=False)
+
+    def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
+        """Draw the measurements to hide, (B, S, V) bool."""
+        return hide_segments(
+            self._observed(batch), objectives.timeseries_ratio, objectives.segment_hours, rng
+        )
+
+    def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
+        """Encode the series; every hour of a present series is a token, measured or not."""
+        seen = self._observed(batch)
+        if hidden is not None:
+            seen = seen & ~hidden
+        values = batch.series.masked_fill(~seen[..., self.variable], 0.0)
+        hours = self.enter(torch.cat([values, seen.to(values.dtype)], dim=-1)) + self.position
+        states = self.norm(self.layers(hours))
+        return Tokens(states, batch.has(Modality.TIMESERIES)[:, None].expand(states.shape[:2]))
+
+    def pooled(self, tokens: Tokens) -> Tensor:
+        """The mean over hours, (B, D)."""
+        return tokens.states.mean(dim=1).masked_fill(~tokens.is_token[:, :1], 0.0)
+
+    def _observed(self, batch: Batch) -> Tensor:
+        """True = measured, and of a sample with a series, (B, S, V) bool."""
+        return batch.observed & batch.has(Modality.TIMESERIES)[:, None, None]
+
+
+class MaskedTimeseriesHead(nn.Module):
+    """Reconstructs the hidden values: one linear layer."""
+
+    variable: Tensor
+
+    def __init__(self, width: int, spec: InputSpec):
+        super().__init__()
+        self.reconstruct = nn.Linear(width, spec.series_values)
+        self.register_buffer("variable", torch.tensor(spec.variable_of_value), persistent=False)
+
+    def forward(self, tokens: Tokens, batch: Batch, hidden: Tensor) -> Tensor:
+        """L_MTM of the masked view."""
+        prediction = self.reconstruct(tokens.states)
+        return masked_timeseries_loss(prediction, batch.series, hidden[..., self.variable])

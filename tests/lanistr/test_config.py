@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from lanistr.config import Experiment, Modality, Objectives, load_experiment
+from lanistr.errors import ConfigError
+
+RECIPE = """
+shared: {fusion: {hidden: 64, heads: 4}}
+pretrain: {optim: {epochs: 3, batch_size: 8}}
+finetune: {optim: {epochs: 5, batch_size: 8, lr: 1.0e-3}}
+methods: {latefusion: {freeze: none}}
+"""
+REGISTRY = """
+whole: {stage: pretrain, dataset: mimic, modalities: [text, image]}
+ablated: {stage: finetune, dataset: mimic, modalities: [text], optim: {epochs: 7}}
+late: {stage: finetune, dataset: mimic, method: latefusion, modalities: [text]}
+wrong: {stage: finetune, dataset: mimic, modalities: [text], optim: {lrr: 1}}
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    registry, recipe = tmp_path / "experiments.yaml", tmp_path / "tiny.yaml"
+    registry.write_text(REGISTRY)
+    recipe.write_text(RECIPE)
+    return registry, recipe
+
+
+def test_an_entry_lies_over_the_section_of_its_stage(files):
+    ablated = load_experiment(*files, "ablated")
+    assert (ablated.optim.epochs, ablated.optim.lr, ablated.fusion.hidden) == (7, 1e-3, 64)
+    assert load_experiment(*files, "whole").optim.epochs == 3
+
+
+def test_a_method_has_settings_of_its_own(files):
+    assert load_experiment(*files, "late").freeze == "none"
+    assert load_experiment(*files, "ablated").freeze == "pretrained"
+
+
+def test_an_unknown_key_is_named_with_its_path(files):
+    with pytest.raises(ConfigError, match=r"optim\.lrr: Extra inputs are not permitted"):
+        load_experiment(*files, "wrong")
+
+
+def test_an_unknown_experiment_names_those_there_are(files):
+    with pytest.raises(ConfigError, match=r"no experiment 'x'.*ablated"):
+        load_experiment(*files, "x")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stage": "pretrain", "init": "whole"}, "init"),
+        ({"stage": "pretrain", "method": "latefusion"}, "has no pretraining"),
+        ({"table": "table1"}, "give both or neither"),
+        ({"data": {"require": ["image"]}}, "not among the modalities"),
+        ({"fusion": {"hidden": 10, "heads": 4}}, "10 is not a multiple of heads, 4"),
+        ({"stage": "pretrain", "objectives": {"mlm": 0, "mmm": 0}}, "no weight above 0"),
+        ({"objectives": {"timeseries_ratio": 0.5, "segment_hours": 1.5}}, "segment_hours"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(change, message):
+    settings = {
+        "name": "x",
+        "stage": "finetune",
+        "dataset": "mimic",
+        "modalities": ["text"],
+        "optim": {"epochs": 1, "batch_size": 1},
+    }
+    Experiment.model_validate(settings)
+    with pytest.raises(ValidationError, match=message):
+        Experiment.model_validate(settings | change)
+
+
+def test_losses_in_use_need_a_weight_and_their_modality(experiment):
+    assert experiment().losses == ("mlm", "mim", "mtm", "mmm")
+    assert experiment(modalities=["image"]).losses == ("mim", "mmm")
+    assert experiment(objectives={"mim": 0, "mmm": 0}).losses == ("mlm", "mtm")
+
+
+def test_default_weights_are_those_of_table_5():
+    weights = Objectives()
+    assert (weights.mlm, weights.mim, weights.mtm, weights.mmm) == (1, 1, 0.1, 0.5)
+
+
+def test_modalities_keep_their_columns():
+    assert [m.value for m in Modality] == ["text", "image", "tabular", "timeseries"]

@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from lanistr.models.masking import hide_patches, hide_segments, hide_tokens
+
+
+def test_tokens_are_hidden_at_the_ratio_and_only_where_eligible(rng):
+    eligible = torch.rand(200, 100, generator=rng(1)) < 0.6
+    hidden = hide_tokens(eligible, 0.15, rng())
+    assert not (hidden & ~eligible).any()
+    assert hidden.sum() / eligible.sum() == pytest.approx(0.15, abs=0.01)
+
+
+def test_every_present_image_loses_the_same_number_of_patches(rng):
+    present = torch.tensor([True, False, True])
+    hidden = hide_patches(present, 37, 0.5, rng())
+    assert hidden.sum(dim=1).tolist() == [18, 0, 18]
+    assert not torch.equal(hidden[0], hidden[2])
+
+
+def test_at_least_one_patch_is_hidden(rng):
+    assert hide_patches(torch.tensor([True]), 4, 0.01, rng()).sum() == 1
+
+
+def test_every_patch_is_as_likely_to_be_hidden(rng):
+    hidden = hide_patches(torch.ones(4000, dtype=torch.bool), 9, 1 / 3, rng())
+    assert hidden.float().mean(dim=0) == pytest.approx([1 / 3] * 9, abs=0.03)
+
+
+@pytest.mark.parametrize(("ratio", "mean_length"), [(0.15, 3.0), (0.3, 5.0), (0.5, 2.0)])
+def test_segments_have_the_share_and_the_geometric_lengths_asked_for(rng, ratio, mean_length):
+    hidden = hide_segments(torch.ones(50, 400, 20, dtype=torch.bool), ratio, mean_length, rng())
+    assert hidden.float().mean() == pytest.approx(ratio, rel=0.03)
+    assert hidden[:, 0].float().mean() == pytest.approx(ratio, abs=0.04)  # from the first hour on
+    starts = hidden[:, 1:] & ~hidden[:, :-1]
+    ends = hidden[:, :-1] & ~hidden[:, 1:]
+    assert hidden.sum() / starts.sum() == pytest.approx(mean_length, rel=0.04)
+    one_hour = starts[:, :-1] & ends[:, 1:]  # geometric: P(length = 1) = 1 / mean
+    assert one_hour.sum() / starts.sum() == pytest.approx(1 / mean_length, rel=0.05)
+
+
+def test_segments_are_drawn_per_variable_and_only_where_observed(rng):
+    observed = torch.rand(40, 48, 17, generator=rng(1)) < 0.4
+    hidden = hide_segments(observed, 0.15, 3.0, rng())
+    assert not (hidden & ~observed).any()
+    assert hidden.sum() / observed.sum() == pytest.approx(0.15, abs=0.02)
+    whole = hide_segments(torch.ones_like(observed), 0.15, 3.0, rng()).flatten(0, 1).float()
+    correlation = torch.corrcoef(whole.T) - torch.eye(17)
+    assert correlation.abs().max() < 0.3
+
+
+def test_the_same_generator_hides_the_same(rng):
+    observed = torch.ones(2, 48, 3, dtype=torch.bool)
+    first, second = (hide_segments(observed, 0.15, 3.0, rng()) for _ in range(2))
+    assert torch.equal(first, second)

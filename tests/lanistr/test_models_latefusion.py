@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from lanistr.config import Modality
+from lanistr.models.build import build
+
+
+@pytest.fixture
+def model(experiment, spec):
+    torch.manual_seed(3)
+    return build(experiment("finetune", method="latefusion"), spec)
+
+
+def test_pooled_embeddings_are_concatenated_and_absent_ones_zero(model, batch):
+    samples = batch("text timeseries", "image")
+    seen = []
+    model.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(samples)
+    text, image, timeseries = seen[0].split([16, 16, 12], dim=1)
+    assert (text[1] == 0).all() and (image[0] == 0).all() and (timeseries[1] == 0).all()
+    tokens = model.encoders(samples)
+    assert torch.equal(text[0], tokens[Modality.TEXT].states[0, 0])
+    assert torch.equal(image[1], tokens[Modality.IMAGE].states[1, 0])
+    assert torch.equal(timeseries[0], tokens[Modality.TIMESERIES].states[0].mean(dim=0))
+
+
+def test_everything_is_trained(model, batch):
+    samples = batch("text image timeseries", "text", "image", "timeseries")
+    torch.nn.functional.cross_entropy(model(samples), samples.label).backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None] == []
+
+
+def test_garbage_where_nothing_is_changes_no_output_and_no_gradient(model, batch, with_garbage):
+    samples = batch("text", "image", "timeseries", "text image")
+    logits, gradients = [], []
+    for each in (samples, with_garbage(samples)):
+        model.zero_grad()
+        logits.append(model(each))
+        torch.nn.functional.cross_entropy(logits[-1], each.label).backward()
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    assert torch.equal(*logits)
+    assert all(torch.equal(clean, dirty) for clean, dirty in zip(*gradients, strict=True))
+
+
+def test_encoders_can_start_from_pretraining(model, experiment, spec):
+    torch.manual_seed(8)
+    state = build(experiment("pretrain"), spec).state_dict()
+    before = model.head[0].weight.clone()
+    model.load_pretrained_part(state)
+    name = "encoders.text.bert.embeddings.word_embeddings.weight"
+    assert torch.equal(model.state_dict()[name], state[name])
+    assert torch.equal(model.head[0].weight, before)
