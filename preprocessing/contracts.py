@@ -32,10 +32,20 @@ def check(
 def _describe(
     error: pa.errors.SchemaErrors, schema: type[pa.DataFrameModel], rows: int, where: str
 ) -> str:
-    cases = error.failure_cases.group_by("column", "check", maintain_order=True).len()
-    lines = [
-        f"  {column or 'table'}: {name} fails for {count} of {rows} rows"
-        for column, name, count in cases.iter_rows()
-    ]
+    cases = error.failure_cases.group_by("column", "check", maintain_order=True).agg(
+        pl.col("failure_case").cast(pl.String)
+    )
+    lines = [f"  {_breach(column, name, found, rows)}" for column, name, found in cases.iter_rows()]
     contract = f"The contract is in preprocessing/schemas.py:{schema.__name__}."
     return "\n".join([f"{where} breaks {schema.__name__}:", *lines, contract])
+
+
+def _breach(column: str | None, name: str, found: list[str], rows: int) -> str:
+    """One line on a failed check; `found` holds values unless the check is of the columns."""
+    if name == "column_in_dataframe":
+        return f"{', '.join(found)}: missing"
+    if name == "column_in_schema":
+        return f"{', '.join(found)}: not allowed"
+    if name.startswith("dtype("):
+        return f"{column}: is {found[0]}, not {name[len('dtype(') : -1]}"
+    return f"{column or 'table'}: {name} fails for {len(found)} of {rows} rows"

@@ -1,4 +1,4 @@
-"""One contract per boundary table of the shards: dtypes, units, nulls and where values come from."""
+"""One contract per table of the shards: dtypes, units, nulls and where values come from."""
 
 import pandera.polars as pa
 import polars as pl

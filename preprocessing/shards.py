@@ -1,6 +1,7 @@
 """Parquet parts: which patient lies in which, and their deterministic bytes."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def parts_of(subjects: Iterable[int | str], parts: int) -> dict[int | str, int]:
     return {subject: part_of(subject, parts) for subject in set(subjects)}
 
 
+def in_parts(frame: pl.DataFrame, parts: int, by: str = "subject_id") -> list[pl.DataFrame]:
+    """The rows of each part, in the order they had; a subject is never in two parts."""
+    part = pl.col(by).replace_strict(parts_of(frame[by], parts), return_dtype=pl.Int64)
+    return [frame.filter(part == number) for number in range(parts)]
+
+
 def write_parts(
     frame: pl.DataFrame,
     paths: Sequence[Path],
@@ -37,11 +44,16 @@ def write_parts(
 
     The same rows give the same bytes, whatever their order was.
     """
-    part = pl.col(by).replace_strict(parts_of(frame[by], len(paths)), return_dtype=pl.Int64)
-    frame = frame.sort(order_by, nulls_last=True)
-    for number, path in enumerate(paths):
+    parts = in_parts(frame.sort(order_by, nulls_last=True), len(paths), by)
+    for part, path in zip(parts, paths, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.filter(part == number).write_parquet(path, compression="zstd")
+        part.write_parquet(path, compression="zstd")
+
+
+def write_part(rows: pl.DataFrame, path: Path) -> None:
+    """Write one Parquet file; the same rows in the same order give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.write_parquet(path, compression="zstd")
 
 
 def write_stream(
@@ -71,11 +83,15 @@ def write_stream(
     encoded = [name for name in dtypes if name not in stored]
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = 0
-    with pq.ParquetWriter(
-        path, layout, compression=compression, use_dictionary=encoded
-    ) as writer:
+    with pq.ParquetWriter(path, layout, compression=compression, use_dictionary=encoded) as writer:
         for chunk in chunks:
             table = check(chunk, schema, path.name)
             writer.write_table(table.to_arrow().cast(layout))
             rows += table.height
     return rows
+
+
+def write_facts(entry: Mapping[str, object], path: Path) -> None:
+    """Write what a step tells the manifest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(entry, indent=1) + "\n")

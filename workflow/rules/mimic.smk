@@ -1,10 +1,12 @@
 """Raw MIMIC tables to shards, one rule per table."""
 
 MIMIC = config["mimic"]
+# What every step runs: the door for raw tables and the seams between tables.
 SHARED_SOURCES = [
     f"preprocessing/{name}.py"
-    for name in ("raw", "contracts", "schemas", "splits", "shards", "ledger")
-]
+    for name in ("complaints", "contracts", "intact", "ledger", "raw")
+    + ("schemas", "shards", "splits", "mimic/release")
+] + ["preprocessing/mimic/tables.tsv"]
 
 
 def parts(table):
@@ -60,7 +62,7 @@ rule mimic_cohort:
         root=raw_root("root"),
         split=split_options,
         switches=switch_options,
-        source=mimic_digest("cohort.py", "switches.py", "release.py"),
+        source=mimic_digest("cohort.py", "switches.py"),
     message:
         "Selecting the ICU stays of the cohort"
     shell:
@@ -88,7 +90,7 @@ rule mimic_timeseries:
         root=raw_root("root"),
         switches=switch_options,
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("series", "items.tsv", "switches.py", "release.py"),
+        source=mimic_digest("series", "items.tsv", "switches.py"),
     message:
         "Extracting the 48-hour time series"
     shell:
@@ -118,7 +120,7 @@ rule mimic_images:
         split=split_options,
         px=MIMIC["image_px"],
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("images.py", "release.py"),
+        source=mimic_digest("images.py", "../radiograph.py"),
     message:
         "Resizing radiographs"
     shell:
@@ -149,7 +151,7 @@ rule mimic_notes:
         split=split_options,
         text_source=MIMIC["text_source"],
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("notes.py", "release.py"),
+        source=mimic_digest("notes.py", "discharge.py"),
     message:
         "Reading notes"
     shell:
@@ -172,7 +174,7 @@ rule mimic_tabular:
     params:
         root=raw_root("root"),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("tabular.py", "release.py"),
+        source=mimic_digest("tabular.py"),
     message:
         "Reading demographics"
     shell:
@@ -204,7 +206,7 @@ rule mimic_samples:
             for table in ("timeseries", "images", "notes", "tabular")
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("samples.py"),
+        source=mimic_digest("samples.py", "sql", "notes.py"),
     message:
         "Pairing the modalities into samples"
     shell:
@@ -230,11 +232,11 @@ rule mimic_manifest:
     params:
         shards=results("shards/mimic"),
         facts=results("interim/mimic"),
-        roots=" ".join(f"--raw {raw_root(location)}" for location in RAW_TABLES),
+        raw=lambda wildcards, input: each("--raw", input.raw),
         scale=config["scale"],
         source=mimic_digest("manifest.py"),
     message:
         "Writing the manifest"
     shell:
         "python -m preprocessing mimic-manifest --shards {params.shards} --facts {params.facts}"
-        " {params.roots} --scale {params.scale} --output {output.manifest} > {log} 2>&1"
+        " {params.raw} --scale {params.scale} --output {output.manifest} > {log} 2>&1"

@@ -3,6 +3,14 @@
 REGISTRY = yaml.safe_load(Path(config["registry"]).read_text())
 
 
+# Several GPUs: one process each. Not a param, as the machine does not change the result.
+LAUNCH = (
+    f"torchrun --standalone --nproc-per-node {config['engine']['gpus']} -m"
+    if config["engine"]["gpus"] > 1
+    else "python -m"
+)
+
+
 def recipe(wildcards):
     return config["recipes"][REGISTRY[wildcards.experiment]["dataset"]]
 
@@ -78,7 +86,7 @@ rule train:
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
-        "python -m lanistr train --registry {params.registry} --recipe {input.recipe}"
+        "{LAUNCH} lanistr train --registry {params.registry} --recipe {input.recipe}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed} --cache {params.cache}"
         " {params.init} --output-dir {params.folder} --threads {threads} > {log} 2>&1"
 

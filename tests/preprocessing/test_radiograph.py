@@ -1,0 +1,123 @@
+"""One JPEG file: what comes out, and every way in which it can be refused."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from preprocessing import radiograph
+from preprocessing.errors import SourceMissingError
+from preprocessing.radiograph import UndecodableError, grey_square
+
+
+def smooth(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Grey structure of a size that survives scaling."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 5), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def reason(tmp_path, content: bytes) -> str:
+    path = tmp_path / "film.jpg"
+    path.write_bytes(content)
+    with pytest.raises(UndecodableError) as caught:
+        grey_square(path, 32)
+    return str(caught.value)
+
+
+def levels(square: radiograph.GreySquare) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(square.jpeg))).astype(int)
+
+
+@pytest.mark.parametrize("size", [(320, 390), (700, 500), (64, 64), (20, 30), (33, 2000)])
+def test_result_is_the_centre_square_of_the_full_decode(tmp_path, size):
+    image = smooth(*size)
+    path = tmp_path / "film.jpg"
+    path.write_bytes(encoded(image))
+    side = min(size)
+    left, top = (size[0] - side) / 2, (size[1] - side) / 2
+    whole = Image.open(path).resize(
+        (32, 32), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
+    )
+    square = grey_square(path, 32)
+    assert np.abs(levels(square) - np.asarray(whole).astype(int)).max() <= 6
+
+
+def test_large_files_are_decoded_at_reduced_scale(tmp_path, monkeypatch):
+    path = tmp_path / "film.jpg"
+    path.write_bytes(encoded(smooth(1024, 1300)))
+    sizes = []
+    centre = radiograph._centre
+    monkeypatch.setattr(
+        radiograph, "_centre", lambda image, px: sizes.append(image.size) or centre(image, px)
+    )
+    grey_square(path, 32)
+    assert sizes == [(128, 163)]  # 1/8, the smallest scale of JPEG
+
+
+def test_colour_becomes_grey_and_the_histogram_counts_every_pixel(tmp_path):
+    path = tmp_path / "film.jpg"
+    path.write_bytes(encoded(Image.new("RGB", (100, 100), (200, 200, 200))))
+    square = grey_square(path, 16)
+    assert levels(square).shape == (16, 16)
+    assert square.histogram[200] == square.histogram.sum() == 16 * 16
+
+
+def test_same_file_gives_same_bytes(tmp_path):
+    path = tmp_path / "film.jpg"
+    path.write_bytes(encoded(smooth(300, 200)))
+    assert grey_square(path, 64).jpeg == grey_square(path, 64).jpeg
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UndecodableError, match=radiograph.MISSING):
+        grey_square(tmp_path / "none.jpg", 32)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", encoded(smooth(64, 64), "PNG")])
+def test_not_a_jpeg(tmp_path, content):
+    assert reason(tmp_path, content) == radiograph.NOT_JPEG
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
+@pytest.mark.parametrize("filler", [b"", b"\0"])
+def test_truncated_file_is_never_accepted(tmp_path, kept, filler):
+    whole = encoded(smooth(400, 400))
+    cut = whole[: int(len(whole) * kept)]
+    assert reason(tmp_path, cut + filler * (len(whole) - len(cut))) == radiograph.TRUNCATED
+
+
+def test_bytes_after_the_end_of_the_image_are_no_truncation(tmp_path):
+    path = tmp_path / "film.jpg"
+    path.write_bytes(encoded(smooth(64, 64)) + b"\0\0\n")
+    assert levels(grey_square(path, 32)).shape == (32, 32)
+
+
+def test_header_cut_off(tmp_path):
+    assert reason(tmp_path, encoded(smooth(64, 64))[:30]) in radiograph.REASONS
+
+
+def test_far_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(radiograph, "MAX_PIXELS", 64 * 64 - 1)
+    assert reason(tmp_path, encoded(smooth(64, 64))) == radiograph.TOO_LARGE
+
+
+def test_decompression_bomb_is_refused_by_its_header(tmp_path):
+    bomb = bytearray(encoded(smooth(64, 64)))
+    frame = bomb.index(b"\xff\xc0") + 5
+    bomb[frame : frame + 4] = b"\xff\xdc\xff\xdc"  # 65,500 pixels each way
+    assert reason(tmp_path, bytes(bomb)) == radiograph.TOO_LARGE
+
+
+def test_a_broken_mount_stops_the_run_and_names_no_patient(tmp_path):
+    folder = tmp_path / "p10000032.jpg"
+    folder.mkdir()
+    with pytest.raises(SourceMissingError, match="mount") as caught:
+        grey_square(folder, 32)
+    assert "10000032" not in str(caught.value)
