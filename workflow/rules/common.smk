@@ -23,16 +23,42 @@ def results(path):
     return f"results/{config['name']}/{path}"
 
 
-def source_digest(*paths):
-    """Hash of the syntax trees and data files that a rule runs, so that editing one re-triggers it."""
-    digest = hashlib.sha256()
-    for path in paths:
-        top = REPOSITORY / path
-        for file in sorted([top] if top.is_file() else top.rglob("*.*")):
-            if file.suffix == ".py":
-                digest.update(ast.dump(ast.parse(file.read_text())).encode())
-            elif file.suffix in {".sql", ".tsv", ".json"}:
-                digest.update(file.read_bytes())
+def module_file(name):
+    """The source file of a module of this repository, or None."""
+    path = REPOSITORY / name.replace(".", "/")
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def imported(tree):
+    """Names that a syntax tree imports, at the top or inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def source_digest(*modules):
+    """Hash of what a rule runs: editing it re-triggers the rule, a comment does not.
+
+    Covers the syntax trees of the modules and of all that they import from this
+    repository, and the tables and queries that lie beside them.
+    """
+    digest, found, todo = hashlib.sha256(), set(), list(modules)
+    while todo:
+        name = todo.pop()
+        if name in found or not module_file(name):
+            continue
+        found.add(name)
+        todo += imported(ast.parse(module_file(name).read_text()))
+    files = {module_file(name) for name in found}
+    for file in sorted(files):
+        digest.update(ast.dump(ast.parse(file.read_text())).encode())
+    for folder in sorted({file.parent for file in files}):
+        for file in sorted([*folder.glob("*.tsv"), *folder.glob("sql/*.sql")]):
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 

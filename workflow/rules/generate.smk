@@ -40,14 +40,16 @@ if "generate" in config:
                 ]
                 if is_generated(location)
             ),
-            patients_of=(
-                "" if is_generated("root") else f"--patients-of {raw_root('root')}"
+            population=(
+                f"--stays {config['generate']['stays']}"
+                if is_generated("root")
+                else f"--patients-of {raw_root('root')}"
             ),
-            size=config["generate"],
-            source=source_digest("preprocessing/generate"),
+            images=config["generate"]["images"],
+            seed=config["generate"]["seed"],
+            source=source_digest("preprocessing.generate.release"),
         message:
             "Generating raw dumps"
         shell:
-            "python -m preprocessing generate-mimic {params.roots} {params.patients_of}"
-            " --stays {params.size[stays]} --images {params.size[images]} --seed {params.size[seed]}"
-            " --truth {output.truth} > {log} 2>&1"
+            "python -m preprocessing generate-mimic {params.roots} {params.population}"
+            " --images {params.images} --seed {params.seed} --truth {output.truth} > {log} 2>&1"

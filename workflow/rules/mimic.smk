@@ -1,12 +1,6 @@
 """Raw MIMIC tables to shards, one rule per table."""
 
 MIMIC = config["mimic"]
-# What every step runs: the door for raw tables and the seams between tables.
-SHARED_SOURCES = [
-    f"preprocessing/{name}.py"
-    for name in ("complaints", "contracts", "intact", "ledger", "raw")
-    + ("schemas", "shards", "splits", "mimic/release")
-] + ["preprocessing/mimic/tables.tsv"]
 
 
 def parts(table):
@@ -15,12 +9,6 @@ def parts(table):
         results("shards/mimic/{table}/part-{part}.parquet"),
         table=table,
         part=[f"{number:05}" for number in range(MIMIC["parts"])],
-    )
-
-
-def mimic_digest(*modules):
-    return source_digest(
-        *SHARED_SOURCES, *(f"preprocessing/mimic/{m}" for m in modules)
     )
 
 
@@ -62,7 +50,7 @@ rule mimic_cohort:
         root=raw_root("root"),
         split=split_options,
         switches=switch_options,
-        source=mimic_digest("cohort.py", "switches.py"),
+        source=source_digest("preprocessing.mimic.cohort"),
     message:
         "Selecting the ICU stays of the cohort"
     shell:
@@ -90,7 +78,7 @@ rule mimic_timeseries:
         root=raw_root("root"),
         switches=switch_options,
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("series", "items.tsv", "switches.py"),
+        source=source_digest("preprocessing.mimic.timeseries"),
     message:
         "Extracting the 48-hour time series"
     shell:
@@ -120,7 +108,7 @@ rule mimic_images:
         split=split_options,
         px=MIMIC["image_px"],
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("images.py", "../radiograph.py"),
+        source=source_digest("preprocessing.mimic.images"),
     message:
         "Resizing radiographs"
     shell:
@@ -151,7 +139,7 @@ rule mimic_notes:
         split=split_options,
         text_source=MIMIC["text_source"],
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("notes.py", "discharge.py"),
+        source=source_digest("preprocessing.mimic.notes"),
     message:
         "Reading notes"
     shell:
@@ -174,7 +162,7 @@ rule mimic_tabular:
     params:
         root=raw_root("root"),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("tabular.py"),
+        source=source_digest("preprocessing.mimic.tabular"),
     message:
         "Reading demographics"
     shell:
@@ -206,7 +194,7 @@ rule mimic_samples:
             for table in ("timeseries", "images", "notes", "tabular")
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=mimic_digest("samples.py", "sql", "notes.py"),
+        source=source_digest("preprocessing.mimic.samples"),
     message:
         "Pairing the modalities into samples"
     shell:
@@ -234,7 +222,7 @@ rule mimic_manifest:
         facts=results("interim/mimic"),
         raw=lambda wildcards, input: each("--raw", input.raw),
         scale=config["scale"],
-        source=mimic_digest("manifest.py"),
+        source=source_digest("preprocessing.mimic.manifest"),
     message:
         "Writing the manifest"
     shell:

@@ -30,7 +30,7 @@ rule evaluate:
     params:
         cache=subpath(input.cache, parent=True),
         resamples=config["bootstrap"],
-        source=source_digest("lanistr/evaluation.py"),
+        source=source_digest("lanistr.evaluation"),
     message:
         "Evaluating {wildcards.experiment}, seed {wildcards.seed}"
     shell:
@@ -56,7 +56,7 @@ rule table:
         registry=config["registry"],
         seeds=each("--seed", config["seeds"]),
         resamples=config["bootstrap"],
-        source=source_digest("lanistr/tables.py", "lanistr/evaluation.py"),
+        source=source_digest("lanistr.tables"),
     message:
         "Assembling {wildcards.table}"
     shell:

@@ -46,7 +46,7 @@ rule cache_mimic:
     threads: 64
     params:
         folder=results("cache/mimic"),
-        source=source_digest("lanistr/cache.py", "lanistr/config.py"),
+        source=source_digest("lanistr.cache"),
     message:
         "Caching tokens, pixels and series as memory-mapped arrays"
     shell:
@@ -76,13 +76,7 @@ rule train:
         folder=subpath(output.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
         init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
-        source=source_digest(
-            "lanistr/models",
-            "lanistr/training",
-            "lanistr/batch.py",
-            "lanistr/config.py",
-            "lanistr/data.py",
-        ),
+        source=source_digest("lanistr.training.run"),
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
@@ -106,7 +100,7 @@ rule predict:
     params:
         run=subpath(input.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
-        source=rules.train.params.source,
+        source=source_digest("lanistr.training.predict"),
     message:
         "Predicting with {wildcards.experiment}, seed {wildcards.seed}"
     shell:
