@@ -9,7 +9,7 @@ data. Lines may end in LF or CRLF, but not both.
 
 import csv
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -155,12 +155,13 @@ class Source:
             raise raised from None
 
 
-def open_source(root: Path, tables: Sequence[str]) -> Source:
+def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] = ()) -> Source:
     """Find tables below a raw root, read their headers, tell the release, see that they are whole.
 
     Args:
         root: a MIMIC-IV, MIMIC-IV-Note or MIMIC-CXR-JPG folder.
         tables: names such as "icu/chartevents", "note/discharge", "mimic-cxr-2.0.0-metadata".
+        streamed: those that `blocks.blocks` will read, which checks them on the way.
 
     Raises:
         SourceMissingError: names all files that are missing.
@@ -174,12 +175,13 @@ def open_source(root: Path, tables: Sequence[str]) -> Source:
     for table, path in paths.items():
         if path.suffix == ".parquet":
             _check_types(path, known[table])
+    checked = {table: path for table, path in paths.items() if table not in streamed}
     with ThreadPoolExecutor(max_workers=2) as pool:
-        multiline = list(pool.map(_is_multiline, paths.values()))
+        multiline = dict(zip(checked, pool.map(_is_multiline, checked.values()), strict=True))
     logger.info("%s: %d tables, columns of %s", root, len(paths), release)
     files = {
-        table: RawFile(path, known[table], many)
-        for (table, path), many in zip(paths.items(), multiline, strict=True)
+        table: RawFile(path, known[table], multiline.get(table, True))
+        for table, path in paths.items()
     }
     return Source(root, release, files)
 

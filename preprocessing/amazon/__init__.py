@@ -1,0 +1,1 @@
+"""Amazon Reviews 2018: from a category's dumps to shards of text, columns and pictures."""
