@@ -23,11 +23,16 @@ class InputSpec:
         mask_token_id: stands for a hidden token.
         special_token_ids: tokens that are never hidden, such as [CLS] and [SEP].
         max_tokens: longest text, special tokens included.
-        image_px: height and width of the square radiograph.
+        image_px: height and width of the square images.
         series_steps: hours per stay.
         series_values: value columns per hour, one-hot categories included.
         series_variables: variables per hour, one `observed` flag each.
         variable_of_value: index of the variable that each value column belongs to.
+        category_names: columns of a table that hold codes; none without tabular data.
+        category_sizes: number of codes of each, those for "not recorded" and "unseen" included.
+        identifiers: those of the categories that are identifiers, such as a reviewer; they get a
+            learned embedding, the other categories are one-hot.
+        number_names: columns of a table that hold standardised numbers.
     """
 
     vocab_size: int
@@ -40,6 +45,10 @@ class InputSpec:
     series_values: int
     series_variables: int
     variable_of_value: tuple[int, ...]
+    category_names: tuple[str, ...] = ()
+    category_sizes: tuple[int, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    number_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,11 +59,16 @@ class Batch:
         sample_id: identifier within the sample index, (B,) int64.
         tokens: WordPiece ids, (B, T) int64.
         is_token: False = padding, (B, T) bool.
-        pixels: grey value in all three channels, normalised, (B, 3, H, W) float32.
+        pixels: normalised, (B, 3, H, W) float32; a radiograph has its grey value three times.
         series: values with train-only normalisation, 0 where unobserved, (B, S, C) float32.
         observed: True = measured in that hour, (B, S, V) bool.
         present: True = the sample has the modality, (B, len(Modality)) bool, in enum order.
-        label: class, -1 = unlabeled, (B,) int64.
+        label: class, -1 = unlabeled, (B,) int64; of a regression the number, (B,) float32.
+        categories: codes, in the order of `InputSpec.category_names`, (B, K) int64.
+        numbers: in units of their standard deviation, 0 where missing, in the order of
+            `InputSpec.number_names`, (B, M) float32.
+
+    Data without tables need not give `categories` and `numbers`; they then have no columns.
     """
 
     sample_id: Tensor
@@ -65,6 +79,14 @@ class Batch:
     observed: Tensor
     present: Tensor
     label: Tensor
+    categories: Tensor = None  # type: ignore[assignment]
+    numbers: Tensor = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Give tables without columns to data that have none."""
+        for name, like in (("categories", self.tokens), ("numbers", self.series)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, like.new_empty(len(self), 0))
 
     def __len__(self) -> int:
         return self.sample_id.shape[0]

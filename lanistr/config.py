@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from lanistr.errors import ConfigError
 
@@ -26,6 +26,10 @@ class Modality(StrEnum):
         return list(Modality).index(self)
 
 
+# Written in one order: that of a set changes from process to process.
+Modalities = Annotated[frozenset[Modality], PlainSerializer(sorted, when_used="json")]
+
+
 class Part(BaseModel):
     """A section of a recipe: immutable, unknown keys refused."""
 
@@ -35,7 +39,12 @@ class Part(BaseModel):
 P = TypeVar("P", bound=Part)
 
 
-OBJECTIVE_MODALITY = {"mlm": Modality.TEXT, "mim": Modality.IMAGE, "mtm": Modality.TIMESERIES}
+OBJECTIVE_MODALITY = {
+    "mlm": Modality.TEXT,
+    "mim": Modality.IMAGE,
+    "mfm": Modality.TABULAR,
+    "mtm": Modality.TIMESERIES,
+}
 """The masking losses, and the modality that each of them reconstructs."""
 
 
@@ -61,6 +70,17 @@ class LibraryTransformer(Transformer):
     pretrained: str | None = Field(
         None, description="Hub name or folder of weights of these sizes; null = random weights."
     )
+    attributes: dict[str, Any] = Field(
+        {},
+        description="Further attributes of the library's configuration, such as hidden_act; "
+        "pretrained weights bring their own.",
+    )
+
+    @model_validator(mode="after")
+    def _attributes_have_one_source(self) -> Self:
+        if self.pretrained and self.attributes:
+            raise ValueError(f"attributes: those of {self.pretrained} hold; give one of the two")
+        return self
 
 
 class TextEncoder(LibraryTransformer):
@@ -79,6 +99,23 @@ class ImageEncoder(LibraryTransformer):
     patch_px: int = Field(16, gt=0)
 
 
+class TabularEncoder(Part):
+    """TabNet. Source of the defaults: the official code."""
+
+    hidden: int = Field(64, gt=0, description="Width of a decision and of an attention step.")
+    steps: int = Field(6, gt=0, description="Decision steps; each gives a token.")
+    gamma: float = Field(
+        1.8, ge=1, description="How freely a column is used by several steps; 1 = by one only."
+    )
+    independent: int = Field(2, ge=0, description="Gated layers of a step's own.")
+    shared: int = Field(2, gt=0, description="Gated layers that all steps share.")
+    embedding: int = Field(3, gt=0, description="Width of an identifier's learned embedding.")
+    ghost_batch: int = Field(128, gt=1, description="Rows that are normalised together.")
+    momentum: float = Field(
+        0.02, gt=0, lt=1, description="Of the normalisation. Source: TabNet's own default."
+    )
+
+
 class TimeseriesEncoder(Transformer):
     """A Transformer over hours with learnable positions."""
 
@@ -94,13 +131,31 @@ class Encoders(Part):
 
     text: TextEncoder = TextEncoder()
     image: ImageEncoder = ImageEncoder()
+    tabular: TabularEncoder = TabularEncoder()
     timeseries: TimeseriesEncoder = TimeseriesEncoder()
 
 
 class Fusion(LibraryTransformer):
-    """The cross-modal Transformer over the tokens of all modalities, with a [CLS] of its own."""
+    """What makes one embedding of the tokens of all modalities."""
 
+    kind: Literal["transformer", "perceiver"] = Field(
+        "transformer",
+        description="A Transformer over all tokens with a [CLS] of its own, or the Perceiver IO "
+        "of the paper's first version, whose latents read the tokens once.",
+    )
     layers: int = Field(6, gt=0, description="Source: LANISTR, and FLAVA's multimodal encoder.")
+    latents: int = Field(64, gt=0, description="Of the Perceiver; the Transformer has none.")
+
+    @model_validator(mode="after")
+    def _perceiver_possible(self) -> Self:
+        if self.kind == "perceiver" and self.pretrained:
+            raise ValueError("pretrained: a Perceiver starts from random weights; use null")
+        if self.kind == "perceiver" and self.intermediate % self.hidden:
+            raise ValueError(
+                f"intermediate: {self.intermediate} is not a multiple of hidden, {self.hidden}, "
+                "as a Perceiver needs"
+            )
+        return self
 
 
 class Objectives(Part):
@@ -111,10 +166,14 @@ class Objectives(Part):
 
     mlm: float = Field(1.0, ge=0, description="Masked language modeling.")
     mim: float = Field(1.0, ge=0, description="Masked image modeling (SimMIM).")
+    mfm: float = Field(
+        0.0, ge=0, description="Masked feature modeling (TabNet); 0.01 for Amazon in Table 5."
+    )
     mtm: float = Field(0.1, ge=0, description="Masked time-series modeling.")
     mmm: float = Field(0.5, ge=0, description="Similarity of masked and unmasked embeddings.")
     text_ratio: float = Field(0.15, gt=0, lt=1, description="Share of tokens hidden.")
     image_ratio: float = Field(0.5, gt=0, lt=1, description="Share of patches hidden.")
+    tabular_ratio: float = Field(0.15, gt=0, lt=1, description="Share of columns hidden.")
     timeseries_ratio: float = Field(
         0.15, gt=0, lt=1, description="Share of hours hidden, per variable."
     )
@@ -133,6 +192,30 @@ class Objectives(Part):
         return self
 
 
+class Variants(Part):
+    """Where LANISTR's official code differs from the paper; the defaults follow the paper.
+
+    They are of the method lanistr; LateFusion has none of them.
+    """
+
+    normalise: Literal["none", "tokens", "features"] = Field(
+        "none",
+        description="What of the projected tokens is brought to length 1: nothing, each feature "
+        "over the tokens (official code), or each token over its features.",
+    )
+    text_pooling: Literal["tokens", "cls"] = Field(
+        "tokens", description="What the fusion sees of a text: all tokens, or [CLS] (official)."
+    )
+    mlm_over: Literal["hidden", "all"] = Field(
+        "hidden", description="Tokens that are scored: hidden ones, or all and padding (official)."
+    )
+    absent: Literal["masked", "zeros"] = Field(
+        "masked",
+        description="What is absent is masked everywhere, or zeros stand for it, are attended to "
+        "and scored (official).",
+    )
+
+
 class Optim(Part):
     """AdamW with a cosine schedule, stepped per batch."""
 
@@ -148,7 +231,7 @@ class Optim(Part):
 class Data(Part):
     """Which samples a run sees."""
 
-    require: frozenset[Modality] = Field(
+    require: Modalities = Field(
         frozenset(), description="Keep samples that have all of these; empty = any subset."
     )
     unlabeled_share: float = Field(
@@ -167,13 +250,16 @@ class Experiment(Part):
     stage: Literal["pretrain", "finetune"]
     method: Literal["lanistr", "latefusion"] = "lanistr"
     dataset: str
-    modalities: frozenset[Modality] = Field(min_length=1)
+    modalities: Modalities = Field(min_length=1)
     init: str | None = Field(
         None, description="Experiment whose run of the same seed gives the initial weights."
     )
     table: str | None = Field(None, description="Key in paper_results.tsv; null = no row.")
     row: str | None = Field(None, description="Row of that table.")
-    classes: int = Field(2, gt=1)
+    task: Literal["classification", "regression"] = Field(
+        "classification", description="What fine-tuning learns: a class, or one number."
+    )
+    classes: int = Field(2, gt=1, description="Of a classification.")
     freeze: Literal["pretrained", "none"] = Field(
         "pretrained",
         description="In fine-tuning: encoders that start from trained weights are frozen, "
@@ -183,6 +269,7 @@ class Experiment(Part):
     encoders: Encoders = Encoders()
     fusion: Fusion = Fusion()
     objectives: Objectives = Objectives()
+    variants: Variants = Variants()
     optim: Optim
 
     @model_validator(mode="after")
@@ -191,6 +278,8 @@ class Experiment(Part):
             raise ValueError("init: a pretraining run starts from its encoders' weights")
         if self.method != "lanistr" and self.stage == "pretrain":
             raise ValueError(f"stage: {self.method} has no pretraining; use stage: finetune")
+        if self.task == "regression" and self.stage == "pretrain":
+            raise ValueError("task: pretraining has no labels; a regression is of stage finetune")
         if (self.table is None) != (self.row is None):
             raise ValueError("table and row: give both or neither")
         if self.stage == "pretrain" and not self.losses:
@@ -198,6 +287,11 @@ class Experiment(Part):
         if missing := self.data.require - self.modalities:
             raise ValueError(f"data.require: {sorted(missing)} are not among the modalities")
         return self
+
+    @property
+    def outputs(self) -> int:
+        """Width of what fine-tuning puts out: a logit per class, or one number."""
+        return self.classes if self.task == "classification" else 1
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,10 +16,13 @@ from lanistr.batch import InputSpec
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
 from lanistr.models.encoders import Encoder, Encoders
-from lanistr.models.fusion import Fusion, Projection, SimilarityHead, classifier
+from lanistr.models.fusion import Fusion, Projection, Projections, SimilarityHead, perceptron
 from lanistr.models.image import ImageEncoder, MaskedImageHead
-from lanistr.models.lanistr import LANISTR, LANISTRForClassification, LANISTRForPretraining
+from lanistr.models.lanistr import LANISTR, LANISTRForPrediction, LANISTRForPretraining
 from lanistr.models.latefusion import LateFusion
+from lanistr.models.perceiver import PerceiverFusion, perceiver_io
+from lanistr.models.pretrained import Origin
+from lanistr.models.tabular import MaskedTabularHead, TabularEncoder
 from lanistr.models.text import MaskedLanguageHead, TextEncoder
 from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder
 from lanistr.models.weights import library_model
@@ -35,7 +39,7 @@ def build(experiment: Experiment, spec: InputSpec) -> LANISTR | LateFusion:
         spec: what the data fixes.
 
     Returns:
-        `LANISTRForPretraining`, `LANISTRForClassification` or `LateFusion`.
+        `LANISTRForPretraining`, `LANISTRForPrediction` or `LateFusion`.
 
     Raises:
         ConfigError: sizes that do not fit the data, or a modality without an encoder.
@@ -47,19 +51,20 @@ def build(experiment: Experiment, spec: InputSpec) -> LANISTR | LateFusion:
     hidden = experiment.fusion.hidden
     if experiment.method == "latefusion":
         with seeded("head"):
-            head = classifier(sum(widths.values()), hidden, experiment.classes)
+            head = perceptron(sum(widths.values()), hidden, experiment.outputs)
         return LateFusion(encoders, head).train()
-    fusion = build_fusion(widths, experiment.fusion)
+    fusion = build_fusion(widths, experiment.fusion, experiment.variants)
+    origin = Origin(experiment, spec)
     if not pretraining:
         with seeded("head"):
-            head = classifier(hidden, hidden, experiment.classes)
-        return LANISTRForClassification(encoders, fusion, head).train()
-    heads = build_masking_heads(experiment, spec, widths)
+            head = perceptron(hidden, hidden, experiment.outputs)
+        return LANISTRForPrediction(encoders, fusion, origin, head).train()
+    heads = build_masking_heads(experiment, spec, encoders)
     similarity = None
     if "mmm" in experiment.losses:
         with seeded("similarity"):
             similarity = SimilarityHead(hidden, experiment.objectives)
-    return LANISTRForPretraining(encoders, fusion, heads, similarity, experiment.objectives).train()
+    return LANISTRForPretraining(encoders, fusion, origin, heads, similarity).train()
 
 
 def build_encoders(experiment: Experiment, spec: InputSpec, *, mask_token: bool) -> Encoders:
@@ -68,12 +73,9 @@ def build_encoders(experiment: Experiment, spec: InputSpec, *, mask_token: bool)
     builders = {
         Modality.TEXT: lambda: build_text(sizes.text, spec),
         Modality.IMAGE: lambda: build_image(sizes.image, spec, mask_token=mask_token),
+        Modality.TABULAR: lambda: build_tabular(sizes.tabular, spec),
         Modality.TIMESERIES: lambda: TimeseriesEncoder(sizes.timeseries, spec),
     }
-    if unknown := experiment.modalities - builders.keys():
-        raise ConfigError(
-            f"modalities: no encoder for {sorted(unknown)}. Allowed: {sorted(builders)}."
-        )
     encoders: dict[Modality, Encoder] = {}
     for modality, construct in builders.items():
         if modality in experiment.modalities:
@@ -83,19 +85,23 @@ def build_encoders(experiment: Experiment, spec: InputSpec, *, mask_token: bool)
 
 
 def build_masking_heads(
-    experiment: Experiment, spec: InputSpec, widths: dict[Modality, int]
+    experiment: Experiment, spec: InputSpec, encoders: Encoders
 ) -> dict[str, nn.Module]:
     """The heads of the masking losses in use, by name of the loss."""
-    builders = {
-        "mlm": lambda width: MaskedLanguageHead(width, spec.vocab_size),
-        "mim": lambda width: MaskedImageHead(width, experiment.encoders.image.patch_px),
-        "mtm": lambda width: MaskedTimeseriesHead(width, spec),
+    sizes, over = experiment.encoders, experiment.variants.mlm_over
+    builders: dict[str, Callable[[Any], nn.Module]] = {
+        "mlm": lambda text: MaskedLanguageHead(
+            text.width, spec.vocab_size, spec.pad_token_id, over
+        ),
+        "mim": lambda image: MaskedImageHead(image.width, sizes.image.patch_px),
+        "mfm": lambda rows: MaskedTabularHead(sizes.tabular, rows.values, rows.column),
+        "mtm": lambda series: MaskedTimeseriesHead(series.width, spec),
     }
     heads = {}
     for name, modality in config.OBJECTIVE_MODALITY.items():
         if name in experiment.losses:
             with seeded(f"heads.{name}"):
-                heads[name] = builders[name](widths[modality])
+                heads[name] = builders[name](encoders[modality])
     return heads
 
 
@@ -138,19 +144,35 @@ def build_image(
     return ImageEncoder(vit)
 
 
-def build_fusion(widths: dict[Modality, int], settings: config.Fusion) -> Fusion:
-    """The projections and FLAVA's multimodal encoder, without its pooler."""
+def build_tabular(settings: config.TabularEncoder, spec: InputSpec) -> TabularEncoder:
+    """TabNet for the columns that there are."""
+    if not spec.category_names and not spec.number_names:
+        raise ConfigError(
+            "modalities: the cached data have no columns of a table. Leave tabular out, "
+            "or cache data that have them."
+        )
+    return TabularEncoder(settings, spec)
+
+
+def build_fusion(
+    widths: dict[Modality, int], settings: config.Fusion, variants: config.Variants
+) -> Fusion | PerceiverFusion:
+    """The projections and what fuses; FLAVA's multimodal encoder comes without its pooler."""
     from transformers import FlavaMultimodalModel
 
     projections = {}
     for modality, width in widths.items():
         with seeded(f"fusion.projections.{modality}"):
-            projections[modality] = Projection(width, settings.hidden)
+            projections[modality] = Projection(width, settings.hidden, variants)
+    joined = Projections(projections, variants)
+    if settings.kind == "perceiver":
+        with seeded("fusion.perceiver"):
+            return PerceiverFusion(joined, perceiver_io(settings))
     with seeded("fusion.transformer"):
         transformer = library_model(
             FlavaMultimodalModel, "fusion", settings, {}, add_pooling_layer=False
         )
-    return Fusion(projections, transformer)
+    return Fusion(joined, transformer)
 
 
 @contextmanager

@@ -40,10 +40,13 @@ class Encoder(nn.Module, ABC):
     Attributes:
         modality: what it reads of a batch.
         width: D, the size of a token.
+        bound_to_data: beginnings of the names of tensors that belong to the columns of a dataset,
+            and may start anew when weights of another dataset are taken over.
     """
 
     modality: Modality
     width: int
+    bound_to_data: tuple[str, ...] = ()
 
     @abstractmethod
     def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
@@ -77,6 +80,14 @@ class Encoders(nn.ModuleDict):
         """The encoders with their modality, in enum order."""
         encoders = cast("Iterable[Encoder]", self.values())
         return {encoder.modality: encoder for encoder in encoders}
+
+    def bound_to_data(self) -> tuple[str, ...]:
+        """Beginnings of the names of tensors that belong to the columns of a dataset."""
+        return tuple(
+            f"{modality}.{start}"
+            for modality, encoder in self.by_modality().items()
+            for start in encoder.bound_to_data
+        )
 
     def freeze(self, modalities: Iterable[Modality]) -> None:
         """No gradient and no dropout in these encoders from now on."""

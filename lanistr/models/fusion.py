@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.config import Modality, Objectives
+from lanistr.config import Modality, Objectives, Variants
 from lanistr.models.encoders import Tokens
 from lanistr.models.objectives import similarity_loss
+from lanistr.models.variants import first_token, normalised
 
 if TYPE_CHECKING:
     from transformers import FlavaMultimodalModel
@@ -22,19 +23,41 @@ class Projection(nn.Module):
     """Brings the tokens of a modality to the width of the fusion and marks where they are from.
 
     Source:
-        LANISTR. Addition: an embedding per modality. Deviation of the official code: it
-        normalises what is projected over the tokens; not done here.
+        LANISTR. Addition: an embedding per modality. Deviation of the official code, on demand:
+        it normalises what is projected over the tokens.
     """
 
-    def __init__(self, width: int, fused_width: int):
+    def __init__(self, width: int, fused_width: int, variants: Variants):
         super().__init__()
+        self.normalise = variants.normalise
         self.linear = nn.Linear(width, fused_width)
         self.kind = nn.Parameter(torch.empty(fused_width))
         nn.init.trunc_normal_(self.kind, std=0.02)
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, tokens: Tokens) -> Tensor:
         """From (B, N, width) to (B, N, fused_width)."""
-        return self.linear(states) + self.kind
+        projected = self.linear(tokens.states)
+        return normalised(projected, tokens.is_token, self.normalise) + self.kind
+
+
+class Projections(nn.ModuleDict):
+    """From the tokens of each modality to one sequence.
+
+    Source:
+        LANISTR. Deviation of the official code, on demand: of a text it takes [CLS] alone.
+    """
+
+    def __init__(self, projections: Mapping[Modality, Projection], variants: Variants):
+        super().__init__({modality.value: each for modality, each in projections.items()})
+        self.text_pooling = variants.text_pooling
+
+    def forward(self, tokens: Mapping[Modality, Tokens]) -> tuple[Tensor, Tensor]:
+        """All tokens, (B, N, D), and their flags, (B, N) bool."""
+        if self.text_pooling == "cls" and Modality.TEXT in tokens:
+            tokens = {**tokens, Modality.TEXT: first_token(tokens[Modality.TEXT])}
+        states = [self[modality](each) for modality, each in tokens.items()]
+        is_token = torch.cat([each.is_token for each in tokens.values()], dim=1)
+        return torch.cat(states, dim=1), is_token
 
 
 class Fusion(nn.Module):
@@ -47,11 +70,9 @@ class Fusion(nn.Module):
         modalities and padding as well.
     """
 
-    def __init__(
-        self, projections: Mapping[Modality, Projection], transformer: FlavaMultimodalModel
-    ):
+    def __init__(self, projections: Projections, transformer: FlavaMultimodalModel):
         super().__init__()
-        self.projections = nn.ModuleDict({m.value: each for m, each in projections.items()})
+        self.projections = projections
         layers: Any = transformer.encoder.layer
         for layer in layers:
             eager = layer.attention.attention
@@ -61,11 +82,10 @@ class Fusion(nn.Module):
 
     def forward(self, tokens: Mapping[Modality, Tokens]) -> Tensor:
         """Fuse the modalities of each sample; returns the state of [CLS], (B, D)."""
-        states = [self.projections[modality](each.states) for modality, each in tokens.items()]
-        is_token = torch.cat([each.is_token for each in tokens.values()], dim=1)
+        states, is_token = self.projections(tokens)
         cls = is_token.new_ones(len(is_token), 1)
         fused = self.transformer(
-            torch.cat(states, dim=1),
+            states,
             attention_mask=torch.cat([cls, is_token], dim=1)[:, None, None],  # as FusedAttention
         )
         return fused.last_hidden_state[:, 0]
@@ -167,12 +187,12 @@ def hidden_layer(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     return nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU()
 
 
-def classifier(inputs: int, hidden: int, classes: int) -> nn.Sequential:
-    """The head of fine-tuning, a perceptron of three layers."""
+def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """The head of fine-tuning: three layers, to a logit per class or to one number."""
     return nn.Sequential(
         nn.Linear(inputs, hidden),
         nn.ReLU(),
         nn.Linear(hidden, hidden),
         nn.ReLU(),
-        nn.Linear(hidden, classes),
+        nn.Linear(hidden, outputs),
     )

@@ -5,33 +5,50 @@ Shapes: B samples; N tokens of a modality; D the width of the fusion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lanistr.batch import Batch
-from lanistr.config import OBJECTIVE_MODALITY, Modality, Objectives
+from lanistr.config import OBJECTIVE_MODALITY, Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.fusion import Fusion, SimilarityHead
+from lanistr.models.perceiver import PerceiverFusion
+from lanistr.models.pretrained import Origin, load, save
+from lanistr.models.variants import with_stand_ins
 from lanistr.models.weights import load_parts
 
 
 class LANISTR(nn.Module):
     """What pretraining and fine-tuning share: the encoders and the fusion."""
 
-    def __init__(self, encoders: Encoders, fusion: Fusion):
+    def __init__(self, encoders: Encoders, fusion: Fusion | PerceiverFusion, origin: Origin):
         super().__init__()
         self.encoders = encoders
         self.fusion = fusion
+        self.origin = origin
 
     def encode(self, batch: Batch) -> dict[Modality, Tokens]:
         """Each modality on its own; of frozen encoders the result can be kept and fused later."""
-        return self.encoders(batch)
+        return self.encoders(self.seen(batch))
+
+    def seen(self, batch: Batch) -> Batch:
+        """The batch as it is or, in that variant, with zeros for what is absent."""
+        if self.origin.experiment.variants.absent == "masked":
+            return batch
+        return with_stand_ins(batch, self.encoder_modules(), self.origin.spec.pad_token_id)
 
     def fuse(self, tokens: Mapping[Modality, Tokens]) -> Tensor:
         """One embedding per sample of whatever it has, (B, D)."""
         return self.fusion(tokens)
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Embeddings of length 1 for `retrieval.nearest`, (B, D); any modality may be absent."""
+        return functional.normalize(self.fuse(self.encode(batch)).float())
 
     def encoder_modules(self) -> dict[Modality, Encoder]:
         """The encoders by modality."""
@@ -41,13 +58,40 @@ class LANISTR(nn.Module):
         """No gradient and no dropout in these encoders from now on."""
         self.encoders.freeze(modalities)
 
-    def load_pretrained_part(self, state: Mapping[str, Tensor]) -> None:
+    def load_pretrained_part(self, state: Mapping[str, Tensor]) -> tuple[str, ...]:
         """Take encoders, projections and fusion from a pretraining checkpoint; heads stay.
+
+        Returns:
+            Names of tensors left as they are, as the columns of its data differ: encoders that
+            have such tensors must be trained, not frozen.
 
         Raises:
             WeightsError: a tensor is missing or has another shape.
         """
-        load_parts(self, state, ("encoders", "fusion"))
+        bound = tuple(f"encoders.{start}" for start in self.encoders.bound_to_data())
+        return load_parts(self, state, ("encoders", "fusion"), bound)
+
+    def save_pretrained(self, folder: Path, label_names: Sequence[str] = ()) -> None:
+        """Write model.safetensors and config.json, from which `from_pretrained` rebuilds.
+
+        Args:
+            folder: is made if needed.
+            label_names: what the classes are, in order.
+        """
+        save(self, self.origin, folder, label_names)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, *, revision: str | None = None) -> Self:
+        """A model that `save_pretrained` wrote, in eval mode.
+
+        Args:
+            source: folder, which needs no network; or the name of a repository of the hub.
+            revision: of the repository.
+
+        Raises:
+            WeightsError: files that are missing, broken or of another class of model.
+        """
+        return load(cls, source, revision)
 
 
 class LANISTRForPretraining(LANISTR):
@@ -60,15 +104,15 @@ class LANISTRForPretraining(LANISTR):
     def __init__(
         self,
         encoders: Encoders,
-        fusion: Fusion,
+        fusion: Fusion | PerceiverFusion,
+        origin: Origin,
         heads: Mapping[str, nn.Module],
         similarity: SimilarityHead | None,
-        objectives: Objectives,
     ):
-        super().__init__(encoders, fusion)
+        super().__init__(encoders, fusion, origin)
         self.heads = nn.ModuleDict(heads)
         self.similarity = similarity
-        self.objectives = objectives
+        self.objectives = origin.experiment.objectives
         self.learning = set(self.encoder_modules())
         if similarity is None:
             self.learning = {OBJECTIVE_MODALITY[name] for name in heads}
@@ -83,8 +127,9 @@ class LANISTRForPretraining(LANISTR):
         """Hide parts of every modality, reconstruct them, and compare with the unmasked view.
 
         Returns:
-            Unweighted scalar losses by name (`mlm`, `mim`, `mtm`, `mmm`), those in use only.
+            Unweighted scalar losses by name (`mlm`, `mim`, `mfm`, `mtm`, `mmm`), those in use.
         """
+        batch = self.seen(batch)
         hidden = {
             modality: encoder.hide(batch, self.objectives, rng)
             for modality, encoder in self.encoder_modules().items()
@@ -115,15 +160,21 @@ class LANISTRForPretraining(LANISTR):
         }
 
 
-class LANISTRForClassification(LANISTR):
-    """LANISTR with a perceptron on the fused embedding."""
+class LANISTRForPrediction(LANISTR):
+    """LANISTR with a perceptron on the fused embedding, for classes or one number."""
 
-    def __init__(self, encoders: Encoders, fusion: Fusion, head: nn.Module):
-        super().__init__(encoders, fusion)
+    def __init__(
+        self,
+        encoders: Encoders,
+        fusion: Fusion | PerceiverFusion,
+        origin: Origin,
+        head: nn.Module,
+    ):
+        super().__init__(encoders, fusion, origin)
         self.head = head
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes)."""
+        """Logits, (B, classes); of a regression the number, (B, 1)."""
         return self.head(self.fuse(self.encode(batch)))
 
 

@@ -26,7 +26,7 @@ class LateFusion(nn.Module):
         self.head = head
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes)."""
+        """Logits, (B, classes); of a regression the number, (B, 1)."""
         tokens = self.encoders(batch)
         pooled = [encoder.pooled(tokens[m]) for m, encoder in self.encoder_modules().items()]
         return self.head(torch.cat(pooled, dim=1))
@@ -39,10 +39,14 @@ class LateFusion(nn.Module):
         """No gradient and no dropout in these encoders from now on."""
         self.encoders.freeze(modalities)
 
-    def load_pretrained_part(self, state: Mapping[str, Tensor]) -> None:
+    def load_pretrained_part(self, state: Mapping[str, Tensor]) -> tuple[str, ...]:
         """Take the encoders from a pretraining checkpoint.
+
+        Returns:
+            Names of tensors left as they are, as the columns of its data differ.
 
         Raises:
             WeightsError: a tensor is missing or has another shape.
         """
-        load_parts(self, state, ("encoders",))
+        bound = tuple(f"encoders.{start}" for start in self.encoders.bound_to_data())
+        return load_parts(self, state, ("encoders",), bound)

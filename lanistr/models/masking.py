@@ -47,6 +47,25 @@ def hide_patches(present: Tensor, patches: int, ratio: float, rng: torch.Generat
     return (rank < max(1, round(ratio * patches))) & present[:, None]
 
 
+def hide_columns(present: Tensor, columns: int, ratio: float, rng: torch.Generator) -> Tensor:
+    """Hide each column of a row with the same probability.
+
+    Args:
+        present: True = the sample has a row, (B,) bool.
+        columns: K, those of the table; a one-hot or embedded category is one column.
+        ratio: probability of hiding one.
+        rng: where the draws come from.
+
+    Returns:
+        True = hidden, (B, K) bool; nothing of absent rows.
+
+    Source:
+        TabNet, self-supervised pretraining. Deviation of the official code: it hides single
+        values of a one-hot vector or an embedding.
+    """
+    return (uniform((len(present), columns), rng, present.device) < ratio) & present[:, None]
+
+
 def hide_segments(
     observed: Tensor, ratio: float, mean_length: float, rng: torch.Generator
 ) -> Tensor:

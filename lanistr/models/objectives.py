@@ -15,6 +15,7 @@ from torch.nn import functional
 from lanistr.config import Objectives
 
 IGNORED = -100  # label of a token that does not count, as everywhere in PyTorch
+CONSTANT = 1e-6  # variance up to which a value does not vary, but for rounding
 
 
 def masked_language_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -62,6 +63,36 @@ def masked_image_loss(prediction: Tensor, target: Tensor, hidden: Tensor) -> Ten
     """
     error = difference(prediction, target, hidden[..., None]).abs()
     return error.sum() / (hidden.sum() * target.shape[-1]).clamp(min=1)
+
+
+def masked_feature_loss(prediction: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
+    """Squared error over the hidden values of table rows, in units of each value's variance.
+
+    Args:
+        prediction: reconstruction, (B, P); P counts every place of a one-hot vector or embedding.
+        target: what the encoder would have seen, of rows that are there, (B, P); receives no
+            gradient.
+        hidden: True = hidden from the encoder, (B, P) bool.
+
+    Returns:
+        Scalar, per hidden value; 1 = as good as the mean of the batch. A value that does not
+        vary within the batch is counted in squared units of its own.
+
+    Source:
+        LANISTR, L_MFM; TabNet. Deviations of pytorch-tabnet: a mean over values instead of rows;
+        no gradient to the target, which an embedding could lower by becoming predictable; and
+        where the variance is 0 it divides by the mean, which can be negative.
+
+    >>> target = torch.tensor([[1.0, 0.0], [5.0, 0.0]])  # variances 4 and 0
+    >>> hidden = torch.tensor([[True, False], [False, True]])
+    >>> masked_feature_loss(torch.ones(2, 2) * 3, target, hidden)
+    tensor(5.)
+    """
+    target = target.detach().float()
+    variance = target.var(dim=0, correction=0) if len(target) else target.new_ones(1)
+    scale = torch.where(variance > CONSTANT, variance, 1.0)
+    error = difference(prediction, target, hidden).square() / scale
+    return error.sum() / hidden.sum().clamp(min=1)
 
 
 def masked_timeseries_loss(prediction: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
@@ -115,6 +146,26 @@ def similarity_loss(
         [functional.cosine_similarity(p.float(), z.detach().float()) for p, z in pairs]
     )
     return -similarity.masked_fill(~real, 0.0).sum() / real.sum().clamp(min=1)
+
+
+def label_loss(outputs: Tensor, label: Tensor) -> Tensor:
+    """What fine-tuning minimises: cross entropy of a class, or squared error of a number.
+
+    Args:
+        outputs: logits, (B, classes), or one column of numbers, (B, 1).
+        label: class, (B,) int64; or number, (B,) float.
+
+    Returns:
+        Scalar, the mean over samples, in nats or squared units of the label.
+
+    >>> label_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor(0.6931)
+    >>> label_loss(torch.tensor([[3.0]]), torch.tensor([1.0]))
+    tensor(4.)
+    """
+    if outputs.shape[1] == 1:
+        return functional.mse_loss(outputs[:, 0].float(), label.float())
+    return functional.cross_entropy(outputs.float(), label)
 
 
 def weighted(losses: Mapping[str, Tensor], objectives: Objectives) -> Tensor:

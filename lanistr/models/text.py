@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -66,14 +66,24 @@ class MaskedLanguageHead(nn.Module):
 
     Source:
         The published parameter count is only met when the matrix is not tied to the embeddings.
+        Deviation of the official code, on demand (`over`): it scores all tokens and padding.
     """
 
-    def __init__(self, width: int, vocab_size: int):
+    def __init__(
+        self,
+        width: int,
+        vocab_size: int,
+        pad_token_id: int,
+        over: Literal["hidden", "all"] = "hidden",
+    ):
         super().__init__()
+        self.pad_token_id, self.over = pad_token_id, over
         self.decode = nn.Sequential(
             nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, vocab_size)
         )
 
     def forward(self, tokens: Tokens, batch: Batch, hidden: Tensor) -> Tensor:
-        """L_MLM of the masked view; only hidden words are decoded, the others need no scores."""
-        return masked_language_loss(self.decode(tokens.states[hidden]), batch.tokens[hidden])
+        """L_MLM of the masked view; only what counts is decoded, the rest needs no scores."""
+        counts = hidden if self.over == "hidden" else torch.ones_like(hidden)
+        words = batch.tokens.masked_fill(~tokens.is_token, self.pad_token_id)
+        return masked_language_loss(self.decode(tokens.states[counts]), words[counts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from os.path import expanduser, isdir
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lanistr.config import LibraryTransformer
 
 Model = TypeVar("Model", bound="PreTrainedModel")
+log = logging.getLogger(__name__)
 SHOWN = 5  # problems listed in a message; one wrong size makes hundreds
 
 
@@ -56,7 +58,7 @@ def library_model(
     }
     config_class: Any = kind.config_class
     if settings.pretrained is None:
-        return kind(config_class(**sizes, **dropout), **options)
+        return kind(config_class(**{**sizes, **dropout, **settings.attributes}), **options)
     source = expanduser(settings.pretrained)
     config = pretrained_config(config_class, source, part, sizes)
     config.update(dropout)
@@ -135,13 +137,23 @@ def pretrained_model(
     return model
 
 
-def load_parts(model: nn.Module, state: Mapping[str, Tensor], parts: Collection[str]) -> None:
+def load_parts(
+    model: nn.Module,
+    state: Mapping[str, Tensor],
+    parts: Collection[str],
+    bound_to_data: tuple[str, ...] = (),
+) -> tuple[str, ...]:
     """Copy parts of a checkpoint into a model; what else the checkpoint holds is not looked at.
 
     Args:
         model: receives the values.
         state: tensors by name.
-        parts: children of the model to load, completely.
+        parts: children of the model to load, completely but for what is `bound_to_data`.
+        bound_to_data: beginnings of the names of tensors that stay as they are when the
+            checkpoint lacks them or has another shape, as of a dataset with other columns.
+
+    Returns:
+        The names of tensors that stay as they are; they are logged, too.
 
     Raises:
         WeightsError: a tensor of these parts is missing or has another shape.
@@ -151,18 +163,29 @@ def load_parts(model: nn.Module, state: Mapping[str, Tensor], parts: Collection[
         for name, tensor in model.state_dict().items()
         if name.split(".", 1)[0] in parts
     }
+    problems = misfits(wanted, state)
+    anew = tuple(name for name in problems if name.startswith(bound_to_data))
     refuse(
         f"The checkpoint does not fit {', '.join(parts)} of the model",
-        [f"{name}: missing" for name in wanted if name not in state]
-        + [
-            f"{name}: found {tuple(state[name].shape)}, expected {tuple(tensor.shape)}"
-            for name, tensor in wanted.items()
-            if name in state and state[name].shape != tensor.shape
-        ],
+        [f"{name}: {problem}" for name, problem in problems.items() if name not in anew],
         "Pretrain with the encoders, fusion and modalities of this experiment, "
         "or correct its `init`.",
     )
-    model.load_state_dict({name: state[name] for name in wanted}, strict=False)
+    model.load_state_dict({n: state[n] for n in wanted if n not in anew}, strict=False)
+    if anew:
+        listed = [f"  {name}: {problems[name]}" for name in anew]
+        log.warning("\n".join(["Left at random, as the columns of the data differ:", *listed]))
+    return anew
+
+
+def misfits(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> dict[str, str]:
+    """What keeps each tensor of a model from taking the value of that name; missing ones first."""
+    missing = {name: "missing" for name in wanted if name not in found}
+    return missing | {
+        name: f"found {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in found and found[name].shape != tensor.shape
+    }
 
 
 def refuse(what: str, problems: list[str], remedy: str) -> None:

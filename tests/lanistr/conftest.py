@@ -37,6 +37,10 @@ def spec() -> InputSpec:
         series_values=len(VARIABLE_OF_VALUE),
         series_variables=4,
         variable_of_value=VARIABLE_OF_VALUE,
+        category_names=("reviewer", "year"),
+        category_sizes=(9, 5),
+        identifiers=("reviewer",),
+        number_names=("votes", "time"),
     )
 
 
@@ -50,6 +54,7 @@ def experiment() -> Callable[..., Experiment]:
             "encoders": {
                 "text": size,
                 "image": {**size, "patch_px": 4},
+                "tabular": {"hidden": 8, "steps": 2, "ghost_batch": 4},
                 "timeseries": {**size, "hidden": 12},
             },
             "fusion": {**size, "hidden": 20},
@@ -98,6 +103,11 @@ def batch(spec: InputSpec) -> Callable[..., Batch]:
                 [[m.value in names.split() for m in Modality] for names in modalities]
             ),
             label=torch.arange(samples) % 2,
+            categories=torch.stack(
+                [torch.randint(size, (samples,), generator=rng) for size in spec.category_sizes],
+                dim=1,
+            ),
+            numbers=torch.randn(samples, len(spec.number_names), generator=rng),
         )
 
     return make
@@ -108,9 +118,7 @@ def with_garbage() -> Callable[[Batch], Batch]:
     """Puts nonsense into every slot of an absent modality and into every padding."""
 
     def spoil(samples: Batch) -> Batch:
-        text, image, timeseries = (
-            samples.has(m) for m in (Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES)
-        )
+        text, image, tabular, timeseries = (samples.has(modality) for modality in Modality)
         words = samples.is_token & text[:, None]
         no_series = ~timeseries[:, None, None]
         return replace(
@@ -120,6 +128,8 @@ def with_garbage() -> Callable[[Batch], Batch]:
             pixels=samples.pixels.masked_fill(~image[:, None, None, None], torch.nan),
             series=samples.series.masked_fill(no_series, torch.inf),
             observed=samples.observed ^ no_series,
+            categories=samples.categories.masked_fill(~tabular[:, None], 10**6),
+            numbers=samples.numbers.masked_fill(~tabular[:, None], torch.nan),
         )
 
     return spoil

@@ -1,5 +1,6 @@
 import torch
 
+from lanistr.batch import Batch
 from lanistr.config import Modality
 
 
@@ -25,6 +26,14 @@ def test_repeated_puts_whole_batches_one_after_the_other(batch):
     for half in (slice(0, 2), slice(2, 4)):
         assert torch.equal(twice.pixels[half], samples.pixels)
         assert torch.equal(twice.present[half], samples.present)
+
+
+def test_data_without_tables_have_tables_without_columns(batch):
+    samples = batch("text", "image")
+    bare = Batch(**{n: v for n, v in vars(samples).items() if n not in ("categories", "numbers")})
+    for each, length in ((bare, 2), (bare.repeated(2), 4)):
+        assert each.categories.shape == each.numbers.shape == (length, 0)
+    assert (bare.categories.dtype, bare.numbers.dtype) == (torch.int64, torch.float32)
 
 
 def test_to_moves_every_tensor(batch):

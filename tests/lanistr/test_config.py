@@ -59,6 +59,11 @@ def test_an_unknown_experiment_names_those_there_are(files):
         ({"fusion": {"hidden": 10, "heads": 4}}, "10 is not a multiple of heads, 4"),
         ({"stage": "pretrain", "objectives": {"mlm": 0, "mmm": 0}}, "no weight above 0"),
         ({"objectives": {"timeseries_ratio": 0.5, "segment_hours": 1.5}}, "segment_hours"),
+        ({"stage": "pretrain", "task": "regression"}, "of stage finetune"),
+        ({"fusion": {"kind": "perceiver", "pretrained": "x"}}, "starts from random weights"),
+        ({"fusion": {"kind": "perceiver", "hidden": 24, "intermediate": 36}}, "multiple of hidden"),
+        ({"fusion": {"pretrained": "x", "attributes": {"a": 1}}}, "give one of the two"),
+        ({"variants": {"normalise": "rows"}}, "Input should be 'none', 'tokens' or 'features'"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(change, message):
@@ -78,11 +83,24 @@ def test_losses_in_use_need_a_weight_and_their_modality(experiment):
     assert experiment().losses == ("mlm", "mim", "mtm", "mmm")
     assert experiment(modalities=["image"]).losses == ("mim", "mmm")
     assert experiment(objectives={"mim": 0, "mmm": 0}).losses == ("mlm", "mtm")
+    assert experiment(modalities=["tabular"], objectives={"mfm": 0.01}).losses == ("mfm", "mmm")
 
 
 def test_default_weights_are_those_of_table_5():
     weights = Objectives()
-    assert (weights.mlm, weights.mim, weights.mtm, weights.mmm) == (1, 1, 0.1, 0.5)
+    assert (weights.mlm, weights.mim, weights.mfm) == (1, 1, 0)
+    assert (weights.mtm, weights.mmm) == (0.1, 0.5)
+    assert Experiment.model_fields["variants"].default.model_dump() == {
+        "normalise": "none",
+        "text_pooling": "tokens",
+        "mlm_over": "hidden",
+        "absent": "masked",
+    }
+
+
+def test_a_regression_has_one_output(experiment):
+    assert experiment("finetune", classes=5).outputs == 5
+    assert experiment("finetune", classes=5, task="regression").outputs == 1
 
 
 def test_modalities_keep_their_columns():

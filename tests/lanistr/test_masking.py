@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lanistr.models.masking import hide_patches, hide_segments, hide_tokens
+from lanistr.models.masking import hide_columns, hide_patches, hide_segments, hide_tokens
 
 
 def test_tokens_are_hidden_at_the_ratio_and_only_where_eligible(rng):
@@ -25,6 +25,14 @@ def test_at_least_one_patch_is_hidden(rng):
 def test_every_patch_is_as_likely_to_be_hidden(rng):
     hidden = hide_patches(torch.ones(4000, dtype=torch.bool), 9, 1 / 3, rng())
     assert hidden.float().mean(dim=0) == pytest.approx([1 / 3] * 9, abs=0.03)
+
+
+def test_columns_are_hidden_one_by_one_and_of_rows_that_are_there(rng):
+    present = torch.arange(4000) % 2 == 0
+    hidden = hide_columns(present, 5, 0.15, rng())
+    assert hidden.shape == (4000, 5) and not hidden[~present].any()
+    assert hidden[present].float().mean(dim=0) == pytest.approx([0.15] * 5, abs=0.03)
+    assert torch.corrcoef(hidden[present].float().T).fill_diagonal_(0).abs().max() < 0.1
 
 
 @pytest.mark.parametrize(("ratio", "mean_length"), [(0.15, 3.0), (0.3, 5.0), (0.5, 2.0)])

@@ -2,9 +2,9 @@ import pytest
 import torch
 from transformers import FlavaMultimodalConfig, FlavaMultimodalModel
 
-from lanistr.config import Modality, Objectives
+from lanistr.config import Modality, Objectives, Variants
 from lanistr.models.encoders import Tokens
-from lanistr.models.fusion import Fusion, Projection, SimilarityHead
+from lanistr.models.fusion import Fusion, Projection, Projections, SimilarityHead
 
 WIDTHS = {Modality.TEXT: 6, Modality.IMAGE: 8}
 
@@ -17,10 +17,16 @@ def flava() -> FlavaMultimodalModel:
     return FlavaMultimodalModel(sizes, add_pooling_layer=False).eval()
 
 
+def projections(**variants) -> Projections:
+    torch.manual_seed(1)
+    chosen = Variants(**variants)
+    parts = {modality: Projection(width, 16, chosen) for modality, width in WIDTHS.items()}
+    return Projections(parts, chosen)
+
+
 @pytest.fixture
 def fusion() -> Fusion:
-    torch.manual_seed(1)
-    return Fusion({m: Projection(width, 16) for m, width in WIDTHS.items()}, flava()).eval()
+    return Fusion(projections(), flava()).eval()
 
 
 @pytest.fixture
@@ -35,11 +41,23 @@ def tokens(rng) -> dict[Modality, Tokens]:
 
 
 def test_fusion_is_the_library_encoder_with_masked_attention(fusion, tokens):
-    states = torch.cat([fusion.projections[m](t.states) for m, t in tokens.items()], dim=1)
+    states = torch.cat([fusion.projections[m](t) for m, t in tokens.items()], dim=1)
     attended = torch.cat([t.is_token for t in tokens.values()], dim=1)
     with_cls = torch.nn.functional.pad(attended, (1, 0), value=True)
     expected = flava()(states, attention_mask=with_cls.long()).last_hidden_state[:, 0]
     torch.testing.assert_close(fusion(tokens), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_variants_normalise_what_is_projected_and_take_cls_of_a_text(tokens):
+    with torch.no_grad():
+        plain, _ = projections()(tokens)
+        states, is_token = projections(normalise="tokens", text_pooling="cls")(tokens)
+        kind = projections()[Modality.TEXT].kind
+    assert states.shape == (3, 1 + 2, 16) and is_token.shape == (3, 3)
+    assert not is_token[2, 0] and is_token[:2, 0].all()
+    signs = (states[:2, 0] - kind).sign()
+    torch.testing.assert_close(states[:2, 0] - kind, signs)
+    assert torch.equal(signs, (plain[:2, 0] - kind).sign())
 
 
 def test_parameters_keep_the_names_of_the_library(fusion):

@@ -7,7 +7,7 @@ from lanistr.batch import Batch
 from lanistr.config import OBJECTIVE_MODALITY, Modality
 from lanistr.models.build import build
 from lanistr.models.lanistr import LANISTRForPretraining
-from lanistr.models.objectives import weighted
+from lanistr.models.objectives import label_loss, weighted
 
 MIXED = (
     "text image timeseries",
@@ -17,6 +17,8 @@ MIXED = (
     "text timeseries",
     "image timeseries",
 )
+FOUR = {"modalities": ["text", "image", "tabular", "timeseries"], "objectives": {"mfm": 0.01}}
+MIXED_FOUR = (*MIXED, "tabular", "text tabular", "image tabular timeseries", "tabular image", "")
 
 
 @pytest.fixture
@@ -93,8 +95,13 @@ def test_fine_tuning_reaches_every_parameter(classification, batch, rng):
     assert found.keys() == dict(classification.named_parameters()).keys()
 
 
-def test_bfloat16_gives_nearly_the_same_losses_in_float32(pretraining, batch, rng):
-    model, samples = pretraining(), batch(*MIXED)
+@pytest.mark.parametrize(
+    "overrides",
+    [{}, {"fusion": {"kind": "perceiver", "hidden": 20, "intermediate": 40}}, FOUR],
+    ids=["transformer", "perceiver", "four"],
+)
+def test_bfloat16_gives_nearly_the_same_losses_in_float32(pretraining, batch, rng, overrides):
+    model, samples = pretraining(**overrides).eval(), batch(*MIXED_FOUR)
     expected = model.losses(samples, rng())
     with torch.autocast("cpu", torch.bfloat16):
         losses = model.losses(samples, rng())
@@ -124,11 +131,12 @@ def test_each_loss_is_only_over_samples_that_have_the_modality(pretraining, batc
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+@pytest.mark.parametrize("modalities", [{}, FOUR], ids=["three", "four"])
 def test_garbage_where_nothing_is_changes_no_output_and_no_gradient(
-    experiment, spec, batch, with_garbage, rng, stage
+    experiment, spec, batch, with_garbage, rng, stage, modalities
 ):
     torch.manual_seed(3)
-    model, samples = build(experiment(stage), spec), batch(*MIXED)
+    model, samples = build(experiment(stage, **modalities), spec), batch(*MIXED_FOUR)
     spoiled = with_garbage(samples)
     if stage == "pretrain":
         first, second = (model.losses(s, rng()) for s in (samples, spoiled))
@@ -153,6 +161,60 @@ def test_a_sample_does_not_depend_on_what_its_neighbours_have(classification, ba
     torch.testing.assert_close(
         classification(alone), classification(samples)[1:2], rtol=1e-4, atol=1e-5
     )
+
+
+def test_with_four_modalities_there_are_five_losses_and_gradients_everywhere(
+    pretraining, batch, rng
+):
+    model = pretraining(**FOUR)
+    samples = batch(*MIXED_FOUR * 2)
+    losses = model.losses(samples, rng())
+    assert list(losses) == ["mlm", "mim", "mfm", "mtm", "mmm"]
+    assert all(loss.isfinite() and loss != 0 for loss in losses.values())
+    found = gradients(model, samples, rng)
+    assert found.keys() == {n for n, p in model.named_parameters() if p.requires_grad}
+    assert [name for name, gradient in found.items() if (gradient == 0).all()] == []
+
+
+@pytest.mark.parametrize("names", [("text", "image"), ("tabular", "text")])
+def test_few_table_rows_train_with_finite_gradients_everywhere(pretraining, batch, rng, names):
+    model = pretraining(**FOUR)
+    found = gradients(model, batch(*names), rng)
+    assert found.keys() == {n for n, p in model.named_parameters() if p.requires_grad}
+    assert all(gradient.isfinite().all() for gradient in found.values())
+
+
+def test_feature_modeling_alone_trains_the_tabular_encoder_alone(pretraining, batch, rng):
+    model = pretraining(**FOUR | {"objectives": {"mlm": 0, "mim": 0, "mtm": 0, "mmm": 0, "mfm": 1}})
+    assert list(model.losses(batch(*MIXED_FOUR), rng())) == ["mfm"]
+    trained = {n.split(".")[1] for n, p in model.named_parameters() if p.requires_grad}
+    assert trained == {"tabular", "mfm"}
+
+
+def test_a_frozen_tabular_encoder_keeps_its_statistics(experiment, spec, batch):
+    model = build(experiment("finetune", **FOUR), spec)
+    model.freeze([Modality.TABULAR])
+    before = {n: b.clone() for n, b in model.encoders["tabular"].named_buffers()}
+    model.train()(batch(*MIXED_FOUR))
+    assert all(torch.equal(b, before[n]) for n, b in model.encoders["tabular"].named_buffers())
+
+
+def test_a_regression_gives_one_number_and_learns_it(experiment, spec, batch):
+    torch.manual_seed(3)
+    model = build(experiment("finetune", task="regression"), spec)
+    samples = batch(*MIXED)
+    label = torch.linspace(-1, 1, len(samples))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(30):
+        outputs = model(samples)
+        assert outputs.shape == (len(samples), 1)
+        loss = label_loss(outputs, label)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 4
 
 
 def test_every_modality_acts(classification, batch):
@@ -203,8 +265,9 @@ def test_kept_encoder_outputs_can_be_fused_later(classification, batch):
     assert torch.equal(classification.head(classification.fuse(kept)), classification(samples))
 
 
-def test_pretraining_lowers_every_term(pretraining, batch, rng):
-    model, samples = pretraining(), batch(*MIXED, *MIXED)
+@pytest.mark.parametrize("modalities", [{}, FOUR], ids=["three", "four"])
+def test_pretraining_lowers_every_term(pretraining, batch, rng, modalities):
+    model, samples = pretraining(**modalities), batch(*MIXED, *MIXED_FOUR)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     history = []
     for _ in range(60):

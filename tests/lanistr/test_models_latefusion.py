@@ -24,6 +24,18 @@ def test_pooled_embeddings_are_concatenated_and_absent_ones_zero(model, batch):
     assert torch.equal(timeseries[0], tokens[Modality.TIMESERIES].states[0].mean(dim=0))
 
 
+def test_table_rows_are_pooled_over_steps_and_a_regression_has_one_output(experiment, spec, batch):
+    model = build(
+        experiment(
+            "finetune", method="latefusion", task="regression", modalities=["text", "tabular"]
+        ),
+        spec,
+    )
+    samples = batch("text tabular", "text", "tabular")
+    assert model(samples).shape == (3, 1)
+    assert model.head[0].in_features == 16 + 8
+
+
 def test_everything_is_trained(model, batch):
     samples = batch("text image timeseries", "text", "image", "timeseries")
     torch.nn.functional.cross_entropy(model(samples), samples.label).backward()

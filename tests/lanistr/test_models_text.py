@@ -77,7 +77,7 @@ def test_an_absent_text_is_no_token_and_finite(encoder, batch):
 def test_the_loss_is_over_hidden_words_only(encoder, batch, spec, rng):
     samples = batch("text", "text")
     hidden = encoder.hide(samples, Objectives(text_ratio=0.4), rng())
-    head = MaskedLanguageHead(encoder.width, spec.vocab_size)
+    head = MaskedLanguageHead(encoder.width, spec.vocab_size, spec.pad_token_id)
     tokens = encoder(samples, hidden)
     labels = samples.tokens.masked_fill(~hidden, -100)
     torch.testing.assert_close(

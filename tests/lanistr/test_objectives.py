@@ -1,10 +1,13 @@
 import pytest
 import torch
+from pytorch_tabnet.metrics import UnsupervisedLoss
 from torch.nn import functional
 
 from lanistr.config import Objectives
 from lanistr.models.objectives import (
     IGNORED,
+    label_loss,
+    masked_feature_loss,
     masked_image_loss,
     masked_language_loss,
     masked_timeseries_loss,
@@ -42,6 +45,32 @@ def test_timeseries_loss_is_the_squared_error_over_the_hidden_values():
     torch.testing.assert_close(masked_timeseries_loss(prediction, target, hidden), expected)
 
 
+def test_feature_loss_is_that_of_tabnet_where_rows_hide_as_much_and_columns_vary(rng):
+    prediction, target = (torch.randn(6, 4, generator=rng(n)) for n in (1, 2))
+    hidden = torch.tensor([[True, False, True, False], [False, True, False, True]] * 3)
+    library = UnsupervisedLoss(prediction, target, hidden.float())
+    bessel = 6 / 5  # the library divides by the unbiased variance
+    torch.testing.assert_close(masked_feature_loss(prediction, target, hidden), library * bessel)
+
+
+def test_feature_loss_neither_learns_from_the_target_nor_blows_up_where_it_is_constant():
+    prediction, target = leaf(3, 2), torch.full((3, 2), -0.1, requires_grad=True)
+    loss = masked_feature_loss(prediction, target, torch.ones(3, 2, dtype=torch.bool))
+    loss.backward()
+    torch.testing.assert_close(loss, functional.mse_loss(prediction, target))
+    assert target.grad is None and loss > 0
+
+
+def test_label_loss_follows_from_the_width_of_the_output():
+    outputs = leaf(4, 3)
+    label = torch.tensor([0, 2, 1, 1])
+    assert label_loss(outputs, label) == functional.cross_entropy(outputs, label)
+    number = torch.tensor([0.5, 2.0, -1.0, 1.0])
+    torch.testing.assert_close(
+        label_loss(outputs[:, :1], number), functional.mse_loss(outputs[:, 0], number)
+    )
+
+
 @pytest.mark.parametrize("loss", [masked_image_loss, masked_timeseries_loss])
 def test_what_is_not_hidden_may_be_anything(loss):
     prediction = leaf(2, 3, 4)
@@ -61,6 +90,8 @@ def test_what_is_not_hidden_may_be_anything(loss):
         lambda x: masked_language_loss(x[:0, 0], torch.full((0,), 0)),
         lambda x: masked_image_loss(x, x.detach() + 1, torch.zeros(2, 3, dtype=torch.bool)),
         lambda x: masked_timeseries_loss(x, x.detach() + 1, torch.zeros(2, 3, 4, dtype=torch.bool)),
+        lambda x: masked_feature_loss(x[0], x[1].detach(), torch.zeros(3, 4, dtype=torch.bool)),
+        lambda x: masked_feature_loss(x[0, :0], x[1, :0], torch.zeros(0, 4, dtype=torch.bool)),
         lambda x: similarity_loss(
             (x[:, 0], x[:, 1]), (x[:, 1], x[:, 0]), torch.zeros(2, dtype=torch.bool)
         ),
@@ -96,9 +127,10 @@ def test_similarity_counts_real_samples_only():
     assert loss.item() == pytest.approx(-2)
 
 
-@pytest.mark.parametrize("name", ["mlm", "mim", "mtm", "mmm"])
+@pytest.mark.parametrize("name", ["mlm", "mim", "mfm", "mtm", "mmm"])
 def test_each_weight_acts(name):
-    losses = {k: torch.tensor(float(v)) for v, k in enumerate(("mlm", "mim", "mtm", "mmm"), 1)}
+    names = ("mlm", "mim", "mfm", "mtm", "mmm")
+    losses = {k: torch.tensor(float(v)) for v, k in enumerate(names, 1)}
     before = weighted(losses, Objectives())
     after = weighted(losses, Objectives(**{name: getattr(Objectives(), name) + 1}))
     assert after - before == pytest.approx(losses[name].item())

@@ -1,0 +1,127 @@
+"""What a step minimises and what an epoch is judged by, for both stages of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lanistr.batch import Batch
+from lanistr.config import Experiment
+from lanistr.data import Samples, batches, in_order
+from lanistr.metrics import weighted_auroc
+from lanistr.models.objectives import weighted
+from lanistr.training.distributed import World
+
+
+def seeded(*names: int | str) -> int:
+    """A seed that depends on these names alone.
+
+    >>> seeded(0, "step", 7) == seeded(0, "step", 7) != seeded(0, "step", 8)
+    True
+    """
+    words = np.frombuffer("/".join(map(str, names)).encode(), np.uint8)
+    return int(np.random.SeedSequence(words.tolist()).generate_state(1, np.uint64)[0] >> 1)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on GPUs, full precision on CPUs."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def losses(
+    model: nn.Module, batch: Batch, rng: torch.Generator, experiment: Experiment
+) -> dict[str, Tensor]:
+    """Unweighted losses by term: the model's own in pretraining, else the cross entropy.
+
+    Args:
+        model: LANISTR or a baseline, perhaps wrapped for many processes.
+        batch: on the model's device.
+        rng: decides what a masked view hides.
+        experiment: its stage and classes.
+    """
+    if experiment.stage == "pretrain":
+        return model(batch, rng)
+    return {"cross_entropy": functional.cross_entropy(model(batch).float(), batch.label)}
+
+
+def total(terms: Mapping[str, Tensor], experiment: Experiment) -> Tensor:
+    """The scalar that is minimised."""
+    if experiment.stage == "pretrain":
+        return weighted(terms, experiment.objectives)
+    return terms["cross_entropy"]
+
+
+@torch.no_grad()
+def validate(
+    model: nn.Module, samples: Samples, experiment: Experiment, world: World, batch_size: int
+) -> dict[str, Any]:
+    """Mean losses over the validation samples and, in fine-tuning, the AUROC.
+
+    What is hidden depends on the batch alone, so epochs, seeds and numbers of processes compare.
+
+    Returns:
+        `valid/loss`, `valid/loss/<term>` and `valid/auroc` (None where undefined); empty when
+        there are no samples.
+    """
+    if not len(samples):
+        return {}
+    model.eval()
+    plan = in_order(len(samples), batch_size)
+    mine = range(world.rank, len(plan), world.size)
+    rows = []
+    for number, batch in zip(mine, batches(samples, [plan[i] for i in mine]), strict=True):
+        rng = torch.Generator().manual_seed(seeded("valid", number))
+        rows.append(_validated(model, batch.to(world.device), rng, experiment))
+    rows = [row for part in world.gathered(rows) for row in part]
+    n = np.array([row["n"] for row in rows])
+    names = [name for name in rows[0] if name.startswith("valid/")]
+    record: dict[str, Any] = {
+        name: float(np.average([row[name] for row in rows], weights=n)) for name in names
+    }
+    if experiment.stage == "finetune" and experiment.classes == 2:
+        label = np.concatenate([row["label"] for row in rows])
+        score = np.concatenate([row["score"] for row in rows])
+        area = weighted_auroc(label, score, np.ones((1, len(label))))[0]
+        record["valid/auroc"] = None if np.isnan(area) else float(area)
+    return record
+
+
+def _validated(
+    model: nn.Module, batch: Batch, rng: torch.Generator, experiment: Experiment
+) -> dict[str, Any]:
+    """Losses of one batch and, in fine-tuning, labels and scores."""
+    row: dict[str, Any] = {"n": len(batch)}
+    with autocast(batch.label.device):
+        if experiment.stage == "pretrain":
+            terms = losses(model, batch, rng, experiment)
+        else:
+            logits = model(batch).float()
+            terms = {"cross_entropy": functional.cross_entropy(logits, batch.label)}
+            row["label"] = batch.label.cpu().numpy()
+            row["score"] = (logits[:, 1] - logits[:, 0]).cpu().numpy()
+    row["valid/loss"] = float(total(terms, experiment))
+    return row | {f"valid/loss/{name}": float(value) for name, value in terms.items()}
+
+
+def merit(record: Mapping[str, Any]) -> list[float]:
+    """How good an epoch is, to be compared from left to right; from validation alone.
+
+    The AUROC where it is defined, ties broken by the loss; else the loss; without validation
+    samples the latest epoch.
+
+    >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": 0.8})
+    [0.8, -0.5]
+    >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": None})
+    [-0.5]
+    >>> merit({"epoch": 3})
+    [3]
+    """
+    if "valid/loss" not in record:
+        return [record["epoch"]]
+    auroc = record.get("valid/auroc")
+    return [*([] if auroc is None else [auroc]), -record["valid/loss"]]

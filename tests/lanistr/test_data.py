@@ -1,0 +1,166 @@
+"""Which samples a run sees, in which order, and that a batch holds what the cache holds."""
+
+import numpy as np
+import pytest
+import torch
+
+from lanistr.cache import open_cache
+from lanistr.config import Modality
+from lanistr.data import Samples, batches, epoch_plan, in_order, select
+from lanistr.errors import ConfigError
+from tests.lanistr.shards import experiment, write_cache
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return open_cache(write_cache(tmp_path_factory.mktemp("data")))
+
+
+def subjects(samples):
+    return set(samples.records["subject_id"].tolist())
+
+
+def test_a_batch_holds_what_the_cache_holds(cache):
+    samples = select(cache, experiment(), "train")
+    batch = samples.batch(np.array([3, 0, 5]))
+    assert batch.sample_id.tolist() == samples.records["sample_id"][[3, 0, 5]].tolist()
+    assert batch.label.tolist() == samples.records["label"][[3, 0, 5]].tolist()
+    for i, record in enumerate(samples.records[[3, 0, 5]]):
+        for modality, row in [
+            (Modality.TEXT, record["text_row"]),
+            (Modality.IMAGE, record["image_row"]),
+            (Modality.TIMESERIES, record["timeseries_row"]),
+        ]:
+            assert batch.has(modality)[i].item() == (row >= 0)
+        row = record["timeseries_row"]
+        np.testing.assert_array_equal(batch.series[i], cache.series[row])
+        np.testing.assert_array_equal(batch.observed[i], cache.observed[row] == 1)
+        if (row := record["image_row"]) >= 0:
+            expected = (cache.pixels[row] / 255 - 0.5) / 0.5
+            for channel in batch.pixels[i]:
+                np.testing.assert_allclose(channel, expected, atol=1e-6)
+        if (row := record["text_row"]) >= 0:
+            start, end = cache.token_offsets[row : row + 2]
+            assert batch.tokens[i][batch.is_token[i]].tolist() == cache.tokens[start:end].tolist()
+    assert batch.observed.dtype == batch.is_token.dtype == torch.bool
+
+
+def test_texts_are_padded_to_the_longest_of_the_batch(cache):
+    samples = select(cache, experiment(), "train")
+    rows = samples.records["text_row"]
+    lengths = np.where(rows >= 0, np.diff(cache.token_offsets)[rows], 0)
+    shortest_two = np.argsort(np.where(lengths > 0, lengths, 99))[:2]
+    batch = samples.batch(shortest_two)
+    assert batch.tokens.shape[1] == lengths[shortest_two].max() < lengths.max()
+
+
+def test_absent_modalities_are_zero_or_padding(cache):
+    samples = select(cache, experiment(), "train")
+    absent = np.flatnonzero((samples.records["text_row"] < 0) & (samples.records["image_row"] < 0))
+    batch = samples.batch(absent[:2])
+    assert not batch.is_token.any()
+    assert (batch.tokens == cache.spec.pad_token_id).all()
+    assert (batch.pixels == 0).all()
+
+
+def test_modalities_not_in_use_are_absent_in_every_sample(cache):
+    only = experiment(modalities=["text"])
+    batch = select(cache, only, "test").batch(np.arange(12))
+    assert not batch.has(Modality.IMAGE).any()
+    assert not batch.has(Modality.TIMESERIES).any()
+    assert batch.has(Modality.TEXT).any()
+
+
+def test_fine_tuning_keeps_samples_without_any_modality_in_use(cache):
+    assert len(select(cache, experiment(modalities=["image"]), "test")) == 12
+
+
+def test_required_modalities_hold_in_every_split(cache):
+    needs = experiment(data={"require": ["image", "text"]})
+    for split in ("train", "valid", "test"):
+        samples = select(cache, needs, split)
+        assert 0 < len(samples) < len(select(cache, experiment(), split))
+        assert (samples.records["image_row"] >= 0).all()
+        assert (samples.records["text_row"] >= 0).all()
+
+
+def test_parallel_only_leaves_the_test_split_alone(cache):
+    parallel = experiment(data={"parallel_only": True})
+    assert (select(cache, parallel, "train").records["image_row"] >= 0).all()
+    assert len(select(cache, parallel, "test")) == len(select(cache, experiment(), "test"))
+
+
+def test_smaller_shares_of_unlabeled_data_are_subsets_of_larger_ones(cache):
+    shares = [
+        subjects(select(cache, experiment("pretrain", data={"unlabeled_share": share}), "train"))
+        for share in (0.25, 0.5, 0.75, 1.0)
+    ]
+    assert shares[0] < shares[1] < shares[2] < shares[3]
+    assert 5 <= len(shares[1]) <= 31  # of 36
+
+
+def test_unused_modalities_do_not_multiply_pretraining_samples(cache):
+    """A patient with two radiographs has one text sample once radiographs are not in use."""
+    doubled = cache.samples.copy()
+    doubled["image_row"] = (doubled["image_row"] + 2) % 30
+    twice = np.concatenate([cache.samples, doubled])
+    many = type(cache)(**{**vars(cache), "samples": twice})
+    texts = select(many, experiment("pretrain", modalities=["text"]), "train")
+    rows = texts.records["text_row"]
+    assert len(rows) == len(set(rows.tolist()))
+    assert (rows >= 0).all()
+
+
+def test_limited_pretraining_epochs_limit_validation_too(cache):
+    everything = select(cache, experiment("pretrain"), "valid").records
+    limited = experiment("pretrain", data={"samples_per_epoch": 20})
+    some = select(cache, limited, "valid").records
+    assert len(everything) == 12
+    assert len(some) == 4
+    assert set(some["sample_id"]) < set(everything["sample_id"])
+    assert len(select(cache, experiment(data={"samples_per_epoch": 20}), "valid")) == 12
+
+
+def test_nothing_left_to_learn_from_is_refused(cache):
+    with pytest.raises(ConfigError, match="no train sample of stage pretrain is left"):
+        select(cache, experiment("pretrain", data={"unlabeled_share": 0}), "train")
+    with pytest.raises(ConfigError, match="fine-tunes on labeled samples"):
+        select(cache, experiment(data={"unlabeled_share": 0.5}), "train")
+
+
+@pytest.mark.parametrize(("samples", "batch_size"), [(10, 4), (8, 4), (3, 8)])
+def test_every_sample_comes_in_every_epoch(samples, batch_size):
+    plan = epoch_plan(samples, batch_size, seed=1, epoch=0)
+    assert plan.shape == (-(-samples // batch_size), batch_size)
+    assert set(plan.flat) == set(range(samples))
+
+
+def test_order_follows_from_seed_and_epoch_alone():
+    one = epoch_plan(100, 10, seed=1, epoch=2)
+    np.testing.assert_array_equal(one, epoch_plan(100, 10, seed=1, epoch=2))
+    assert (one != epoch_plan(100, 10, seed=1, epoch=3)).any()
+    assert (one != epoch_plan(100, 10, seed=2, epoch=2)).any()
+
+
+def test_drawn_epochs_differ_and_repeat_nothing():
+    first, second = (epoch_plan(100, 10, seed=0, epoch=e, draw=30) for e in range(2))
+    assert len(set(first.flat)) == 30
+    assert set(first.flat) != set(second.flat)
+
+
+def test_evaluation_takes_every_sample_once_in_order():
+    assert [part.tolist() for part in in_order(5, 2)] == [[0, 1], [2, 3], [4]]
+    assert in_order(0, 2) == []
+
+
+def test_reading_processes_give_the_same_batches(cache):
+    samples = select(cache, experiment(), "train")
+    plan = list(epoch_plan(len(samples), 8, seed=0, epoch=0))
+    here, there = batches(samples, plan), batches(samples, plan, workers=2)
+    for one, other in zip(here, there, strict=True):
+        for name, value in vars(one).items():
+            torch.testing.assert_close(value, getattr(other, name), rtol=0, atol=0)
+
+
+def test_samples_of_many_rows_stay_memory_mapped(cache):
+    assert isinstance(Samples(cache, cache.samples).cache.pixels, np.memmap)

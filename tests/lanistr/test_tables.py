@@ -1,0 +1,205 @@
+"""No row vanishes, ours and the paper's stay apart, and every number follows from the files."""
+
+import csv
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from lanistr.cache import open_cache
+from lanistr.errors import ConfigError, DataContractError
+from lanistr.evaluation import evaluate
+from lanistr.render import escaped, latex, markdown, write_table
+from lanistr.tables import assemble
+from tests.lanistr.shards import experiment, write_cache
+
+REGISTRY = {
+    "pre": {"stage": "pretrain", "dataset": "mimic"},
+    "late": {"dataset": "mimic", "table": "table1", "row": "LateFusion"},
+    "scratch": {"dataset": "mimic", "table": "table1", "row": "LANISTR w/o pretraining"},
+    "full": {"dataset": "mimic", "table": "table1", "row": "LANISTR", "init": "pre"},
+    "other": {"dataset": "mimic", "table": "table3", "row": "w/o text"},
+}
+SEEDS = [0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return write_cache(tmp_path_factory.mktemp("tables"), stays=150)
+
+
+@pytest.fixture
+def results(cache, tmp_path, repository):
+    """Runs of `late` (three seeds) and `full` (two); `scratch` has none."""
+    for name, seeds in {"late": SEEDS, "full": SEEDS[:2]}.items():
+        for seed in seeds:
+            write_run(tmp_path, cache, name, seed)
+    for seed in SEEDS:
+        write_story(tmp_path, "pre", seed, seconds=100 + seed)
+    (tmp_path / "registry.yaml").write_text(yaml.safe_dump(REGISTRY, sort_keys=False))
+    return tmp_path
+
+
+def write_story(results, name, seed, seconds):
+    path = results / f"runs/{name}/seed{seed}/experiment.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"trainable_parameters": 1234, "seconds": seconds}))
+
+
+def write_run(results, cache, name, seed):
+    opened = open_cache(cache)
+    test = opened.samples[(opened.samples["stage"] == 1) & (opened.samples["split"] == 2)]
+    rng = np.random.default_rng(seed)
+    score = 0.3 * test["label"] + 0.7 * rng.random(len(test))
+    path = results / f"predictions/{name}/seed{seed}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = experiment(name=name)
+    pl.DataFrame(
+        {
+            "experiment": name,
+            "seed": seed,
+            "sample_id": test["sample_id"],
+            "subject_id": test["subject_id"],
+            "label": test["label"],
+            "probabilities": np.stack([1 - score, score], axis=1),
+        }
+    ).write_parquet(path, metadata={"experiment": made.model_dump_json()})
+    evaluate(path, cache, results / f"metrics/{name}/seed{seed}.json", resamples=50)
+    write_story(results, name, seed, seconds=10 + seed)
+
+
+def table1(results, cache, repository, table="table1", seeds=SEEDS):
+    return assemble(
+        table,
+        registry=results / "registry.yaml",
+        results=results,
+        seeds=seeds,
+        paper=repository / "config/paper_results.tsv",
+        manifest=cache.parent / "shards/manifest.json",
+        resamples=200,
+    )
+
+
+def test_no_row_vanishes(results, cache, repository):
+    rows, _ = table1(results, cache, repository)
+    assert [(row.row, row.status) for row in rows] == [
+        ("LateFusion", "ok"),
+        ("LANISTR w/o pretraining", "not run"),
+        ("LANISTR", "2 of 3 runs"),
+        ("MedFuse", "not built"),
+    ]
+
+
+def test_numbers_follow_from_the_runs(results, cache, repository):
+    row = table1(results, cache, repository)[0][0]
+    metrics = [json.loads((results / f"metrics/late/seed{s}.json").read_text()) for s in SEEDS]
+    values = [100 * m["metrics"]["auroc"]["value"] for m in metrics]
+    assert row.mean == pytest.approx(sum(values) / 3)
+    assert row.std == pytest.approx(pl.Series(values).std())  # n - 1
+    assert row.low < row.mean < row.high <= 100
+    assert row.prevalence == pytest.approx(100 * metrics[0]["prevalence"])
+    assert (row.trivial, row.n_runs, row.n_test, row.n_patients) == (50, 3, 30, 30)
+    assert (row.trainable_parameters, row.seconds) == (1234, 11)
+    assert row.pretraining_seconds is None
+
+
+def test_the_papers_numbers_have_columns_of_their_own(results, cache, repository):
+    rows, _ = table1(results, cache, repository)
+    paper = {row.row: (row.paper, row.paper_std, row.paper_n_runs) for row in rows}
+    assert paper["LANISTR"] == (87.37, 1.28, 3)
+    assert paper["MedFuse"] == (78.12, 2.79, 3)
+    assert [row.mean for row in rows if row.status in ("not run", "not built")] == [None, None]
+
+
+def test_pretraining_is_counted_for_the_row_that_uses_it(results, cache, repository):
+    row = table1(results, cache, repository)[0][2]
+    assert (row.experiment, row.seconds, row.pretraining_seconds) == ("full", 10.5, 101)
+
+
+def test_one_run_has_no_standard_deviation(results, cache, repository):
+    row = table1(results, cache, repository, seeds=[0])[0][0]
+    assert (row.status, row.n_runs, row.std) == ("ok", 1, None)
+
+
+def test_an_undefined_metric_is_said_not_shown(results, cache, repository):
+    for seed in SEEDS:
+        path = results / f"predictions/late/seed{seed}.parquet"
+        meta = {"experiment": experiment(name="late").model_dump_json()}
+        pl.read_parquet(path).with_columns(label=pl.lit(0, pl.Int8)).write_parquet(
+            path, metadata=meta
+        )
+        metrics = results / f"metrics/late/seed{seed}.json"
+        content = json.loads(metrics.read_text())
+        content["metrics"] = {name: {"value": None} for name in content["metrics"]}
+        metrics.write_text(json.dumps(content))
+    row = table1(results, cache, repository)[0][0]
+    assert row.status == "undefined: all 30 test samples have label 0"
+    assert (row.mean, row.low, row.n_runs) == (None, None, 3)
+
+
+def test_metrics_that_do_not_follow_from_predictions_are_refused(results, cache, repository):
+    path = results / "metrics/late/seed1.json"
+    content = json.loads(path.read_text())
+    content["metrics"]["auroc"]["value"] += 0.01
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataContractError, match="does not follow from"):
+        table1(results, cache, repository)
+
+
+def test_runs_on_other_shards_are_refused(results, cache, repository):
+    path = results / "metrics/late/seed1.json"
+    path.write_text(path.read_text().replace("0123456789abcdef", "fedcba9876543210"))
+    with pytest.raises(DataContractError, match="runs on shards \\['fedcba9876543210'\\]"):
+        table1(results, cache, repository)
+
+
+def test_an_unknown_table_is_refused(results, cache, repository):
+    with pytest.raises(ConfigError, match="table9: neither"):
+        table1(results, cache, repository, table="table9")
+
+
+def test_a_table_without_any_entry_shows_the_papers_rows(results, cache, repository):
+    rows, stamp = table1(results, cache, repository, table="table2")
+    assert len(rows) == 16
+    assert {row.status for row in rows} == {"not built"}
+    assert "AutoGluon-MLP, beauty" in markdown("table2", rows, stamp)
+
+
+def test_the_three_forms_agree_and_are_stamped(results, cache, repository, tmp_path):
+    rows, stamp = table1(results, cache, repository)
+    paths = {kind: tmp_path / f"tables/table1.{kind}" for kind in ("csv", "md", "tex")}
+    write_table("table1", rows, stamp, **paths)
+    with paths["csv"].open() as lines:
+        table = list(csv.DictReader(lines))
+    assert float(table[0]["mean"]) == rows[0].mean
+    assert table[1]["mean"] == ""
+    assert {line["scale"] for line in table} == {"smoke"}
+    assert {line["data_digest"] for line in table} == {"0123456789abcdef"}
+    assert json.loads(table[0]["switches"]) == {"age": "at_admission"}
+    for kind in ("md", "tex"):
+        text = paths[kind].read_text()
+        assert "generated data" in text
+        assert "not comparable with the paper's column" in text
+        assert f"{rows[0].mean:.2f}" in text
+        assert "not built" in text and "not run" in text
+        assert "0123456789abcdef" in text
+
+
+def test_markdown_is_one_table(results, cache, repository):
+    text = markdown("table1", *table1(results, cache, repository))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 4
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_latex_has_its_columns_and_escapes(results, cache, repository):
+    text = latex("table1", *table1(results, cache, repository))
+    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
+    columns = text.split(r"\begin{tabular}{")[1].split("}")[0]
+    for line in body.strip().splitlines():
+        assert line.count("&") == len(columns) - 1
+    assert r"radiology\_48h" in text
+    assert text.count("{") == text.count("}")
+    assert escaped("a\\b") == r"a\textbackslash{}b"
