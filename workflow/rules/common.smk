@@ -4,10 +4,10 @@ import ast
 import fcntl
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import yaml
-from snakemake.exceptions import WorkflowError
 
 REPOSITORY = Path(workflow.basedir).parent
 
@@ -70,13 +70,16 @@ if shutil.which("setpriv"):
 
 # Snakemake's own lock survives `kill -9` and would refuse the next run, so the
 # profile turns it off; this one ends with the process that holds it.
-if workflow.is_main_process and not workflow.dryrun:
+RUNNING = []
+
+
+onstart:
     Path(results("")).mkdir(parents=True, exist_ok=True)
-    running = open(results(".lock"), "w")
+    RUNNING.append(open(results(".lock"), "w"))
     try:
-        fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(RUNNING[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise WorkflowError(
-            f"another run of the configuration '{config['name']}' is going on; "
-            "wait for it or stop it first"
+        sys.exit(
+            f"error: another run of the configuration '{config['name']}' is going on; "
+            "wait for it or stop it first."
         )

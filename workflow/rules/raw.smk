@@ -74,17 +74,24 @@ def missing_sources():
     return missing
 
 
-def refuse_missing_sources():
+def refuse_missing(missing, remedy):
     """Stop with one message that names every missing source."""
-    if missing := missing_sources():
+    if missing:
         # Leaving through SystemExit: Snakemake would wrap an exception of an
         # input function in a traceback and name the first rule's files only.
         sys.exit(
             f"error: the configuration '{config['name']}' needs raw files that are not there:\n"
             + "".join(f"  {line}\n" for line in missing)
-            + "Point mimic.root, mimic.notes and mimic.cxr to your copies, in the config file or with"
-            ' --config \'mimic={"root": "/data/mimiciv/2.2"}\'; README.md says how to obtain them.'
+            + f"{remedy}; README.md says how to obtain them."
         )
+
+
+def refuse_missing_sources():
+    refuse_missing(
+        missing_sources(),
+        "Point mimic.root, mimic.notes and mimic.cxr to your copies, in the config file or with"
+        ' --config \'mimic={"root": "/data/mimiciv/2.2"}\'',
+    )
 
 
 def raw(location, *tables):

@@ -1,0 +1,295 @@
+"""Raw Amazon reviews to shards, one set of rules for every review category."""
+
+AMAZON = config["amazon"]
+# Pretraining learns from Office; its encoders also serve the other categories,
+# so that a pretrained tabular encoder fits their codes.
+PRETRAINED_CATEGORY = "Office_Products"
+CATEGORIES = (PRETRAINED_CATEGORY, "All_Beauty", "AMAZON_FASHION")
+
+
+wildcard_constraints:
+    category="|".join(CATEGORIES),
+
+
+def amazon_root():
+    return AMAZON["root"] or results("raw/amazon")
+
+
+def amazon_raw(pattern):
+    """Input function: a raw file of a category; checks all sources when first needed."""
+
+    def path(wildcards):
+        missing = [
+            f"{amazon_root()}/{prefix}{category}.json.gz"
+            for category in CATEGORIES
+            for prefix in ("", "meta_")
+            if AMAZON["root"]
+            and not os.path.exists(f"{amazon_root()}/{prefix}{category}.json.gz")
+        ]
+        if not AMAZON["root"] and "amazon" not in config.get("generate", {}):
+            missing = ["amazon.root is null and there is no `generate.amazon`"]
+        refuse_missing(missing, "Point amazon.root to your copy")
+        return f"{amazon_root()}/{pattern.format(category=wildcards.category)}"
+
+    return path
+
+
+def amazon_parts(folder, category="{category}"):
+    """The Parquet files of one table of a category."""
+    return expand(
+        results(f"{folder}/part-{{part}}.parquet"),
+        category=category,
+        part=[f"{number:05}" for number in range(AMAZON["parts"])],
+        allow_missing=True,
+    )
+
+
+def fitted_encoders(wildcards):
+    """The encoders of the pretraining category, for every other one."""
+    if wildcards.category == PRETRAINED_CATEGORY:
+        return []
+    return [
+        results(f"interim/amazon/{PRETRAINED_CATEGORY}/tabular.json"),
+        results(f"shards/amazon/{PRETRAINED_CATEGORY}/identifiers.parquet"),
+    ]
+
+
+def fitted_options(wildcards, input):
+    return (
+        f"--fitted-facts {input.fitted[0]} --fitted-identifiers {input.fitted[1]}"
+        if input.fitted
+        else ""
+    )
+
+
+def draw_options(wildcards):
+    """All reviews of the pretraining category, a draw of the others."""
+    if wildcards.category == PRETRAINED_CATEGORY:
+        return "--stage pretrain"
+    draw = AMAZON["finetune"]
+    return " ".join(
+        ["--stage finetune"]
+        + [f"--require {modality}" for modality in draw["require"]]
+        + [f"--{split}-samples {draw[split]}" for split in ("train", "valid", "test")]
+    )
+
+
+def test_share(wildcards):
+    """The whole pretraining category is learnt from, as in the paper."""
+    whole = wildcards.category == PRETRAINED_CATEGORY
+    return 0 if whole else AMAZON["split"]["test"]
+
+
+if not AMAZON["root"] and "amazon" in config.get("generate", {}):
+
+    rule generate_amazon:
+        output:
+            reviews=[results(f"raw/amazon/{c}.json.gz") for c in CATEGORIES],
+            metadata=[results(f"raw/amazon/meta_{c}.json.gz") for c in CATEGORIES],
+            images=directory(results("raw/amazon/images")),
+        log:
+            results("logs/generate_amazon.log"),
+        params:
+            size=" ".join(
+                f"--{name.replace('_', '-')} {value}"
+                for name, value in config["generate"]["amazon"].items()
+            ),
+            seed=config["generate"]["seed"],
+            folder=results("raw/amazon"),
+            source=source_digest("preprocessing.generate.amazon"),
+        message:
+            "Generating raw reviews"
+        shell:
+            "python -m preprocessing generate-amazon --output {params.folder} {params.size}"
+            " --seed {params.seed} > {log} 2>&1"
+
+
+rule amazon_reviews:
+    input:
+        reviews=amazon_raw("{category}.json.gz"),
+        metadata=amazon_raw("meta_{category}.json.gz"),
+    output:
+        parts=amazon_parts("interim/amazon/{category}/reviews"),
+        products=results("interim/amazon/{category}/products.parquet"),
+        links=results("interim/amazon/{category}/links.parquet"),
+        facts=results("interim/amazon/{category}/reviews.json"),
+        ledger=results("ledger/amazon_reviews_{category}.json"),
+    log:
+        results("logs/amazon_reviews_{category}.log"),
+    benchmark:
+        results("benchmarks/amazon_reviews_{category}.tsv")
+    threads: 64
+    resources:
+        mem_mb=config["engine"]["memory_mb"],
+        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+    params:
+        image_source=AMAZON["image_source"],
+        max_malformed=AMAZON["max_malformed"],
+        seed=AMAZON["split"]["seed"],
+        valid=AMAZON["split"]["valid"],
+        test=test_share,
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=source_digest("preprocessing.amazon.reviews"),
+    message:
+        "Reading the reviews of {wildcards.category}"
+    shell:
+        "python -m preprocessing amazon-reviews --reviews {input.reviews} --metadata {input.metadata}"
+        " --image-source {params.image_source} --max-malformed {params.max_malformed}"
+        " --split-seed {params.seed} --valid-share {params.valid} --test-share {params.test}"
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads}"
+        " {params.outputs} --products {output.products} --links {output.links}"
+        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule amazon_text:
+    input:
+        reviews=rules.amazon_reviews.output.parts,
+    output:
+        parts=amazon_parts("shards/amazon/{category}/text"),
+        facts=results("interim/amazon/{category}/text.json"),
+        ledger=results("ledger/amazon_text_{category}.json"),
+    log:
+        results("logs/amazon_text_{category}.log"),
+    params:
+        limit=AMAZON["text_limit"],
+        summary="" if AMAZON["summary"] else "--without-summary",
+        reviews=lambda wildcards, input: each("--reviews", input.reviews),
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=source_digest("preprocessing.amazon.text"),
+    message:
+        "Joining summaries and reviews of {wildcards.category}"
+    shell:
+        "python -m preprocessing amazon-text {params.reviews} {params.outputs}"
+        " --text-limit {params.limit} {params.summary}"
+        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule amazon_tabular:
+    input:
+        reviews=rules.amazon_reviews.output.parts,
+        fitted=fitted_encoders,
+    output:
+        parts=amazon_parts("shards/amazon/{category}/tabular"),
+        identifiers=results("shards/amazon/{category}/identifiers.parquet"),
+        facts=results("interim/amazon/{category}/tabular.json"),
+        ledger=results("ledger/amazon_tabular_{category}.json"),
+    log:
+        results("logs/amazon_tabular_{category}.log"),
+    params:
+        fitted=fitted_options,
+        reviews=lambda wildcards, input: each("--reviews", input.reviews),
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=source_digest("preprocessing.amazon.tabular"),
+    message:
+        "Encoding the columns of {wildcards.category}"
+    shell:
+        "python -m preprocessing amazon-tabular {params.reviews} {params.fitted} {params.outputs}"
+        " --identifiers {output.identifiers} --facts {output.facts} --ledger {output.ledger}"
+        " > {log} 2>&1"
+
+
+if AMAZON["fetch"]:
+
+    rule amazon_fetch:
+        input:
+            links=rules.amazon_reviews.output.links,
+        output:
+            ledger=results("ledger/amazon_fetch_{category}.json"),
+        log:
+            results("logs/amazon_fetch_{category}.log"),
+        params:
+            # Pictures and their record are not outputs: Snakemake would delete
+            # them where a run is interrupted, and all be fetched again.
+            images=f"{amazon_root()}/images",
+            record=f"{amazon_root()}/fetch_{{category}}.jsonl",
+            px=max(256, AMAZON["image_px"]),
+            source=source_digest("preprocessing.amazon.fetch"),
+        message:
+            "Fetching pictures of {wildcards.category}"
+        shell:
+            "python -m preprocessing amazon-fetch --links {input.links} --images {params.images}"
+            " --record {params.record} --px {params.px} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule amazon_images:
+    input:
+        links=rules.amazon_reviews.output.links,
+        fetched=rules.amazon_fetch.output.ledger if AMAZON["fetch"] else [],
+        generated=[] if AMAZON["root"] else results("raw/amazon/images"),
+    output:
+        parts=amazon_parts("shards/amazon/{category}/images"),
+        facts=results("interim/amazon/{category}/images.json"),
+        ledger=results("ledger/amazon_images_{category}.json"),
+    log:
+        results("logs/amazon_images_{category}.log"),
+    benchmark:
+        results("benchmarks/amazon_images_{category}.tsv")
+    threads: 64
+    params:
+        images=f"{amazon_root()}/images",
+        px=AMAZON["image_px"],
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=source_digest("preprocessing.amazon.images"),
+    message:
+        "Resizing pictures of {wildcards.category}"
+    shell:
+        "python -m preprocessing amazon-images --links {input.links} --images {params.images}"
+        " --px {params.px} --threads {threads} {params.outputs}"
+        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+
+
+rule amazon_samples:
+    input:
+        reviews=rules.amazon_reviews.output.parts,
+        text=rules.amazon_text.output.parts,
+        tabular=rules.amazon_tabular.output.parts,
+        images=rules.amazon_images.output.parts,
+        links=rules.amazon_reviews.output.links,
+    output:
+        parts=amazon_parts("shards/amazon/{category}/samples"),
+        facts=results("interim/amazon/{category}/samples.json"),
+        ledger=results("ledger/amazon_samples_{category}.json"),
+    log:
+        results("logs/amazon_samples_{category}.log"),
+    params:
+        draw=draw_options,
+        inputs=lambda wildcards, input: " ".join(
+            each(f"--{table}", input[table])
+            for table in ("reviews", "text", "tabular", "images")
+        ),
+        outputs=lambda wildcards, output: each("--output", output.parts),
+        source=source_digest("preprocessing.amazon.samples"),
+    message:
+        "Pairing the modalities of {wildcards.category}"
+    shell:
+        "python -m preprocessing amazon-samples {params.inputs} --links {input.links}"
+        " {params.draw} {params.outputs} --facts {output.facts} --ledger {output.ledger}"
+        " > {log} 2>&1"
+
+
+rule amazon_manifest:
+    input:
+        parts=[
+            amazon_parts(f"shards/amazon/{{category}}/{table}", CATEGORIES)
+            for table in ("images", "text", "tabular", "samples")
+        ],
+        facts=expand(
+            results("interim/amazon/{category}/{step}.json"),
+            category=CATEGORIES,
+            step=["reviews", "images", "text", "tabular", "samples"],
+        ),
+    output:
+        manifest=results("shards/amazon/manifest.json"),
+    log:
+        results("logs/amazon_manifest.log"),
+    params:
+        shards=results("shards/amazon"),
+        facts=results("interim/amazon"),
+        categories=each("--category", CATEGORIES),
+        scale=config["scale"],
+        source=source_digest("preprocessing.amazon.manifest"),
+    message:
+        "Writing the manifest of the reviews"
+    shell:
+        "python -m preprocessing amazon-manifest --shards {params.shards} --facts {params.facts}"
+        " {params.categories} --scale {params.scale} --output {output.manifest} > {log} 2>&1"
