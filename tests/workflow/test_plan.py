@@ -1,13 +1,16 @@
 """What the workflow would do, and what it says when it cannot: dry runs only."""
 
 import json
+import re
 
 import pytest
 
 TABLES = {
-    "mimic": ["hosp/patients", "hosp/admissions", "hosp/d_labitems", "hosp/d_icd_diagnoses"]
-    + ["hosp/diagnoses_icd", "hosp/labevents", "icu/d_items", "icu/icustays"]
-    + ["icu/chartevents", "icu/outputevents"],
+    "mimic": [
+        *("hosp/patients", "hosp/admissions", "hosp/d_labitems", "hosp/d_icd_diagnoses"),
+        *("hosp/diagnoses_icd", "hosp/labevents", "icu/d_items", "icu/icustays"),
+        *("icu/chartevents", "icu/outputevents"),
+    ],
     "notes": ["note/discharge"],
     "cxr": ["mimic-cxr-2.0.0-metadata"],
 }
@@ -30,11 +33,18 @@ def paper_roots(tmp_path_factory):
 
 def test_the_paper_is_planned_where_its_raw_files_are(snakemake, paper_roots):
     run = snakemake(
-        "-n", "--configfile", "config/paper.yaml", "--config", f"mimic={json.dumps(paper_roots)}"
+        "-n",
+        "--configfile",
+        "config/paper.yaml",
+        "--config",
+        f"mimic={json.dumps(paper_roots)}",
+        "seeds=[0, 1, 2, 3]",
     )
     assert run.returncode == 0, run.stdout
     assert "generate_mimic" not in run.stdout
-    assert "results/paper/tables/table1.md" in run.stdout
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE))
+    assert planned["table"] == "1"
+    assert planned["train"] == "16"  # four experiments, four seeds
 
 
 def test_every_missing_raw_file_is_named_at_once(snakemake):

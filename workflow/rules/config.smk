@@ -1,5 +1,7 @@
 """The configuration, checked at the door: every problem in one short message."""
 
+import functools
+import operator
 import sys
 
 import jsonschema
@@ -7,12 +9,21 @@ import yaml
 from snakemake.utils import validate
 
 CONFIG_SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
+VALIDATOR = jsonschema.Draft202012Validator(yaml.safe_load(open(CONFIG_SCHEMA)))
+
+
+def type_command_line():
+    """Snakemake reads what `--config` nests as text: numbers become numbers again."""
+    for error in VALIDATOR.iter_errors(config):
+        if error.validator == "type" and isinstance(error.instance, str):
+            *path, key = error.absolute_path
+            value = yaml.safe_load(error.instance)
+            functools.reduce(operator.getitem, path, config)[key] = value
 
 
 def config_problems():
     """What is wrong, where, and what is allowed there, one line each."""
-    schema = yaml.safe_load(open(CONFIG_SCHEMA))
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(config):
+    for error in VALIDATOR.iter_errors(config):
         place = ".".join(map(str, error.absolute_path)) or "top level"
         allowed = (
             f" Allowed: {', '.join(error.schema['properties'])}."
@@ -21,6 +32,8 @@ def config_problems():
         )
         yield f"  {place}: {error.message}.{allowed}\n"
 
+
+type_command_line()
 
 if problems := "".join(config_problems()):
     sources = ", ".join(map(str, workflow.configfiles)) or "the command line"

@@ -56,7 +56,7 @@ rule table:
         registry=config["registry"],
         seeds=each("--seed", config["seeds"]),
         resamples=config["bootstrap"],
-        source=source_digest("lanistr.tables"),
+        source=source_digest("lanistr.tables", "lanistr.render"),
     message:
         "Assembling {wildcards.table}"
     shell:
