@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import duckdb
 import polars as pl
+from polars import selectors
 
-from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.generate.model import mortality, seen_severity, severity_given_outcome, stream
 from preprocessing.generate.population import DAY, Population, with_reason
 from preprocessing.generate.write import layout
+from preprocessing.raw import Source, connect, open_source
 
 TABLES = ("hosp/patients", "hosp/admissions", "icu/icustays")
-SUFFIXES = (".csv.gz", ".csv", ".parquet")
 
 
 def population_of(root: Path, seed: int) -> Population:
@@ -18,15 +19,11 @@ def population_of(root: Path, seed: int) -> Population:
 
     Raises:
         SourceMissingError: a table is not there; all that are missing are named.
-        DataContractError: a table lacks a column.
+        DataContractError: a table of an unknown layout, or damaged.
     """
-    missing = [name for name in TABLES if _path(root, name) is None]
-    if missing:
-        raise SourceMissingError(
-            f"{root} has no {', '.join(missing)} (as {', '.join(SUFFIXES)}). "
-            "--patients-of needs a MIMIC-IV root with hosp/ and icu/."
-        )
-    patients, admissions, stays = (_read(root, name) for name in TABLES)
+    source = open_source(root, TABLES)
+    with connect() as con:
+        patients, admissions, stays = (_read(source, con, table) for table in TABLES)
     visits = admissions.sort("subject_id", "admittime", "hadm_id").with_row_index("visit")
     rng = stream(seed, "patients of a root")
     died = visits["hospital_expire_flag"].fill_null(0).to_numpy() == 1
@@ -50,37 +47,10 @@ def population_of(root: Path, seed: int) -> Population:
     return Population(patients, visits, stays.sort("visit", "intime"))
 
 
-def _path(root: Path, table: str) -> Path | None:
-    """The file that holds a table, in whichever form."""
-    paths = (root / f"{table}{suffix}" for suffix in SUFFIXES)
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _read(root: Path, table: str) -> pl.DataFrame:
+def _read(source: Source, con: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
     """A table with its times as seconds since 1970, as the generator has them."""
-    path = _path(root, table)
-    assert path is not None, table
-    if path.suffix == ".parquet":
-        frame = pl.read_parquet(path)
-    else:
-        frame = pl.read_csv(path, infer_schema=False)
-    kinds = layout(table)
-    absent = [name for name in kinds if name not in frame.columns]
-    if absent:
-        raise DataContractError(
-            f"{path} lacks {', '.join(absent)}; found {', '.join(frame.columns)}. "
-            "--patients-of reads MIMIC-IV from v2.2 on."
-        )
-    return frame.select(_typed(name, kind, frame.schema[name]) for name, kind in kinds.items())
-
-
-def _typed(name: str, kind: str, found: pl.DataType) -> pl.Expr:
-    """A column in the generator's types: numbers, text, seconds since 1970."""
-    column = pl.col(name)
-    if kind == "string":
-        return column.cast(pl.String)
-    if kind.startswith(("timestamp", "date")):
-        if found == pl.String:
-            column = column.str.to_date() if kind == "date32" else column.str.to_datetime()
-        return column.cast(pl.Datetime("us")).dt.epoch("s")
-    return column.cast(pl.Float64 if kind == "float64" else pl.Int32)
+    columns = [column for column in layout(table) if not column.endswith("provider_id")]
+    return source.read(con, table, columns).with_columns(
+        (selectors.datetime() | selectors.date()).cast(pl.Datetime("us")).dt.epoch("s"),
+        selectors.integer().cast(pl.Int32),
+    )

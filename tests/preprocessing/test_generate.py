@@ -620,7 +620,7 @@ def test_all_missing_tables_of_a_root_are_named(tmp_path):
     root = made_root(tmp_path / "real", 4)
     (root / "hosp/patients.csv").unlink()
     (root / "icu/icustays.csv").unlink()
-    with pytest.raises(SourceMissingError, match=r"hosp/patients, icu/icustays"):
+    with pytest.raises(SourceMissingError, match=r"(?s)hosp/patients .*icu/icustays "):
         generate(notes=tmp_path / "notes", patients_of=root)
     assert not (tmp_path / "notes").exists()
 
@@ -629,7 +629,7 @@ def test_a_missing_column_of_a_root_is_named(tmp_path):
     root = made_root(tmp_path / "real", 4)
     path = root / "hosp/admissions.csv"
     pl.read_csv(path).drop("edregtime").write_csv(path)
-    with pytest.raises(DataContractError, match=r"admissions\.csv lacks edregtime"):
+    with pytest.raises(DataContractError, match=r"(?s)admissions\.csv has a layout.*missing: edregtime"):
         generate(notes=tmp_path / "notes", patients_of=root)
 
 

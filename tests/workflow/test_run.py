@@ -56,8 +56,11 @@ def test_a_second_run_has_nothing_to_do(undisturbed, snakemake):
 @pytest.mark.parametrize("victim", ["snakemake", "lanistr"])
 def test_killed_in_training_it_ends_with_the_same_table(victim, undisturbed, snakemake, folder):
     runs = folder / "results/toy/runs"
-    for experiment in ("mimic-pretrain", "mimic-lanistr"):
-        (runs / experiment / "seed0/checkpoint.safetensors").unlink()
+    for run in (runs / "mimic-pretrain", runs / "mimic-lanistr"):
+        (run / "seed0/checkpoint.safetensors").unlink()
+    for path in folder.glob("results/toy/*/mimic-lanistr/seed0.*"):
+        path.unlink()
+    (folder / TABLE).unlink()
     process = snakemake("all", "--cores", "2", *CONFIG, start=subprocess.Popen)
     wait_for((runs / "mimic-pretrain/seed0/state/state.pt").exists, seconds=120)
     started = [process.pid, *descendants(process.pid)]

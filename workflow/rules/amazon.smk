@@ -1,14 +1,16 @@
 """Raw Amazon reviews to shards, one set of rules for every review category."""
 
+import re
+
 AMAZON = config["amazon"]
-# Pretraining learns from Office; its encoders also serve the other categories,
-# so that a pretrained tabular encoder fits their codes.
-PRETRAINED_CATEGORY = "Office_Products"
-CATEGORIES = (PRETRAINED_CATEGORY, "All_Beauty", "AMAZON_FASHION")
+# The encoders of the pretraining category also serve the others, so that a
+# pretrained tabular encoder fits their codes.
+PRETRAINED_CATEGORY = AMAZON["categories"]["pretrain"]
+CATEGORIES = [*filter(None, [PRETRAINED_CATEGORY]), *AMAZON["categories"]["finetune"]]
 
 
 wildcard_constraints:
-    category="|".join(CATEGORIES),
+    category="|".join(map(re.escape, CATEGORIES)),
 
 
 def amazon_root():
@@ -22,7 +24,7 @@ def amazon_raw(pattern):
         missing = [
             f"{amazon_root()}/{prefix}{category}.json.gz"
             for category in CATEGORIES
-            for prefix in ("", "meta_")
+            for prefix in (["", "meta_"] if AMAZON["metadata"] else [""])
             if AMAZON["root"]
             and not os.path.exists(f"{amazon_root()}/{prefix}{category}.json.gz")
         ]
@@ -46,7 +48,7 @@ def amazon_parts(folder, category="{category}"):
 
 def fitted_encoders(wildcards):
     """The encoders of the pretraining category, for every other one."""
-    if wildcards.category == PRETRAINED_CATEGORY:
+    if not PRETRAINED_CATEGORY or wildcards.category == PRETRAINED_CATEGORY:
         return []
     return [
         results(f"interim/amazon/{PRETRAINED_CATEGORY}/tabular.json"),
@@ -107,7 +109,7 @@ if not AMAZON["root"] and "amazon" in config.get("generate", {}):
 rule amazon_reviews:
     input:
         reviews=amazon_raw("{category}.json.gz"),
-        metadata=amazon_raw("meta_{category}.json.gz"),
+        metadata=amazon_raw("meta_{category}.json.gz") if AMAZON["metadata"] else [],
     output:
         parts=amazon_parts("interim/amazon/{category}/reviews"),
         products=results("interim/amazon/{category}/products.parquet"),
@@ -128,12 +130,15 @@ rule amazon_reviews:
         seed=AMAZON["split"]["seed"],
         valid=AMAZON["split"]["valid"],
         test=test_share,
+        metadata=lambda wildcards, input: (
+            f"--metadata {input.metadata}" if input.metadata else ""
+        ),
         outputs=lambda wildcards, output: each("--output", output.parts),
         source=source_digest("preprocessing.amazon.reviews"),
     message:
         "Reading the reviews of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-reviews --reviews {input.reviews} --metadata {input.metadata}"
+        "python -m preprocessing amazon-reviews --reviews {input.reviews} {params.metadata}"
         " --image-source {params.image_source} --max-malformed {params.max_malformed}"
         " --split-seed {params.seed} --valid-share {params.valid} --test-share {params.test}"
         " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads}"

@@ -19,6 +19,12 @@ def of_rows(pattern):
     return paths
 
 
+def manifest_of_table(wildcards):
+    """The manifest of the dataset that the rows of a table are on."""
+    names = {dataset(name).split("/")[0] for name in rows_of(wildcards.table)}
+    return results(f"shards/{names.pop() if names else 'mimic'}/manifest.json")
+
+
 rule evaluate:
     input:
         predictions=rules.predict.output.predictions,
@@ -43,7 +49,7 @@ rule table:
         predictions=of_rows("predictions/{experiment}/seed{seed}.parquet"),
         metrics=of_rows("metrics/{experiment}/seed{seed}.json"),
         runs=of_rows("runs/{experiment}/seed{seed}/experiment.json"),
-        manifest=results("shards/mimic/manifest.json"),
+        manifest=manifest_of_table,
         paper="config/paper_results.tsv",
     output:
         csv=results("tables/{table}.csv"),
@@ -71,6 +77,31 @@ rule table1:
         expand(results("tables/table1.{ending}"), ending=["csv", "md", "tex"]),
 
 
+rule table2:
+    input:
+        expand(results("tables/table2.{ending}"), ending=["csv", "md", "tex"]),
+
+
 rule tables:
     input:
-        rules.table1.input,
+        rules.table1.input if "mimic" in config["recipes"] else [],
+        rules.table2.input
+        if "amazon" in config["recipes"] and PRETRAINED_CATEGORY
+        else [],
+
+
+# Every fine-tuning whose data the configuration has, whether or not it is a row.
+DATASETS = [
+    *(["mimic"] if "mimic" in config["recipes"] else []),
+    *([f"amazon/{c}" for c in CATEGORIES] if "amazon" in config["recipes"] else []),
+]
+
+
+rule metrics:
+    input:
+        [
+            results(f"metrics/{name}/seed{seed}.json")
+            for name, entry in REGISTRY.items()
+            if entry["stage"] == "finetune" and entry["dataset"] in DATASETS
+            for seed in config["seeds"]
+        ],

@@ -11,12 +11,23 @@ LAUNCH = (
 )
 
 
+def dataset(experiment):
+    """The dataset of an experiment and, of reviews, the category: "amazon/All_Beauty"."""
+    return REGISTRY[experiment]["dataset"]
+
+
 def recipe(wildcards):
-    return config["recipes"][REGISTRY[wildcards.experiment]["dataset"]]
+    """The recipe of the dataset, which its categories share."""
+    name = dataset(wildcards.experiment).split("/")[0]
+    if name not in config["recipes"]:
+        sys.exit(
+            f"error: {wildcards.experiment} needs recipes.{name} in the configuration."
+        )
+    return config["recipes"][name]
 
 
 def cache(wildcards):
-    return results(f"cache/{REGISTRY[wildcards.experiment]['dataset']}/spec.json")
+    return results(f"cache/{dataset(wildcards.experiment)}/spec.json")
 
 
 def initial_checkpoint(wildcards):
@@ -38,7 +49,7 @@ def entry_digest(wildcards):
 rule cache_mimic:
     input:
         manifest=results("shards/mimic/manifest.json"),
-        recipe=config["recipes"]["mimic"],
+        recipe=config["recipes"].get("mimic", []),
     output:
         spec=results("cache/mimic/spec.json"),
     log:
@@ -52,6 +63,37 @@ rule cache_mimic:
     shell:
         "python -m lanistr cache --manifest {input.manifest} --recipe {input.recipe}"
         " --output-dir {params.folder} --threads {threads} > {log} 2>&1"
+
+
+def pretrained_vocabulary(wildcards):
+    """The cache of the pretraining category, whose tokenizer the others use."""
+    if not PRETRAINED_CATEGORY or wildcards.category == PRETRAINED_CATEGORY:
+        return []
+    return results(f"cache/amazon/{PRETRAINED_CATEGORY}/spec.json")
+
+
+rule cache_amazon:
+    input:
+        manifest=results("shards/amazon/manifest.json"),
+        recipe=config["recipes"].get("amazon", []),
+        vocabulary=pretrained_vocabulary,
+    output:
+        spec=results("cache/amazon/{category}/spec.json"),
+    log:
+        results("logs/cache_amazon_{category}.log"),
+    threads: 64
+    params:
+        folder=subpath(output.spec, parent=True),
+        vocabulary=lambda wildcards, input: (
+            f"--vocabulary {Path(input.vocabulary).parent}" if input.vocabulary else ""
+        ),
+        source=source_digest("lanistr.cache"),
+    message:
+        "Caching the reviews of {wildcards.category} as memory-mapped arrays"
+    shell:
+        "python -m lanistr cache --manifest {input.manifest} --category {wildcards.category}"
+        " --recipe {input.recipe} {params.vocabulary} --output-dir {params.folder}"
+        " --threads {threads} > {log} 2>&1"
 
 
 rule train:
