@@ -4,9 +4,9 @@ Source: shared/docs/timeseries-reference.md, whose rules (2.x) and quirks (Qn) a
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from preprocessing.errors import ConfigError
 
@@ -179,6 +179,12 @@ class Switches(BaseModel):
         faithful="reference_shifted",
     )
 
+    @model_validator(mode="after")
+    def _horizon_needs_a_stay(self) -> Self:
+        if self.horizon == "storetime" and self.window == "shared":
+            raise ValueError("horizon=storetime needs window=own_stay: hour 48 is that of one stay")
+        return self
+
 
 PROFILES = {
     "faithful": Switches(
@@ -206,7 +212,10 @@ def switches_of(profile: str, overrides: Mapping[str, str] | None = None) -> Swi
     try:
         return Switches(**{**PROFILES[profile].model_dump(), **(overrides or {})})
     except ValidationError as error:
-        problems = [f"  {e['loc'][0]}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        problems = [
+            f"  {e['loc'][0]}={e['input']!r}: {e['msg']}" if e["loc"] else f"  {e['msg']}"
+            for e in error.errors()
+        ]
         raise ConfigError(
             "\n".join(["switches that do not exist as given:", *problems])
             + "\n`python -m preprocessing switches` lists them all."

@@ -23,7 +23,8 @@ from preprocessing.contracts import check
 from preprocessing.ledger import Ledger
 from preprocessing.mimic import variables
 from preprocessing.mimic.series.buckets import Buckets
-from preprocessing.mimic.series.events import pass_over, prepare
+from preprocessing.mimic.series.database import Wanted, prepare
+from preprocessing.mimic.series.events import pass_over
 from preprocessing.mimic.series.kept import KeptRows
 from preprocessing.mimic.series.statistics import Moments
 from preprocessing.mimic.series.stays import in_buckets, stays_with_series, tables_read
@@ -76,17 +77,18 @@ def run(
         temp_dir: where kept rows wait; the system's temporary folder if None.
     """
     tables = EVENTS_OF_REFERENCE if profile == "faithful" else EVENTS
-    source = open_source(root, [*tables, "icu/d_items", *tables_read(switches)], streamed=tables)
+    source = open_source(root, [*tables, *_small_tables(switches)], streamed=tables)
     ledger = Ledger("mimic-timeseries")
     cohort = check(pl.read_parquet(cohort_path), Cohort, str(cohort_path))
     chosen = stays_with_series(cohort, source, con, switches, ledger)
     has_series = pl.col("stay_id").is_in(chosen["stay_id"].implode())
     stays, part_of_bucket = in_buckets(cohort.with_columns(has_series=has_series), len(outputs))
-    prepare(con, stays, _items(source, con, switches, ledger), switches)
+    wanted = Wanted(stays, _items(source, con, switches, ledger), switches)
+    prepare(con, wanted)
     with tempfile.TemporaryDirectory(dir=temp_dir, prefix="events-") as folder:
         with KeptRows(Path(folder)) as kept:
             for table in tables:
-                pass_over(con, source, table, kept, switches, ledger)
+                pass_over(con, source, table, wanted, kept, ledger)
                 logger.info("%s: read", table)
         buckets = Buckets(con, kept, switches)
         summary = _write(stays, part_of_bucket, buckets, switches, outputs)
@@ -98,15 +100,19 @@ def run(
     logger.info("%d stays in %d parts", summary["rows"], len(outputs))
 
 
+def _small_tables(switches: Switches) -> list[str]:
+    return tables_read(switches) + (["icu/d_items"] if switches.refill == "metavision" else [])
+
+
 def _items(
     source: Source, con: duckdb.DuckDBPyConnection, switches: Switches, ledger: Ledger
 ) -> pl.DataFrame:
     """The items in use; one that d_items does not confirm is left out, which is noted."""
-    labels = source.read(con, "icu/d_items", ["itemid", "label"])
-    items = variables.items(switches, labels)
-    if switches.refill == "metavision":
-        missing = len(set(variables.added_items()) - set(items["itemid"]))
-        ledger.note("icu/d_items", "item not used: its label is not the expected one", missing)
+    if switches.refill == "unmapped":
+        return variables.items(switches)
+    items = variables.items(switches, source.read(con, "icu/d_items", ["itemid", "label"]))
+    missing = len(set(variables.added_items()) - set(items["itemid"]))
+    ledger.note("icu/d_items", "item not used: its label is not the expected one", missing)
     return items
 
 

@@ -629,7 +629,7 @@ def test_a_missing_column_of_a_root_is_named(tmp_path):
     root = made_root(tmp_path / "real", 4)
     path = root / "hosp/admissions.csv"
     pl.read_csv(path).drop("edregtime").write_csv(path)
-    with pytest.raises(DataContractError, match=r"(?s)admissions\.csv has a layout.*missing: edregtime"):
+    with pytest.raises(DataContractError, match=r"missing: edregtime"):
         generate(notes=tmp_path / "notes", patients_of=root)
 
 

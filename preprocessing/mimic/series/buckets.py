@@ -7,7 +7,7 @@ import polars as pl
 
 from preprocessing.ledger import Ledger
 from preprocessing.mimic import variables
-from preprocessing.mimic.series.events import run_sql, sql
+from preprocessing.mimic.series.database import run_sql, sql
 from preprocessing.mimic.series.kept import KeptRows
 from preprocessing.mimic.switches import Switches
 
@@ -24,7 +24,7 @@ class Buckets:
     """Turns buckets into observed hours, one after the other, and counts over all of them.
 
     Args:
-        con: after `events.prepare`.
+        con: after `database.prepare`.
         kept: the rows, all of them there.
         switches: which quirks are in force.
     """

@@ -44,7 +44,8 @@ class Moments:
         """
         value = pl.col("value")
         more = (
-            cells.sort("column", "value")
+            cells.filter(value.is_finite())
+            .sort("column", "value")
             .group_by("column", maintain_order=True)
             .agg(
                 pl.len().alias("n"), mean=value.mean(), squares=((value - value.mean()) ** 2).sum()

@@ -11,7 +11,7 @@ from preprocessing.shards import parts_of
 HOURS = 48
 
 # Patients in a bucket: what is in memory at one time, whatever the size of the input.
-BUCKET_SUBJECTS = 1000
+BUCKET_SUBJECTS = 500
 
 
 def tables_read(switches: Switches) -> list[str]:
