@@ -29,7 +29,7 @@ RegistryFile = Annotated[Path, typer.Option(help="Registry of experiments (YAML)
 RecipeFile = Annotated[Path, typer.Option(help="Sizes and optimisation per stage (YAML).")]
 OnDevice = Annotated[Device, typer.Option(help="auto = a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of torch; default: its own choice.")]
-Resamples = Annotated[int, typer.Option(min=1, help="Of the bootstrap over patients.")]
+Resamples = Annotated[int, typer.Option(min=1, help="Of the bootstrap over subjects.")]
 
 
 @app.command()
@@ -37,13 +37,18 @@ def cache(
     manifest: Annotated[Path, typer.Option(help="manifest.json of the shards.")],
     recipe: RecipeFile,
     output_dir: Annotated[Path, typer.Option(help="Receives the arrays and spec.json.")],
-    threads: Annotated[int, typer.Option(min=1, help="That decode radiographs.")] = 2,
+    category: Annotated[str | None, typer.Option(help="Of reviews, such as All_Beauty.")] = None,
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="Cache whose tokenizer is used, so that weights fit both.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="That decode images.")] = 2,
 ) -> None:
-    """Make memory-mapped arrays of the shards: tokens, pixels, series, sample index."""
+    """Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index."""
     from lanistr.cache import build_cache
     from lanistr.config import load_encoders
 
-    build_cache(manifest, load_encoders(recipe), output_dir, threads)
+    encoders = load_encoders(recipe)
+    build_cache(manifest, encoders, output_dir, threads, category=category, vocabulary=vocabulary)
 
 
 @app.command()
@@ -111,7 +116,7 @@ def evaluate(
     output: Annotated[Path, typer.Option(help="JSON.")],
     resamples: Resamples = 2000,
 ) -> None:
-    """AUROC and AUPRC with 95 % intervals, over every test sample."""
+    """AUROC and AUPRC, or accuracy and macro F1, with 95 % intervals, over every test sample."""
     from lanistr.evaluation import evaluate
 
     evaluate(predictions, cache, output, resamples)

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lanistr.config import Modality
 from lanistr.errors import DataContractError
 from lanistr.manifest import Manifest, SeriesFacts
+from lanistr.tab2txt import REVIEW, described, in_front
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
     from tokenizers import Tokenizer
 
@@ -45,32 +48,70 @@ def row_count(manifest: Manifest, table: str) -> int:
     return rows
 
 
+def plain_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
+    """The texts (split, text), `ROWS_AT_ONCE` at a time."""
+    import polars as pl
+
+    for rows in record_batches(manifest, manifest.layout.tables[Modality.TEXT], ["split", "text"]):
+        yield pl.DataFrame(rows)
+
+
+def described_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
+    """The texts (split, text) with the columns of their sample in front, in the same order.
+
+    The n-th part of the texts and of the columns are of the same samples; one part is in memory.
+    """
+    import polars as pl
+
+    layout = manifest.layout
+    key = layout.keys[Modality.TEXT]
+    of_texts, of_columns = (
+        manifest.parts(layout.tables[modality]) for modality in (Modality.TEXT, Modality.TABULAR)
+    )
+    for words, table in zip(of_texts, of_columns, strict=True):
+        columns = pl.read_parquet(table, columns=[key, *REVIEW])
+        rows = pl.read_parquet(words, columns=[key, "split", "text"])
+        both = rows.join(columns, on=key, how="left", maintain_order="left")
+        for some in both.iter_slices(ROWS_AT_ONCE):
+            written = [in_front(described(row, REVIEW), row["text"]) for row in some.to_dicts()]
+            yield some.select("split", text=pl.Series(written, dtype=pl.String))
+
+
 def train_texts(manifest: Manifest) -> Iterator[str]:
-    """The notes of the train split; no vocabulary may see others."""
-    for rows in record_batches(manifest, "notes", ["split", "text"]):
-        for split, text in zip(rows["split"].to_pylist(), rows["text"].to_pylist(), strict=True):
-            if split == "train":
-                yield text
+    """The texts of the train split, with their columns if any; no vocabulary may see others."""
+    source = described_texts if manifest.columns else plain_texts
+    for rows in source(manifest):
+        yield from rows.filter(split="train")["text"]
 
 
-def write_tokens(manifest: Manifest, tokenizer: Tokenizer, folder: Path) -> None:
-    """Tokenise all notes into tokens.npy and token_offsets.npy."""
+def write_texts(manifest: Manifest, tokenizer: Tokenizer, folder: Path) -> None:
+    """Tokenise all texts into tokens.npy, and with columns in front into described_tokens.npy."""
+    row_count(manifest, manifest.layout.tables[Modality.TEXT])
+    write_tokens(plain_texts(manifest), tokenizer, folder, "tokens")
+    described = described_texts(manifest) if manifest.columns else iter(())
+    write_tokens(described, tokenizer, folder, "described_tokens")
+
+
+def write_tokens(
+    texts: Iterator[pl.DataFrame], tokenizer: Tokenizer, folder: Path, name: str
+) -> None:
+    """Tokenise texts into <name>.npy, with <name>_offsets.npy beside."""
     began = time.monotonic()
     dtype = np.dtype(np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.int32)
-    lengths = np.zeros(row_count(manifest, "notes") + 1, np.int64)
-    done = 0
-    with (folder / "tokens.npy").open("wb") as file:
+    lengths = [np.zeros(1, np.int64)]
+    with (folder / f"{name}.npy").open("wb") as file:
         _write_header(file, dtype, 0)
-        for rows in record_batches(manifest, "notes", ["text"]):
-            encoded = tokenizer.encode_batch_fast(rows["text"].to_pylist())
-            for note in encoded:
-                file.write(np.array(note.ids, dtype).tobytes())
-            lengths[done + 1 : done + 1 + len(encoded)] = [len(note.ids) for note in encoded]
-            done += len(encoded)
+        for rows in texts:
+            encoded = tokenizer.encode_batch_fast(rows["text"].to_list())
+            for text in encoded:
+                file.write(np.array(text.ids, dtype).tobytes())
+            lengths.append(np.array([len(text.ids) for text in encoded], np.int64))
+        offsets = np.concatenate(lengths).cumsum()
         file.seek(0)
-        _write_header(file, dtype, int(lengths.sum()))
-    np.save(folder / "token_offsets.npy", lengths.cumsum())
-    log.info("%d notes, %d tokens in %.1f s", done, lengths.sum(), time.monotonic() - began)
+        _write_header(file, dtype, int(offsets[-1]))
+    np.save(folder / f"{name}_offsets.npy", offsets)
+    seconds = time.monotonic() - began
+    log.info("%s: %d texts, %d in %.1f s", name, len(offsets) - 1, offsets[-1], seconds)
 
 
 def _write_header(file: Any, dtype: np.dtype, length: int) -> None:
@@ -81,49 +122,92 @@ def _write_header(file: Any, dtype: np.dtype, length: int) -> None:
 
 
 def write_pixels(manifest: Manifest, folder: Path, threads: int) -> None:
-    """Decode all radiographs into pixels.npy."""
-    began, px = time.monotonic(), manifest.image.px
+    """Decode all images into pixels.npy."""
+    began, facts = time.monotonic(), manifest.image
+    shape = (facts.px, facts.px) if facts.channels == 1 else (facts.px, facts.px, facts.channels)
     count = row_count(manifest, "images")
-    pixels = _new_array(folder / "pixels.npy", (count, px, px), np.uint8)
+    pixels = _new_array(folder / "pixels.npy", (count, *shape), np.uint8)
     done = 0
     with ThreadPoolExecutor(threads) as pool:
         for rows in record_batches(manifest, "images", ["jpeg"]):
             jpegs = rows["jpeg"].to_pylist()
-            for image in pool.map(lambda jpeg: grey_values(jpeg, px), jpegs):
+            for image in pool.map(lambda jpeg: decoded(jpeg, shape), jpegs):
                 pixels[done] = image
                 done += 1
-    log.info("%d radiographs of %d px in %.1f s", done, px, time.monotonic() - began)
+    log.info("%d images of %d px in %.1f s", done, facts.px, time.monotonic() - began)
 
 
-def grey_values(jpeg: bytes, px: int) -> np.ndarray:
-    """A radiograph of the shards as (px, px) uint8."""
+def decoded(jpeg: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """An image of the shards as uint8: (px, px) grey or (px, px, 3) RGB."""
     from PIL import Image
 
     try:
         with Image.open(BytesIO(jpeg)) as image:
-            values = np.asarray(image.convert("L"))
+            values = np.asarray(image.convert("L" if len(shape) == 2 else "RGB"))
     except OSError:
         raise DataContractError(
-            "images: a radiograph of the shards cannot be decoded. Make the shards again."
+            "images: one of the shards cannot be decoded. Make the shards again."
         ) from None
-    if values.shape != (px, px):
+    if values.shape != shape:
         raise DataContractError(
-            f"images: a radiograph has shape {values.shape}, the manifest says {px} px. "
+            f"images: one has shape {values.shape}, the manifest says {shape}. "
             "Make the shards again."
+        )
+    return values
+
+
+def write_columns(manifest: Manifest, folder: Path) -> None:
+    """Write the codes and numbers of a table into categories.npy and numbers.npy.
+
+    Raises:
+        DataContractError: a code is out of the range that the manifest gives.
+    """
+    facts = manifest.columns
+    count = row_count(manifest, "tabular") if facts else 0
+    sizes, numeric = (facts.sizes, list(facts.numeric)) if facts else ({}, [])
+    categories = _new_array(folder / "categories.npy", (count, len(sizes)), np.int32)
+    numbers = _new_array(folder / "numbers.npy", (count, len(numeric)), np.float32)
+    if not facts:
+        return
+    names = [*(f"{name}_code" for name in sizes), *(f"{name}_scaled" for name in numeric)]
+    done = 0
+    for rows in record_batches(manifest, "tabular", names):
+        here = slice(done, done + rows.num_rows)
+        for place, (name, size) in enumerate(sizes.items()):
+            categories[here, place] = codes(rows[f"{name}_code"].to_numpy(), name, size)
+        for place, name in enumerate(numeric):
+            numbers[here, place] = rows[f"{name}_scaled"].to_numpy()
+        done += rows.num_rows
+    log.info("%d rows of %d columns", done, len(names))
+
+
+def codes(values: np.ndarray, name: str, size: int) -> np.ndarray:
+    """The codes of a category, all of which its embedding table must have.
+
+    Raises:
+        DataContractError: one is out of range.
+    """
+    if out := int(((values < 0) | (values >= size)).sum()):
+        raise DataContractError(
+            f"tabular: {out} codes of {name} are out of range; allowed are 0 to {size - 1}, as the "
+            "manifest says. Make the shards again: snakemake shards."
         )
     return values
 
 
 def write_series(manifest: Manifest, folder: Path) -> None:
     """Normalise all series into series.npy, with observed.npy beside."""
-    facts, count = manifest.timeseries, row_count(manifest, "timeseries")
-    values, variables = len(facts.variable_of_value), len(facts.variable_names)
-    series = _new_array(folder / "series.npy", (count, facts.hours, values), np.float32)
-    flags = _new_array(folder / "observed.npy", (count, facts.hours, variables), np.uint8)
+    facts = manifest.timeseries
+    count = row_count(manifest, "timeseries") if facts else 0
+    hours, values, variables = facts.shape if facts else (0, 0, 0)
+    series = _new_array(folder / "series.npy", (count, hours, values), np.float32)
+    flags = _new_array(folder / "observed.npy", (count, hours, variables), np.uint8)
+    if not facts:
+        return
     done = 0
     for rows in record_batches(manifest, "timeseries", ["values", "observed"]):
-        raw = _list_values(rows["values"]).reshape(-1, facts.hours, values)
-        observed = _list_values(rows["observed"]).reshape(-1, facts.hours, variables)
+        raw = _list_values(rows["values"]).reshape(-1, hours, values)
+        observed = _list_values(rows["observed"]).reshape(-1, hours, variables)
         series[done : done + len(raw)] = normalised(raw, observed, facts)
         flags[done : done + len(raw)] = observed
         done += len(raw)

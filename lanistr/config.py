@@ -241,6 +241,9 @@ class Data(Part):
     samples_per_epoch: int | None = Field(
         None, gt=0, description="Drawn anew each epoch; null = all of them."
     )
+    columns_as_text: bool = Field(
+        False, description="Tab2Txt: the columns of the table are written in front of the text."
+    )
 
 
 class Experiment(Part):
@@ -284,6 +287,8 @@ class Experiment(Part):
             raise ValueError("table and row: give both or neither")
         if self.stage == "pretrain" and not self.losses:
             raise ValueError("objectives: no weight above 0 for any of the modalities")
+        if self.data.columns_as_text and Modality.TABULAR in self.modalities:
+            raise ValueError("data.columns_as_text: the columns are text; leave tabular out")
         if missing := self.data.require - self.modalities:
             raise ValueError(f"data.require: {sorted(missing)} are not among the modalities")
         return self
@@ -305,7 +310,7 @@ def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
 
     Args:
         registry: YAML; one mapping per experiment name.
-        recipe: YAML with the sections `shared`, `pretrain` and `finetune`.
+        recipe: YAML with the sections `shared`, `pretrain`, `finetune`, `methods` and `datasets`.
         name: key in the registry.
 
     Raises:
@@ -321,6 +326,7 @@ def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
         sections.get("shared"),
         sections.get(entry.get("stage")),
         (sections.get("methods") or {}).get(entry.get("method")),
+        (sections.get("datasets") or {}).get(entry.get("dataset")),
         entry,
     )
     for layer in layers:
@@ -345,10 +351,10 @@ def recipe_sections(recipe: Path) -> dict[str, Any]:
         ConfigError: not a recipe, or a section that does not exist.
     """
     sections = read_mapping(recipe)
-    if unknown := set(sections) - {"shared", "pretrain", "finetune", "methods"}:
+    allowed = ("shared", "pretrain", "finetune", "methods", "datasets")
+    if unknown := set(sections) - set(allowed):
         raise ConfigError(
-            f"{recipe}: unknown sections {sorted(unknown)}. "
-            "Allowed: shared, pretrain, finetune, methods."
+            f"{recipe}: unknown sections {sorted(unknown)}. Allowed: {', '.join(allowed)}."
         )
     return sections
 

@@ -23,11 +23,7 @@ from lanistr.errors import ConfigError
 
 VALID_SHARE = 0.2  # validation samples per training sample of a limited pretraining epoch
 
-ROW_FIELDS = {
-    Modality.TEXT: "text_row",
-    Modality.IMAGE: "image_row",
-    Modality.TIMESERIES: "timeseries_row",
-}
+ROW_FIELDS = {modality: f"{modality}_row" for modality in Modality}
 
 
 @dataclass(frozen=True)
@@ -37,10 +33,12 @@ class Samples:
     Attributes:
         cache: where the arrays lie.
         records: one `cache.SAMPLE` record per sample; modalities not in use have row -1.
+        columns_as_text: read the texts that have the columns of the table in front.
     """
 
     cache: Cache
     records: np.ndarray
+    columns_as_text: bool = False
 
     def __len__(self) -> int:
         return len(self.records)
@@ -50,6 +48,7 @@ class Samples:
         records = self.records[positions]
         tokens, is_token = self._texts(records["text_row"])
         series, observed = self._series(records["timeseries_row"])
+        categories, numbers = self._columns(records["tabular_row"])
         present = np.zeros((len(records), len(Modality)), bool)
         for modality, field in ROW_FIELDS.items():
             present[:, modality.index] = records[field] >= 0
@@ -62,26 +61,41 @@ class Samples:
             observed=observed,
             present=torch.from_numpy(present),
             label=torch.from_numpy(records["label"].astype(np.int64)),
+            categories=categories,
+            numbers=numbers,
         )
 
     def _texts(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        spec, offsets = self.cache.spec, self.cache.token_offsets
+        cache, spec = self.cache, self.cache.spec
+        flat, offsets = cache.tokens, cache.tokens_offsets
+        if self.columns_as_text:
+            flat, offsets = cache.described_tokens, cache.described_tokens_offsets
         start = np.where(rows >= 0, offsets[rows], 0)
         length = np.where(rows >= 0, offsets[rows + 1] - offsets[rows], 0)
         is_token = np.arange(max(1, length.max())) < length[:, None]
         tokens = np.full(is_token.shape, spec.pad_token_id, np.int64)
         within = np.arange(is_token.shape[1]) + start[:, None]
-        tokens[is_token] = self.cache.tokens[within[is_token]]
+        tokens[is_token] = flat[within[is_token]]
         return torch.from_numpy(tokens), torch.from_numpy(is_token)
 
     def _pixels(self, rows: np.ndarray) -> torch.Tensor:
-        """Grey value 0..255 as -1..1, what ViT's preprocessor makes of it, (B, 3, px, px)."""
+        """Values 0..255 as -1..1, what ViT's preprocessor makes of them, (B, 3, px, px)."""
         px, there = self.cache.spec.image_px, rows >= 0
-        pixels = torch.zeros(len(rows), 1, px, px)
+        channels = 3 if self.cache.pixels.ndim == 4 else 1
+        pixels = torch.zeros(len(rows), channels, px, px)
         if there.any():
-            grey = torch.from_numpy(self.cache.pixels[rows[there]])
-            pixels[torch.from_numpy(there), 0] = grey.float().div_(127.5).sub_(1)
+            values = torch.from_numpy(self.cache.pixels[rows[there]]).view(-1, px, px, channels)
+            pixels[torch.from_numpy(there)] = values.permute(0, 3, 1, 2) / 127.5 - 1
         return pixels.expand(-1, 3, -1, -1)
+
+    def _columns(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        spec, there = self.cache.spec, rows >= 0
+        categories = np.zeros((len(rows), len(spec.category_names)), np.int64)
+        numbers = np.zeros((len(rows), len(spec.number_names)), np.float32)
+        if there.any():
+            categories[there] = self.cache.categories[rows[there]]
+            numbers[there] = self.cache.numbers[rows[there]]
+        return torch.from_numpy(categories), torch.from_numpy(numbers)
 
     def _series(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         spec, there = self.cache.spec, rows >= 0
@@ -106,9 +120,15 @@ def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
     fine-tuning each sample stays: every method answers for the same patients.
 
     Raises:
-        ConfigError: nothing is left, or a share is given for fine-tuning.
+        ConfigError: nothing is left, a share is given for fine-tuning, or there are no columns
+            to be written into texts.
     """
     data = experiment.data
+    if data.columns_as_text and not cache.spec.category_names:
+        raise ConfigError(
+            f"data.columns_as_text: {experiment.name} is on {experiment.dataset}, which is cached "
+            "without the columns of a table. Leave the key out."
+        )
     if experiment.stage == "finetune" and data.unlabeled_share < 1:
         raise ConfigError(
             f"data.unlabeled_share: {experiment.name} fine-tunes on labeled samples. "
@@ -134,7 +154,7 @@ def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
             f"{experiment.name}: no {split} sample of stage {experiment.stage} is left. "
             "Loosen data.require, data.parallel_only or data.unlabeled_share, or give more data."
         )
-    return Samples(cache, records)
+    return Samples(cache, records, data.columns_as_text)
 
 
 def _has_all(records: np.ndarray, modalities: frozenset[Modality]) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""Predictions to metrics, with intervals by bootstrap over patients. Works without torch.
+"""Predictions to metrics, with intervals by bootstrap over subjects. Works without torch.
 
-Resamples are weights: a patient drawn twice counts twice.
+A subject is a patient, or the product of a review. Resamples are weights: a subject drawn twice
+counts twice.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from lanistr.cache import SPLITS, STAGES, Cache, open_cache
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.metrics import METRICS, Metric
+from lanistr.metrics import Metric, metrics_of
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,10 @@ class Predictions:
         experiment: that was run.
         seed: of the run.
         sample_id: (N,) int64.
-        subject_id: patient of each sample, (N,) int64.
-        label: 1 = positive, (N,) int8.
-        score: probability of the positive class, (N,) float64.
+        subject_id: patient or product of each sample, (N,) int64.
+        label: class, (N,) int8; of two classes 1 = positive.
+        score: what the metrics compare with the label: of two classes the probability of the
+            positive one, (N,) float64; else the most probable class, (N,) int64.
     """
 
     experiment: Experiment
@@ -44,13 +46,23 @@ class Predictions:
     label: np.ndarray
     score: np.ndarray
 
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """Those of its number of classes; the first is the one that is reported."""
+        return metrics_of(self.experiment.classes)
+
+    @property
+    def primary(self) -> str:
+        """Name of the metric that is reported."""
+        return next(iter(self.metrics))
+
 
 def read_predictions(path: Path) -> Predictions:
     """The file that `lanistr predict` wrote.
 
     Raises:
         DataContractError: not such a file, or of more than one run.
-        ConfigError: not two classes.
+        ConfigError: not a classification.
     """
     import polars as pl
 
@@ -64,8 +76,8 @@ def read_predictions(path: Path) -> Predictions:
             f"{path} is not a file of `python -m lanistr predict` ({type(error).__name__}). "
             "Predict again."
         ) from None
-    if experiment.classes != 2:
-        raise ConfigError(f"{path} has {experiment.classes} classes, evaluate knows two.")
+    if experiment.task != "classification":
+        raise ConfigError(f"{path} is of a {experiment.task}, evaluate knows classifications.")
     if len(seeds) != 1:
         raise DataContractError(f"{path} holds {len(seeds)} seeds, allowed is one. Predict again.")
     return Predictions(
@@ -74,7 +86,7 @@ def read_predictions(path: Path) -> Predictions:
         table["sample_id"].to_numpy(),
         table["subject_id"].to_numpy(),
         table["label"].to_numpy(),
-        probabilities[:, 1],
+        probabilities[:, 1] if experiment.classes == 2 else probabilities.argmax(axis=1),
     )
 
 
@@ -115,13 +127,13 @@ def population(cache: Cache, require: frozenset[Modality]) -> np.ndarray:
 
 
 def resample_weights(subjects: np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
-    """How often each sample counts when patients are drawn with replacement.
+    """How often each sample counts when subjects are drawn with replacement.
 
-    Depends on the set of patients and the seed alone, so that methods and seeds evaluated on the
-    same patients meet the same resamples.
+    Depends on the set of subjects and the seed alone, so that methods and seeds evaluated on the
+    same subjects meet the same resamples.
 
     Args:
-        subjects: patient of each sample, (N,).
+        subjects: patient or product of each sample, (N,).
         resamples: R.
         seed: of the draws.
 
@@ -151,11 +163,12 @@ def interval(values: np.ndarray) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def why_undefined(label: np.ndarray) -> str | None:
-    """The reason why no metric of two classes is defined, if so."""
+def why_undefined(predictions: Predictions) -> str | None:
+    """The reason why no metric is defined, if so."""
+    label = predictions.label
     if not len(label):
         return "no test samples"
-    if label.min() == label.max():
+    if predictions.experiment.classes == 2 and label.min() == label.max():
         return f"all {len(label)} test samples have label {label[0]}"
     return None
 
@@ -163,11 +176,11 @@ def why_undefined(label: np.ndarray) -> str | None:
 def measured(predictions: Predictions, resamples: int) -> dict[str, Any]:
     """Every metric with its interval; values are null, with a reason, where undefined."""
     label, score = predictions.label, predictions.score
-    if reason := why_undefined(label):
-        return {name: {"value": None, "reason": reason} for name in METRICS}
+    if reason := why_undefined(predictions):
+        return {name: {"value": None, "reason": reason} for name in predictions.metrics}
     weights = resample_weights(predictions.subject_id, resamples)
     result = {}
-    for name, metric in METRICS.items():
+    for name, metric in predictions.metrics.items():
         values = resampled(metric, label, score, weights)
         low, high = interval(values) or (None, None)
         result[name] = {
@@ -181,13 +194,28 @@ def measured(predictions: Predictions, resamples: int) -> dict[str, Any]:
     return result
 
 
+def class_shares(label: np.ndarray, classes: int) -> dict[str, Any]:
+    """How the labels are distributed: of two classes the positives, else all and the largest.
+
+    >>> class_shares(np.array([0, 4, 4, 4]), 5)
+    {'class_counts': [1, 0, 0, 0, 3], 'majority_rate': 0.75}
+    """
+    if classes == 2:
+        prevalence = float(label.mean()) if len(label) else None
+        return {"n_positive": int(label.sum()), "prevalence": prevalence}
+    counts = np.bincount(label, minlength=classes)
+    majority = float(counts.max() / len(label)) if len(label) else None
+    return {"class_counts": counts.tolist(), "majority_rate": majority}
+
+
 def evaluate(path: Path, cache_folder: Path, output: Path, resamples: int) -> None:
     """Write the metrics of a predictions file as JSON.
 
     Args:
         path: made by `lanistr predict`.
         cache_folder: says which samples must be there.
-        output: JSON: counts, prevalence and per metric value and interval, as shares of 1.
+        output: JSON: counts, shares of the classes and, per metric, value and interval; shares
+            are of 1.
         resamples: of the bootstrap.
 
     Raises:
@@ -201,14 +229,14 @@ def evaluate(path: Path, cache_folder: Path, output: Path, resamples: int) -> No
         "seed": predictions.seed,
         "split": "test",
         "n": len(label),
-        "n_positive": int(label.sum()),
         "n_subjects": len(np.unique(predictions.subject_id)),
-        "prevalence": float(label.mean()) if len(label) else None,
+        **class_shares(label, predictions.experiment.classes),
         "metrics": measured(predictions, resamples),
         "data": {**cache.provenance, "cache": cache.digest},
     }
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(content, indent=2) + "\n")
-    auroc = content["metrics"]["auroc"]["value"]
-    shown = "undefined" if auroc is None else f"{auroc:.4f}"
-    log.info("%s, seed %d: AUROC %s", predictions.experiment.name, predictions.seed, shown)
+    primary = predictions.primary
+    value = content["metrics"][primary]["value"]
+    shown = "undefined" if value is None else f"{value:.4f}"
+    log.info("%s, seed %d: %s %s", predictions.experiment.name, predictions.seed, primary, shown)

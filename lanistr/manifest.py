@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lanistr.errors import DataContractError
+from lanistr.config import Modality
+from lanistr.errors import ConfigError, DataContractError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the shards of a dataset keep what lanistr reads.
+
+    Attributes:
+        tables: the table of each modality.
+        keys: the column of that table and of `samples` which names a row.
+        subject: column of `samples` with the patient or product that a sample is about.
+    """
+
+    tables: Mapping[Modality, str]
+    keys: Mapping[Modality, str]
+    subject: str
+
+
+LAYOUTS = {
+    "mimic": Layout(
+        {Modality.TEXT: "notes", Modality.IMAGE: "images", Modality.TIMESERIES: "timeseries"},
+        {Modality.TEXT: "note_id", Modality.IMAGE: "dicom_id", Modality.TIMESERIES: "stay_id"},
+        "subject_id",
+    ),
+    "amazon": Layout(
+        {Modality.TEXT: "text", Modality.IMAGE: "images", Modality.TABULAR: "tabular"},
+        {Modality.TEXT: "sample_id", Modality.IMAGE: "image_id", Modality.TABULAR: "sample_id"},
+        "asin",
+    ),
+}
 
 
 class Facts(BaseModel):
@@ -33,18 +65,37 @@ class SeriesFacts(Facts):
     mean: list[float]
     std: list[float]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Hours, value columns and variables."""
+        return self.hours, len(self.variable_of_value), len(self.variable_names)
+
 
 class ImageFacts(Facts):
-    """How the radiographs are stored."""
+    """How the images are stored."""
 
     px: int = Field(gt=0)
+    channels: Literal[1, 3] = Field(1, description="Grey or RGB.")
+
+
+class ColumnFacts(Facts):
+    """Columns of a table; the code of a category `x` is in `x_code`, a number in `x_scaled`."""
+
+    identifiers: dict[str, int] = Field(description="Codes of each, reserved ones included.")
+    categorical: dict[str, list[str]] = Field(description="Values of each, by code.")
+    numeric: dict[str, Any]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of codes of each category, identifiers first."""
+        return {**self.identifiers, **{k: len(values) for k, values in self.categorical.items()}}
 
 
 class Manifest(Facts):
     """What preprocessing says about its shards."""
 
     schema_version: Literal[1]
-    dataset: str
+    dataset: str = Field(pattern=rf"^({'|'.join(LAYOUTS)})$")
     scale: str
     profile: str
     switches: dict[str, Any]
@@ -52,9 +103,46 @@ class Manifest(Facts):
     leaky_text: bool
     digest: str
     tables: dict[str, TableFacts]
-    timeseries: SeriesFacts
+    timeseries: SeriesFacts | None = None
     image: ImageFacts
+    tabular: dict[str, Any] = {}
     folder: Path = Field(exclude=True)
+
+    @property
+    def layout(self) -> Layout:
+        """Where the tables keep what lanistr reads."""
+        return LAYOUTS[self.dataset.split("/")[0]]
+
+    @property
+    def columns(self) -> ColumnFacts | None:
+        """Columns of the table of the modality tabular, if the dataset has one."""
+        if Modality.TABULAR not in self.layout.tables:
+            return None
+        return ColumnFacts.model_validate(self.tabular)
+
+    def of_category(self, category: str) -> Manifest:
+        """The part that tells of one review category, as a dataset of its own.
+
+        Raises:
+            ConfigError: there is no such category.
+        """
+        if category not in self.tabular or f"{category}/samples" not in self.tables:
+            known = sorted(name.split("/")[0] for name in self.tables if name.endswith("/samples"))
+            raise ConfigError(
+                f"--category {category}: {self.folder} holds no such category. Allowed: {known}."
+            )
+        own = {
+            name.removeprefix(f"{category}/"): facts
+            for name, facts in self.tables.items()
+            if name.startswith(f"{category}/")
+        }
+        changes = {
+            "dataset": f"{self.dataset}/{category}",
+            "tables": own,
+            "tabular": self.tabular[category],
+            "folder": self.folder / category,
+        }
+        return self.model_copy(update=changes)
 
     def parts(self, table: str) -> list[Path]:
         """The files of a table, in the order that numbers its rows.

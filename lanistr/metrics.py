@@ -1,4 +1,7 @@
-"""Metrics of two classes under many weightings at once: one pass over the sorted scores, exact."""
+"""Metrics under many weightings at once, exact.
+
+Of two classes by the score of the positive one; of more classes by the predicted one.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,54 @@ def weighted_auprc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> 
     return np.where(negative.sum(axis=1) > 0, area, np.nan)
 
 
-METRICS: dict[str, Metric] = {"auroc": weighted_auroc, "auprc": weighted_auprc}
+def weighted_accuracy(label: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Share of samples whose class is predicted, for each row of weights.
+
+    Args:
+        label: class, (N,) int.
+        predicted: class, (N,) int.
+        weight: how often each sample counts, (R, N).
+
+    Returns:
+        (R,) float64; NaN where nothing has weight.
+
+    >>> weighted_accuracy(np.array([0, 4]), np.array([4, 4]), np.array([[1, 1], [1, 3]]))
+    array([0.5 , 0.75])
+    """
+    with np.errstate(invalid="ignore"):
+        return weight @ (label == predicted).astype(np.float64) / weight.sum(axis=1)
+
+
+def weighted_macro_f1(label: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """F1 averaged over the classes that occur, for each row of weights.
+
+    Args:
+        label: class, (N,) int.
+        predicted: class, (N,) int.
+        weight: how often each sample counts, (R, N).
+
+    Returns:
+        (R,) float64; NaN where nothing has weight.
+
+    >>> weighted_macro_f1(np.array([0, 4, 4]), np.array([4, 4, 4]), np.ones((1, 3)))
+    array([0.4])
+    """
+    classes = np.union1d(label, predicted)[:, None]
+    true, found = label == classes, predicted == classes
+    hits, either = (part.astype(np.float64) for part in (true & found, 1.0 * true + found))
+    both = weight @ either.T
+    f1 = np.divide(2 * (weight @ hits.T), both, out=np.zeros_like(both), where=both > 0)
+    with np.errstate(invalid="ignore"):
+        return f1.sum(axis=1) / (both > 0).sum(axis=1)
+
+
+BINARY: dict[str, Metric] = {"auroc": weighted_auroc, "auprc": weighted_auprc}
+MULTICLASS: dict[str, Metric] = {"accuracy": weighted_accuracy, "macro_f1": weighted_macro_f1}
+
+
+def metrics_of(classes: int) -> dict[str, Metric]:
+    """The metrics of as many classes by name; the first is the one that is reported and selects."""
+    return BINARY if classes == 2 else MULTICLASS
 
 
 def _class_weights(

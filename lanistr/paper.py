@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+DATASETS = {"amazon/All_Beauty": "beauty", "amazon/AMAZON_FASHION": "fashion"}
+"""What the paper calls the datasets of the registry, where it has another name."""
+
 
 @dataclass(frozen=True)
 class PaperResult:
@@ -14,8 +17,8 @@ class PaperResult:
 
     Attributes:
         row: method or ablation.
-        dataset: as in the registry.
-        metric: as in `evaluation.METRICS`.
+        dataset: as the paper calls it.
+        metric: as in `lanistr.metrics`.
         value: mean over runs.
         spread: standard deviation, if published.
         n_runs: if published.

@@ -8,6 +8,13 @@ from typing import Any
 
 from lanistr.tables import Row, write_csv
 
+# What readers must be told about each metric.
+NOTES = {
+    "auroc": "bootstrap over patients. Trivial: constant predictions. Prevalence is also the AUPRC "
+    "of constant predictions.",
+    "accuracy": "bootstrap over products. Majority class: always the most frequent class of the "
+    "test set; a method below it has learned less than that.",
+}
 METRIC_NAMES = {"auroc": "AUROC", "accuracy": "Accuracy", "parameters_million": "Parameters (M)"}
 
 
@@ -23,22 +30,24 @@ def write_table(
 
 def caption(table: str, rows: list[Row], stamp: dict[str, Any]) -> list[str]:
     """What a reader must know to read the table, as sentences."""
-    metrics = sorted({METRIC_NAMES[row.metric] for row in rows})
+    measured = sorted({row.metric for row in rows})
+    metrics = [METRIC_NAMES[name] for name in measured]
     kind = {
         "smoke": "Scale smoke: generated data and tiny models; "
         "our numbers are not comparable with the paper's column.",
         "demo": "Scale demo: a few open patients, with generated radiographs and notes, and tiny "
         "models; our numbers are not comparable with the paper's column.",
     }.get(stamp["scale"], f"Scale {stamp['scale']}.")
-    leaky = ", written after the outcome (leaky)" if stamp["leaky_text"] else ""
+    why = "written after the outcome" if stamp["dataset"] == "mimic" else "may name the label"
+    leaky = f", {why} (leaky)" if stamp["leaky_text"] else ""
     switches = ", ".join(f"{name}={value}" for name, value in sorted(stamp["switches"].items()))
     return [
         f"{table.replace('table', 'Table ')}: {', '.join(metrics)} in percent "
         f"on {', '.join(sorted({row.dataset for row in rows}))}.",
         kind,
         "Ours: mean and standard deviation over seeds (n - 1); the 95 % interval of the mean is by "
-        "bootstrap over patients. Trivial: constant predictions. Prevalence is also the AUPRC of "
-        "constant predictions. Seconds: wall time of one run, with that of its pretraining.",
+        f"{' '.join(NOTES[name] for name in measured if name in NOTES)} "
+        "Seconds: wall time of one run, with that of its pretraining.",
         f"Data {stamp['digest']}, profile {stamp['profile']}, text {stamp['text_source']}{leaky}"
         + (f"; switches: {switches}." if switches else "."),
     ]
@@ -56,18 +65,34 @@ def cells(row: Row) -> dict[str, str]:
         "Ours": ours or row.status,
         "95 % interval": interval,
         "Runs": str(row.n_runs) if row.status == "ok" or not row.n_runs else row.status,
-        "AUPRC": number(row.auprc),
-        "Trivial": number(row.trivial),
-        "Prevalence": number(row.prevalence),
-        "Patients (positive / samples)": ""
-        if row.n_patients is None
-        else f"{row.n_patients} ({row.n_positive} / {row.n_test})",
+        **(of_classes(row) if row.metric == "accuracy" else of_two_classes(row)),
         "Trained parameters": ""
         if row.trainable_parameters is None
         else f"{row.trainable_parameters:,}",
         "Seconds": seconds,
         "Paper": "" if row.paper is None else plus_minus(row.paper, row.paper_std),
         "Paper's runs": "" if row.paper_n_runs is None else str(row.paper_n_runs),
+    }
+
+
+def of_two_classes(row: Row) -> dict[str, str]:
+    """The columns beside an AUROC."""
+    subjects = f"{row.n_subjects} ({row.n_positive} / {row.n_test})"
+    return {
+        "AUPRC": number(row.auprc),
+        "Trivial": number(row.trivial),
+        "Prevalence": number(row.prevalence),
+        "Patients (positive / samples)": "" if row.n_subjects is None else subjects,
+    }
+
+
+def of_classes(row: Row) -> dict[str, str]:
+    """The columns beside an accuracy."""
+    subjects = f"{row.n_subjects} ({row.n_test})"
+    return {
+        "Macro F1": number(row.macro_f1),
+        "Majority class": number(row.majority_rate),
+        "Products (samples)": "" if row.n_subjects is None else subjects,
     }
 
 

@@ -26,12 +26,9 @@ from lanistr.evaluation import (
     why_undefined,
 )
 from lanistr.manifest import read_manifest
-from lanistr.metrics import METRICS
-from lanistr.paper import paper_columns, paper_results
+from lanistr.paper import DATASETS, paper_columns, paper_results
 
 log = logging.getLogger(__name__)
-
-TRIVIAL = {"auroc": 50.0}  # of constant predictions; the AUPRC's is the prevalence
 
 
 @dataclass(frozen=True)
@@ -42,19 +39,21 @@ class Row:
         row: method or ablation, as the paper calls it.
         status: `ok`, `m of n runs`, `not run`, `not built`, or why the metric is undefined.
         experiment: entry of the registry.
-        dataset: as in the registry.
+        dataset: as the paper calls it.
         metric: of the columns below.
         mean: over runs.
         std: over runs, with n - 1.
         n_runs: seeds that the mean is over.
-        low: lower end of the 95 % interval of the mean, by bootstrap over patients.
+        low: lower end of the 95 % interval of the mean, by bootstrap over subjects.
         high: upper end.
         auprc: area under the precision-recall curve, mean over runs.
-        trivial: what constant predictions reach.
+        macro_f1: F1 averaged over the classes, mean over runs.
+        trivial: what constant predictions reach: an AUROC of 50, or the majority rate.
         prevalence: share of positives, which constant predictions reach as AUPRC.
+        majority_rate: share of the most frequent class of the test set.
         n_test: test samples.
         n_positive: positive ones.
-        n_patients: among the test samples.
+        n_subjects: patients or products among the test samples.
         trainable_parameters: of this stage.
         seconds: wall time of a run, mean.
         pretraining_seconds: wall time of the run that it starts from, mean.
@@ -74,11 +73,13 @@ class Row:
     low: float | None = None
     high: float | None = None
     auprc: float | None = None
+    macro_f1: float | None = None
     trivial: float | None = None
     prevalence: float | None = None
+    majority_rate: float | None = None
     n_test: int | None = None
     n_positive: int | None = None
-    n_patients: int | None = None
+    n_subjects: int | None = None
     trainable_parameters: int | None = None
     seconds: float | None = None
     pretraining_seconds: float | None = None
@@ -129,14 +130,15 @@ def assemble(
     for name, entry in entries.items():
         runs = [run for seed in seeds if (run := read_run(results, name, seed))]
         check_data(runs, stamp, results / "metrics" / name)
-        told = paper_columns(published.pop((entry["row"], entry["dataset"]), None))
+        dataset = DATASETS.get(entry["dataset"], entry["dataset"])
+        told = paper_columns(published.pop((entry["row"], dataset), None))
         ours = our_columns(runs, len(seeds), resamples)
         started = {"pretraining_seconds": pretraining_seconds(results, entry.get("init"), seeds)}
         rows.append(
             Row(
                 row=entry["row"],
                 experiment=name,
-                dataset=entry["dataset"],
+                dataset=dataset,
                 **{"metric": "auroc", **told, **ours, **(started if runs else {})},
             )
         )
@@ -176,10 +178,11 @@ def read_run(results: Path, name: str, seed: int) -> Run | None:
     story = json.loads((results / "runs" / name / f"seed{seed}" / "experiment.json").read_text())
     path = results / "predictions" / name / f"seed{seed}.parquet"
     predictions = read_predictions(path)
-    value = metrics["metrics"]["auroc"]["value"]
+    primary = predictions.primary
+    value = metrics["metrics"][primary]["value"]
     if value is not None:
         once = np.ones((1, len(predictions.label)))
-        again = METRICS["auroc"](predictions.label, predictions.score, once)[0]
+        again = predictions.metrics[primary](predictions.label, predictions.score, once)[0]
         if not np.isclose(value, again, rtol=0, atol=1e-9):
             raise DataContractError(
                 f"{metrics_path} does not follow from {path}. Evaluate again: snakemake {results}."
@@ -205,41 +208,52 @@ def our_columns(runs: list[Run], wanted: int, resamples: int) -> dict[str, Any]:
     """What the runs of an experiment say."""
     if not runs:
         return {"status": "not run"}
-    first = runs[0].metrics
-    label = runs[0].predictions.label
+    first, predictions = runs[0].metrics, runs[0].predictions
     columns = {
         "status": "ok" if len(runs) == wanted else f"{len(runs)} of {wanted} runs",
+        "metric": predictions.primary,
         "n_runs": len(runs),
-        "trivial": TRIVIAL["auroc"],
-        "prevalence": None if first["prevalence"] is None else 100 * first["prevalence"],
+        "trivial": 50.0 if predictions.primary == "auroc" else percent(first["majority_rate"]),
+        "prevalence": percent(first.get("prevalence")),
+        "majority_rate": percent(first.get("majority_rate")),
         "n_test": first["n"],
-        "n_positive": first["n_positive"],
-        "n_patients": first["n_subjects"],
+        "n_positive": first.get("n_positive"),
+        "n_subjects": first["n_subjects"],
         "trainable_parameters": runs[0].story["trainable_parameters"],
         "seconds": float(np.mean([run.story["seconds"] for run in runs])),
     }
-    if reason := why_undefined(label):
+    if reason := why_undefined(predictions):
         return {**columns, "status": f"undefined: {reason}"}
-    values = [100 * run.metrics["metrics"]["auroc"]["value"] for run in runs]
+    values = {
+        name: [100 * run.metrics["metrics"][name]["value"] for run in runs]
+        for name in predictions.metrics
+    }
+    primary = values.pop(predictions.primary)
     low, high = interval_of_mean([run.predictions for run in runs], resamples) or (None, None)
     return {
         **columns,
-        "mean": float(np.mean(values)),
-        "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "mean": float(np.mean(primary)),
+        "std": float(np.std(primary, ddof=1)) if len(primary) > 1 else None,
         "low": low,
         "high": high,
-        "auprc": 100 * float(np.mean([run.metrics["metrics"]["auprc"]["value"] for run in runs])),
+        **{name: float(np.mean(others)) for name, others in values.items()},
     }
 
 
-def interval_of_mean(predictions: list[Predictions], resamples: int) -> tuple[float, float] | None:
-    """95 % interval of the mean AUROC over seeds, in percent, by bootstrap over patients.
+def percent(share: float | None) -> float | None:
+    """A share of 1 in percent."""
+    return None if share is None else 100 * share
 
-    Each resample of patients is the same for every seed.
+
+def interval_of_mean(predictions: list[Predictions], resamples: int) -> tuple[float, float] | None:
+    """95 % interval of the mean over seeds, in percent, by bootstrap over subjects.
+
+    Each resample of subjects is the same for every seed.
     """
     one = predictions[0]
     weights = resample_weights(one.subject_id, resamples)
-    values = [resampled(METRICS["auroc"], p.label, p.score, weights) for p in predictions]
+    metric = one.metrics[one.primary]
+    values = [resampled(metric, p.label, p.score, weights) for p in predictions]
     return interval(100 * np.mean(values, axis=0))
 
 

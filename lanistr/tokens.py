@@ -1,4 +1,4 @@
-"""The tokenizer: a published one, or a WordPiece vocabulary trained offline on training notes."""
+"""The tokenizer: a published one, or a WordPiece vocabulary trained offline on training texts."""
 
 from __future__ import annotations
 
@@ -24,14 +24,18 @@ SPECIAL = {
 
 
 def tokenizer_for(
-    text: TextEncoder, train_texts: Callable[[], Iterable[str]], folder: Path
+    text: TextEncoder,
+    train_texts: Callable[[], Iterable[str]],
+    folder: Path,
+    known: Path | None = None,
 ) -> Tokenizer:
     """The tokenizer of a text encoder, saved in `folder` so that transformers can open it.
 
     Args:
         text: `pretrained` names a published tokenizer; without it one is trained.
-        train_texts: gives an iterator over the notes of the train split, afresh on each call.
+        train_texts: gives an iterator over the texts of the train split, afresh on each call.
         folder: receives tokenizer.json and tokenizer_config.json.
+        known: folder of a tokenizer that was made for `text` earlier; None = make one.
 
     Returns:
         The tokenizer, cutting at `text.max_tokens`.
@@ -39,7 +43,9 @@ def tokenizer_for(
     Raises:
         ConfigError: the published tokenizer cannot be loaded or is not of BERT's kind.
     """
-    if text.pretrained is None:
+    if known is not None:
+        tokenizer = saved_tokenizer(known)
+    elif text.pretrained is None:
         tokenizer = bert_tokenizer(wordpiece_vocabulary(train_texts, text.vocab_size))
     else:
         tokenizer = published_tokenizer(text.pretrained)
@@ -51,6 +57,13 @@ def tokenizer_for(
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2))
     tokenizer.enable_truncation(text.max_tokens)
     return tokenizer
+
+
+def saved_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer that `tokenizer_for` saved in a folder."""
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
 def published_tokenizer(name: str) -> Tokenizer:

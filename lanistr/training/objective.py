@@ -13,7 +13,7 @@ from torch.nn import functional
 from lanistr.batch import Batch
 from lanistr.config import Experiment
 from lanistr.data import Samples, batches, in_order
-from lanistr.metrics import weighted_auroc
+from lanistr.metrics import metrics_of
 from lanistr.models.objectives import weighted
 from lanistr.training.distributed import World
 
@@ -60,13 +60,13 @@ def total(terms: Mapping[str, Tensor], experiment: Experiment) -> Tensor:
 def validate(
     model: nn.Module, samples: Samples, experiment: Experiment, world: World, batch_size: int
 ) -> dict[str, Any]:
-    """Mean losses over the validation samples and, in fine-tuning, the AUROC.
+    """Mean losses over the validation samples and, in fine-tuning, AUROC or accuracy.
 
     What is hidden depends on the batch alone, so epochs, seeds and numbers of processes compare.
 
     Returns:
-        `valid/loss`, `valid/loss/<term>` and `valid/auroc` (None where undefined); empty when
-        there are no samples.
+        `valid/loss`, `valid/loss/<term>` and `valid/auroc` (None where undefined) or
+        `valid/accuracy`; empty when there are no samples.
     """
     if not len(samples):
         return {}
@@ -83,11 +83,12 @@ def validate(
     record: dict[str, Any] = {
         name: float(np.average([row[name] for row in rows], weights=n)) for name in names
     }
-    if experiment.stage == "finetune" and experiment.classes == 2:
+    if experiment.stage == "finetune":
         label = np.concatenate([row["label"] for row in rows])
         score = np.concatenate([row["score"] for row in rows])
-        area = weighted_auroc(label, score, np.ones((1, len(label))))[0]
-        record["valid/auroc"] = None if np.isnan(area) else float(area)
+        name, metric = next(iter(metrics_of(experiment.classes).items()))
+        value = metric(label, score, np.ones((1, len(label))))[0]
+        record[f"valid/{name}"] = None if np.isnan(value) else float(value)
     return record
 
 
@@ -103,7 +104,9 @@ def _validated(
             logits = model(batch).float()
             terms = {"cross_entropy": functional.cross_entropy(logits, batch.label)}
             row["label"] = batch.label.cpu().numpy()
-            row["score"] = (logits[:, 1] - logits[:, 0]).cpu().numpy()
+            two = experiment.classes == 2
+            score = logits[:, 1] - logits[:, 0] if two else logits.argmax(dim=1)
+            row["score"] = score.cpu().numpy()
     row["valid/loss"] = float(total(terms, experiment))
     return row | {f"valid/loss/{name}": float(value) for name, value in terms.items()}
 
@@ -111,8 +114,8 @@ def _validated(
 def merit(record: Mapping[str, Any]) -> list[float]:
     """How good an epoch is, to be compared from left to right; from validation alone.
 
-    The AUROC where it is defined, ties broken by the loss; else the loss; without validation
-    samples the latest epoch.
+    The AUROC or the accuracy where there is one, ties broken by the loss; else the loss; without
+    validation samples the latest epoch.
 
     >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": 0.8})
     [0.8, -0.5]
@@ -123,5 +126,5 @@ def merit(record: Mapping[str, Any]) -> list[float]:
     """
     if "valid/loss" not in record:
         return [record["epoch"]]
-    auroc = record.get("valid/auroc")
-    return [*([] if auroc is None else [auroc]), -record["valid/loss"]]
+    metrics = [record.get(f"valid/{name}") for name in ("auroc", "accuracy")]
+    return [*(value for value in metrics if value is not None), -record["valid/loss"]]

@@ -62,9 +62,10 @@ def train(
     with world(device, threads) as here:
         torch.manual_seed(seed)
         model = build(experiment, cache.spec)
+        anew: tuple[str, ...] = ()
         if weights := checkpoint.initial_weights(experiment, seed, init):
-            model.load_pretrained_part(weights)
-        model.freeze(frozen_encoders(experiment))
+            anew = model.load_pretrained_part(weights)
+        model.freeze(frozen_encoders(experiment, anew))
         trainer = Trainer(
             experiment,
             model.to(here.device),
@@ -85,11 +86,16 @@ def train(
 
 
 def check_fit(experiment: Experiment, cache: Cache, folder: Path) -> None:
-    """Refuse a cache of another dataset or tokenizer.
+    """Refuse a cache of another dataset or tokenizer, or without the labels of a regression.
 
     Raises:
         ConfigError: they differ.
     """
+    if experiment.task != "classification":
+        raise ConfigError(
+            f"task: {experiment.name} is a {experiment.task}; caches hold classes. "
+            "Use task: classification, or train the model in code of your own."
+        )
     dataset, wanted = cache.provenance["dataset"], text_settings(experiment.encoders.text)
     if experiment.dataset != dataset:
         raise ConfigError(
@@ -112,14 +118,19 @@ def check_fit(experiment: Experiment, cache: Cache, folder: Path) -> None:
         )
 
 
-def frozen_encoders(experiment: Experiment) -> frozenset[Modality]:
-    """The encoders that fine-tuning leaves as they are: those that start from trained weights."""
+def frozen_encoders(experiment: Experiment, anew: tuple[str, ...] = ()) -> frozenset[Modality]:
+    """The encoders that fine-tuning leaves as they are: those that start from trained weights.
+
+    Args:
+        experiment: its stage, `freeze` and `init`.
+        anew: tensors that the initial weights did not fit; their encoders must learn.
+    """
     if experiment.stage == "pretrain" or experiment.freeze == "none":
         return frozenset()
     return frozenset(
         modality
         for modality in experiment.modalities
-        if experiment.init
+        if (experiment.init and not any(n.startswith(f"encoders.{modality}.") for n in anew))
         or getattr(getattr(experiment.encoders, modality), "pretrained", None) is not None
     )
 

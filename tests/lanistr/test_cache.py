@@ -77,7 +77,7 @@ def test_each_sample_points_to_its_own_text(cache, shards, folder):
         if note is None:
             assert rows[sample] == -1
             continue
-        start, end = cache.token_offsets[rows[sample] : rows[sample] + 2]
+        start, end = cache.tokens_offsets[rows[sample] : rows[sample] + 2]
         ids = cache.tokens[start:end].tolist()
         whole = tokenizer.encode(texts[note]).ids
         assert ids == (whole if len(whole) <= 12 else [*whole[:11], whole[-1]])
@@ -173,7 +173,7 @@ def test_shards_without_radiographs_make_a_cache(tmp_path):
 
 def test_patches_that_do_not_divide_the_radiograph_are_refused(shards, tmp_path):
     image = {**ENCODERS["image"], "patch_px": 5}
-    with pytest.raises(ConfigError, match=r"patch_px: radiographs of 16 px .* patches of 5 px"):
+    with pytest.raises(ConfigError, match=r"patch_px: images of 16 px .* patches of 5 px"):
         build_cache(
             shards.manifest, Encoders.model_validate({**ENCODERS, "image": image}), tmp_path, 1
         )
@@ -217,5 +217,5 @@ def test_an_incomplete_cache_is_refused(folder, tmp_path):
         open_cache(tmp_path)
     facts = json.loads((folder / "spec.json").read_text())
     (tmp_path / "spec.json").write_text(json.dumps({**facts, "format": 0}))
-    with pytest.raises(DataContractError, match="cache format 0, allowed is 1"):
+    with pytest.raises(DataContractError, match="cache format 0, allowed is 2"):
         open_cache(tmp_path)

@@ -40,7 +40,7 @@ def test_a_batch_holds_what_the_cache_holds(cache):
             for channel in batch.pixels[i]:
                 np.testing.assert_allclose(channel, expected, atol=1e-6)
         if (row := record["text_row"]) >= 0:
-            start, end = cache.token_offsets[row : row + 2]
+            start, end = cache.tokens_offsets[row : row + 2]
             assert batch.tokens[i][batch.is_token[i]].tolist() == cache.tokens[start:end].tolist()
     assert batch.observed.dtype == batch.is_token.dtype == torch.bool
 
@@ -48,7 +48,7 @@ def test_a_batch_holds_what_the_cache_holds(cache):
 def test_texts_are_padded_to_the_longest_of_the_batch(cache):
     samples = select(cache, experiment(), "train")
     rows = samples.records["text_row"]
-    lengths = np.where(rows >= 0, np.diff(cache.token_offsets)[rows], 0)
+    lengths = np.where(rows >= 0, np.diff(cache.tokens_offsets)[rows], 0)
     shortest_two = np.argsort(np.where(lengths > 0, lengths, 99))[:2]
     batch = samples.batch(shortest_two)
     assert batch.tokens.shape[1] == lengths[shortest_two].max() < lengths.max()

@@ -5,17 +5,19 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
 from lanistr.cache import open_cache
-from lanistr.errors import DataContractError
+from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation import (
+    Predictions,
     evaluate,
     interval,
+    measured,
     resample_weights,
     resampled,
 )
-from lanistr.metrics import weighted_auprc, weighted_auroc
+from lanistr.metrics import weighted_accuracy, weighted_auprc, weighted_auroc, weighted_macro_f1
 from tests.lanistr.shards import experiment, write_cache
 
 
@@ -64,6 +66,57 @@ def test_metrics_equal_sklearn_with_any_weights(levels):
     ]:
         expected = [theirs(label, score, sample_weight=row) for row in weight]
         np.testing.assert_allclose(ours(label, score, weight), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_metrics_of_classes_equal_sklearn_with_any_weights(classes):
+    rng = np.random.default_rng(classes)
+    label, predicted = rng.integers(0, classes, (2, 150))
+    for weight in (np.ones(150), rng.integers(1, 4, 150)):
+        accuracy = weighted_accuracy(label, predicted, weight[None])
+        macro = weighted_macro_f1(label, predicted, weight[None])
+        assert accuracy == pytest.approx(
+            accuracy_score(label, predicted, sample_weight=weight), abs=1e-12
+        )
+        expected = f1_score(label, predicted, average="macro", sample_weight=weight)
+        assert macro == pytest.approx(expected, abs=1e-12)
+
+
+def test_bootstrap_of_classes_equals_resampled_rows():
+    """Classes that a resample does not hold do not count in it."""
+    rng = np.random.default_rng(1)
+    label, predicted = rng.integers(0, 5, (2, 12))
+    weights = resample_weights(np.arange(12), 30)
+    copies = [np.repeat(np.arange(12), row) for row in weights]
+    expected = [f1_score(label[rows], predicted[rows], average="macro") for rows in copies]
+    np.testing.assert_allclose(resampled(weighted_macro_f1, label, predicted, weights), expected)
+
+
+def of_reviews(label, probabilities, products):
+    made = experiment(dataset="amazon/All_Beauty", classes=5, modalities=["text", "tabular"])
+    return Predictions(
+        made, 0, np.arange(len(label)), products, label, probabilities.argmax(axis=1)
+    )
+
+
+def test_stars_are_measured_by_accuracy_and_drawn_by_product():
+    rng = np.random.default_rng(2)
+    label = rng.integers(0, 5, 60).astype(np.int8)
+    probabilities = rng.random((60, 5))
+    right = probabilities.argmax(axis=1) == label
+    products = np.where(right, 0, 1 + np.arange(60) % 3)  # one product holds all that is right
+    result = measured(of_reviews(label, probabilities, products), resamples=400)
+    assert list(result) == ["accuracy", "macro_f1"]
+    assert result["accuracy"]["value"] == right.mean()
+    assert result["accuracy"]["low"] == 0  # that product is not drawn in 0.75^4 of the resamples
+    by_review = measured(of_reviews(label, probabilities, np.arange(60)), resamples=400)
+    assert 0 < by_review["accuracy"]["low"] < right.mean() < by_review["accuracy"]["high"]
+
+
+def test_one_class_of_five_is_defined():
+    label = np.full(4, 4, np.int8)
+    result = measured(of_reviews(label, np.eye(5)[[4, 4, 0, 4]], np.arange(4)), resamples=20)
+    assert result["accuracy"]["value"] == 0.75
 
 
 def test_bootstrap_equals_resampled_rows():
@@ -131,6 +184,12 @@ def test_one_class_is_reported_as_null_with_the_reason(folder, tmp_path):
     evaluate(path, tmp_path, tmp_path / "m.json", resamples=10)
     area = json.loads((tmp_path / "m.json").read_text())["metrics"]["auroc"]
     assert area == {"value": None, "reason": "all 12 test samples have label 0"}
+
+
+def test_a_regression_is_refused(folder, tmp_path):
+    path = write_predictions(tmp_path / "p.parquet", open_cache(folder), task="regression")
+    with pytest.raises(ConfigError, match="is of a regression, evaluate knows classifications"):
+        evaluate(path, folder, tmp_path / "m.json", resamples=10)
 
 
 def test_a_restricted_population_is_complete_in_itself(folder, tmp_path):

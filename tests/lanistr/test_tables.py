@@ -100,7 +100,7 @@ def test_numbers_follow_from_the_runs(results, cache, repository):
     assert row.std == pytest.approx(pl.Series(values).std())  # n - 1
     assert row.low < row.mean < row.high <= 100
     assert row.prevalence == pytest.approx(100 * metrics[0]["prevalence"])
-    assert (row.trivial, row.n_runs, row.n_test, row.n_patients) == (50, 3, 30, 30)
+    assert (row.trivial, row.n_runs, row.n_test, row.n_subjects) == (50, 3, 30, 30)
     assert (row.trainable_parameters, row.seconds) == (1234, 11)
     assert row.pretraining_seconds is None
 

@@ -14,6 +14,11 @@ TABLES = {
     "notes": ["note/discharge"],
     "cxr": ["mimic-cxr-2.0.0-metadata"],
 }
+REVIEWS = [
+    f"{prefix}{category}.json.gz"
+    for category in ("Office_Products", "All_Beauty", "AMAZON_FASHION")
+    for prefix in ("", "meta_")
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,25 +31,32 @@ def paper_roots(tmp_path_factory):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     (top / "cxr/files").mkdir()
-    return {
-        key: str(top / name) for key, name in zip(("root", "notes", "cxr"), TABLES, strict=True)
-    }
+    (top / "amazon").mkdir()
+    for name in REVIEWS:
+        (top / "amazon" / name).touch()
+    mimic = {"root": top / "mimic", "notes": top / "notes", "cxr": top / "cxr"}
+    roots = {"mimic": mimic, "amazon": {"root": top / "amazon"}}
+    return [f"{name}={json.dumps(keys, default=str)}" for name, keys in roots.items()]
 
 
 def test_the_paper_is_planned_where_its_raw_files_are(snakemake, paper_roots):
     run = snakemake(
-        "-n",
-        "--configfile",
-        "config/paper.yaml",
-        "--config",
-        f"mimic={json.dumps(paper_roots)}",
-        "seeds=[0, 1, 2, 3]",
+        *("table1", "-n", "--configfile", "config/paper.yaml"),
+        *("--config", *paper_roots, "seeds=[0, 1, 2, 3]"),
     )
     assert run.returncode == 0, run.stdout
     assert "generate_mimic" not in run.stdout
     planned = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE))
     assert planned["table"] == "1"
     assert planned["train"] == "16"  # four experiments, four seeds
+
+
+def test_table_2_needs_nothing_of_mimic(snakemake, paper_roots):
+    run = snakemake(
+        *("table2", "-n", "--configfile", "config/paper.yaml", "--config", paper_roots[1])
+    )
+    assert run.returncode == 0, run.stdout
+    assert "mimic" not in run.stdout.split("Job stats")[1]
 
 
 def test_every_missing_raw_file_is_named_at_once(snakemake):
@@ -55,6 +67,8 @@ def test_every_missing_raw_file_is_named_at_once(snakemake):
         for table in tables:
             assert f"data/{root}/{table}.csv.gz (or .csv, .parquet)" in run.stdout
     assert "data/mimic-cxr-jpg/2.0.0/files/" in run.stdout
+    for name in REVIEWS:
+        assert f"data/amazon-2018/{name}" in run.stdout
     assert "README.md says how to obtain them" in run.stdout
 
 

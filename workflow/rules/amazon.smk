@@ -17,20 +17,27 @@ def amazon_root():
     return AMAZON["root"] or results("raw/amazon")
 
 
+def missing_amazon():
+    """Every raw file of a category that is named and not there."""
+    if not AMAZON["root"]:
+        made = "amazon" in config.get("generate", {})
+        return [] if made else ["amazon.root is null and there is no `generate.amazon`"]
+    paths = [
+        f"{amazon_root()}/{prefix}{category}.json.gz"
+        for category in CATEGORIES
+        for prefix in (["", "meta_"] if AMAZON["metadata"] else [""])
+    ]
+    return [path for path in paths if not os.path.exists(path)]
+
+
+SOURCES["amazon"] = (missing_amazon, "amazon.root")
+
+
 def amazon_raw(pattern):
     """Input function: a raw file of a category; checks all sources when first needed."""
 
     def path(wildcards):
-        missing = [
-            f"{amazon_root()}/{prefix}{category}.json.gz"
-            for category in CATEGORIES
-            for prefix in (["", "meta_"] if AMAZON["metadata"] else [""])
-            if AMAZON["root"]
-            and not os.path.exists(f"{amazon_root()}/{prefix}{category}.json.gz")
-        ]
-        if not AMAZON["root"] and "amazon" not in config.get("generate", {}):
-            missing = ["amazon.root is null and there is no `generate.amazon`"]
-        refuse_missing(missing, "Point amazon.root to your copy")
+        refuse_missing("amazon")
         return f"{amazon_root()}/{pattern.format(category=wildcards.category)}"
 
     return path
@@ -76,10 +83,12 @@ def draw_options(wildcards):
     )
 
 
-def test_share(wildcards):
-    """The whole pretraining category is learnt from, as in the paper."""
-    whole = wildcards.category == PRETRAINED_CATEGORY
-    return 0 if whole else AMAZON["split"]["test"]
+def split_of_products(wildcards):
+    """One option string: Snakemake would not see two numbers change places."""
+    split = AMAZON["split"]
+    # The whole pretraining category is learnt from, as in the paper.
+    test = 0 if wildcards.category == PRETRAINED_CATEGORY else split["test"]
+    return f"--split-seed {split['seed']} --valid-share {split['valid']} --test-share {test}"
 
 
 if not AMAZON["root"] and "amazon" in config.get("generate", {}):
@@ -127,9 +136,7 @@ rule amazon_reviews:
     params:
         image_source=AMAZON["image_source"],
         max_malformed=AMAZON["max_malformed"],
-        seed=AMAZON["split"]["seed"],
-        valid=AMAZON["split"]["valid"],
-        test=test_share,
+        split=split_of_products,
         metadata=lambda wildcards, input: (
             f"--metadata {input.metadata}" if input.metadata else ""
         ),
@@ -140,7 +147,7 @@ rule amazon_reviews:
     shell:
         "python -m preprocessing amazon-reviews --reviews {input.reviews} {params.metadata}"
         " --image-source {params.image_source} --max-malformed {params.max_malformed}"
-        " --split-seed {params.seed} --valid-share {params.valid} --test-share {params.test}"
+        " {params.split}"
         " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads}"
         " {params.outputs} --products {output.products} --links {output.links}"
         " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"

@@ -56,8 +56,8 @@ def found_table(location, table):
     return next(filter(os.path.exists, paths), None)
 
 
-def missing_sources():
-    """Every raw table and folder that the configuration names and that is not there."""
+def missing_mimic():
+    """Every raw MIMIC table and folder that is named and not there."""
     missing = []
     for location, tables in RAW_TABLES.items():
         if is_generated(location):
@@ -74,31 +74,35 @@ def missing_sources():
     return missing
 
 
-def refuse_missing(missing, remedy):
-    """Stop with one message that names every missing source."""
-    if missing:
+# Per dataset: what is missing, and which keys say where it lies.
+SOURCES = {"mimic": (missing_mimic, "mimic.root, mimic.notes and mimic.cxr")}
+
+
+def refuse_missing(dataset):
+    """Stop if a dataset's sources are missing; the message names those of the others too."""
+    missing = {
+        name: find() for name, (find, _) in SOURCES.items() if name in config["recipes"]
+    }
+    if missing.get(dataset):
+        lines = [f"  {line}\n" for found in missing.values() for line in found]
+        keys = " and ".join(
+            SOURCES[name][1] for name, found in missing.items() if found
+        )
         # Leaving through SystemExit: Snakemake would wrap an exception of an
         # input function in a traceback and name the first rule's files only.
         sys.exit(
             f"error: the configuration '{config['name']}' needs raw files that are not there:\n"
-            + "".join(f"  {line}\n" for line in missing)
-            + f"{remedy}; README.md says how to obtain them."
+            + "".join(lines)
+            + f"Point {keys} to your copies, in the config file or with"
+            ' --config \'mimic={"root": "/data/mimiciv/2.2"}\'; README.md says how to obtain them.'
         )
-
-
-def refuse_missing_sources():
-    refuse_missing(
-        missing_sources(),
-        "Point mimic.root, mimic.notes and mimic.cxr to your copies, in the config file or with"
-        ' --config \'mimic={"root": "/data/mimiciv/2.2"}\'',
-    )
 
 
 def raw(location, *tables):
     """Input function: the files of some tables; checks all sources when first needed."""
 
     def paths(wildcards):
-        refuse_missing_sources()
+        refuse_missing("mimic")
         if is_generated(location):
             return [f"{raw_root(location)}/{table}.csv.gz" for table in tables]
         return [found_table(location, table) for table in tables]
@@ -116,5 +120,5 @@ def raw_tables(wildcards):
 
 
 def radiograph_folder(wildcards):
-    refuse_missing_sources()
+    refuse_missing("mimic")
     return f"{raw_root('cxr')}/files"

@@ -1,0 +1,131 @@
+"""Made-up shards of reviews, as `preprocessing` writes them: two categories, small, seeded."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+PX = 16
+SPLITS = ["train", "train", "train", "valid", "test"]
+STAGES = {"Office_Products": "pretrain", "All_Beauty": "finetune"}
+SIZES = {"product": 14, "reviewer": 40}
+VALUES = {
+    "verified": ["<not recorded>", "<unseen>", "false", "true"],
+    "year": ["<not recorded>", "<unseen>", "2015", "2016"],
+}
+WORDS = {"Office_Products": ["pen", "paper", "good"], "All_Beauty": ["soap", "jaw", "good"]}
+
+
+def write_reviews(folder: Path, reviews: int = 60) -> dict[str, dict[str, pl.DataFrame]]:
+    """Write shards of both categories with a manifest; returns the tables of each."""
+    rng = np.random.default_rng(11)
+    every = {category: tables(category, reviews, rng) for category in STAGES}
+    listed = {}
+    for category, made in every.items():
+        for name, table in made.items():
+            (folder / category / name).mkdir(parents=True)
+            for part, rows in enumerate((table[: len(table) // 2], table[len(table) // 2 :])):
+                rows.write_parquet(folder / category / name / f"part-{part:05d}.parquet")
+            listed[f"{category}/{name}"] = {"rows": table.height, "columns": {}, "parts": 2}
+    (folder / "manifest.json").write_text(json.dumps(facts(listed)))
+    return every
+
+
+def tables(category: str, reviews: int, rng: np.random.Generator) -> dict[str, pl.DataFrame]:
+    """Every third review has no picture; parts of text and columns hold the same samples."""
+    number = np.arange(reviews)
+    stage = STAGES[category]
+    splits = [SPLITS[i // 5 % len(SPLITS)] for i in number]  # five reviews of each product
+    if stage == "pretrain":
+        splits = ["train" if split == "test" else split for split in splits]
+    reviewed = pl.DataFrame(
+        {
+            "sample_id": number * 1000 + 5,
+            "split": splits,
+            "product": [f"B{i // 5:03}" for i in number],
+            "reviewer": [f"A{i % 38:03}" for i in number],
+            "verified": [bool(i % 2) if i % 7 else None for i in number],
+            "year": [2015 + i % 2 for i in number],
+            "votes": [int(i) if i % 4 else None for i in number],
+            "time": [1_420_070_400 + 86_400 * int(i) for i in number],
+        },
+        schema_overrides={"year": pl.Int16, "votes": pl.Int32},
+    )
+    encoded = reviewed.with_columns(
+        product_code=pl.Series(2 + number // 5 % 12, dtype=pl.Int32),
+        reviewer_code=pl.Series(2 + number % 38, dtype=pl.Int32),
+        verified_code=pl.Series(number % 4, dtype=pl.Int32),
+        year_code=pl.Series(number % 4, dtype=pl.Int32),
+        votes_scaled=pl.Series(rng.normal(size=reviews), dtype=pl.Float32),
+        time_scaled=pl.Series(rng.normal(size=reviews), dtype=pl.Float32),
+    )
+    with_picture = [i for i in number if i % 3]
+    label = rng.integers(0, 5, reviews)
+    sampled = pl.DataFrame(
+        {
+            "sample_id": reviewed["sample_id"],
+            "stage": [stage] * reviews,
+            "asin": reviewed["product"],
+            "image_id": [f"p{i}" if i % 3 else None for i in number],
+            "split": splits,
+            "label": pl.Series(label if stage == "finetune" else [None] * reviews, dtype=pl.Int8),
+            "has_image": [bool(i % 3) for i in number],
+            "has_text": [True] * reviews,
+            "has_tabular": [True] * reviews,
+            "image_absence": [None if i % 3 else "made up so" for i in number],
+            "text_absence": pl.Series([None] * reviews, dtype=pl.String),
+            "tabular_absence": pl.Series([None] * reviews, dtype=pl.String),
+        }
+    )
+    return {
+        "images": pl.DataFrame(
+            {"image_id": [f"p{i}" for i in with_picture], "jpeg": [jpeg(rng) for _ in with_picture]}
+        ),
+        "text": reviewed.select("sample_id", "split", text=texts(category, splits, rng)),
+        "tabular": encoded,
+        "samples": sampled,
+    }
+
+
+def texts(category: str, splits: list[str], rng: np.random.Generator) -> pl.Series:
+    """Words of the category; "quux" only outside of training."""
+    words = [" ".join(rng.choice(WORDS[category], rng.integers(2, 9))) for _ in splits]
+    return pl.Series(
+        [
+            text if split == "train" else f"{text} quux"
+            for text, split in zip(words, splits, strict=True)
+        ]
+    )
+
+
+def jpeg(rng: np.random.Generator) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (PX, PX, 3), np.uint8)).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def facts(listed: dict[str, dict]) -> dict:
+    """What the manifest says."""
+    columns = {
+        "identifiers": SIZES,
+        "categorical": VALUES,
+        "numeric": {"votes": {"mean": 1.0, "std": 2.0}, "time": {"mean": 1.0, "std": 2.0}},
+    }
+    return {
+        "schema_version": 1,
+        "dataset": "amazon",
+        "scale": "smoke",
+        "profile": "corrected",
+        "switches": {"text_limit": "chars"},
+        "text_source": "summary+review",
+        "leaky_text": True,
+        "digest": "00112233445566ff",
+        "tables": listed,
+        "image": {"px": PX, "channels": 3},
+        "tabular": dict.fromkeys(STAGES, columns),
+    }
