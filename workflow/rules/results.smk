@@ -6,6 +6,17 @@ def rows_of(table):
     return [name for name, entry in REGISTRY.items() if entry.get("table") == table]
 
 
+def dataset_of(table):
+    """The dataset that the rows of a table are on."""
+    names = {dataset(name).split("/")[0] for name in rows_of(table)}
+    return names.pop() if names else "mimic"
+
+
+def seeds_of(data):
+    """The seeds of a dataset: its own, or those of all."""
+    return config[data.split("/")[0]].get("seeds", config["seeds"])
+
+
 def of_rows(pattern):
     """Input function: one file per row and seed of a table."""
 
@@ -13,16 +24,18 @@ def of_rows(pattern):
         return expand(
             results(pattern),
             experiment=rows_of(wildcards.table),
-            seed=config["seeds"],
+            seed=seeds_of(dataset_of(wildcards.table)),
         )
 
     return paths
 
 
 def manifest_of_table(wildcards):
-    """The manifest of the dataset that the rows of a table are on."""
-    names = {dataset(name).split("/")[0] for name in rows_of(wildcards.table)}
-    return results(f"shards/{names.pop() if names else 'mimic'}/manifest.json")
+    return results(f"shards/{dataset_of(wildcards.table)}/manifest.json")
+
+
+def seed_options(wildcards):
+    return each("--seed", seeds_of(dataset_of(wildcards.table)))
 
 
 rule evaluate:
@@ -60,7 +73,7 @@ rule table:
     params:
         results=results(""),
         registry=config["registry"],
-        seeds=each("--seed", config["seeds"]),
+        seeds=seed_options,
         resamples=config["bootstrap"],
         source=source_digest("lanistr.tables", "lanistr.render"),
     message:
@@ -103,5 +116,5 @@ rule metrics:
             results(f"metrics/{name}/seed{seed}.json")
             for name, entry in REGISTRY.items()
             if entry["stage"] == "finetune" and entry["dataset"] in DATASETS
-            for seed in config["seeds"]
+            for seed in seeds_of(entry["dataset"])
         ],
