@@ -62,7 +62,7 @@ def blocks(
         yield from _parquet_blocks(source, con, table, columns)
     else:
         frames = _csv_blocks(file, con.cursor(), columns)
-        yield from _ahead(map(pl.concat, iter(lambda: list(islice(frames, TOGETHER)), [])))
+        yield from ahead(map(pl.concat, iter(lambda: list(islice(frames, TOGETHER)), [])))
 
 
 def _parquet_blocks(
@@ -75,8 +75,8 @@ def _parquet_blocks(
             yield pl.DataFrame(pl.from_arrow(batch))
 
 
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, the next one made while the last is in use."""
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, the next one made in a thread while the last is in use."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

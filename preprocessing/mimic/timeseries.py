@@ -19,6 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from preprocessing.blocks import ahead
 from preprocessing.contracts import check
 from preprocessing.ledger import Ledger
 from preprocessing.mimic import variables
@@ -126,12 +127,13 @@ def _write(
     """Write the parts, bucket by bucket; returns rows, statistics and switches for the facts."""
     moments, rows = Moments(), 0
     wanted = stays.filter("has_series").sort("subject_id", "stay_id")
+    # Buckets are numbered in the order of their parts.
+    cells_of_bucket = ahead(map(buckets.cells, range(len(part_of_bucket))))
     for part, path in enumerate(outputs):
         path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(path, ARROW_SCHEMA, compression="zstd") as writer:
             for bucket in (b for b, p in enumerate(part_of_bucket) if p == part):
-                here = wanted.filter(bucket=bucket)
-                cells = buckets.cells(bucket)
+                here, cells = wanted.filter(bucket=bucket), next(cells_of_bucket)
                 train = here.filter(split="train")
                 moments.add(cells.join(train, on="stay_id", how="semi"))
                 frame = check(_frame(here, cells, switches), TimeSeries, str(path))

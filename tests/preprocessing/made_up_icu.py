@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,12 +13,21 @@ import numpy as np
 import polars as pl
 
 from preprocessing.mimic import timeseries, variables
-from preprocessing.mimic.release import layouts
-from preprocessing.mimic.switches import switches_of
+from preprocessing.mimic.release import CORE, layouts
+from preprocessing.mimic.switches import FAITHFUL, switches_of
 from preprocessing.raw import connect
 from preprocessing.schemas import HOURS, VALUES, VARIABLES
 
 INTIME = datetime(2150, 1, 1)  # noqa: DTZ001 (MIMIC's times have no zone)
+
+HR, RR, MBP, SBP, DBP = 220045, 220210, 220052, 220050, 220051
+FAHRENHEIT, CELSIUS, FIO2, SPO2 = 223761, 223762, 223835, 220277
+EYE, VERBAL, MOTOR = 220739, 223900, 223901
+BLOOD_GLUCOSE, URINE_GLUCOSE, BLOOD_PH, URINE_PH, OTHER_PH = 50931, 51478, 50820, 51491, 50831
+INCHES, CM, KG, POUNDS = 226707, 226730, 226512, 226531
+CAREVUE_REFILL, REFILL_RIGHT, REFILL_LEFT = 3348, 223951, 224308
+GCS = "Glascow coma scale"
+CHARTS, LABS = "icu/chartevents", "hosp/labevents"
 
 # (subject, hadm, stay) of the stay that most tests need.
 STAY = (1, 11, 111)
@@ -102,6 +112,7 @@ class MadeUpICU:
     labels: dict[int, str] = field(default_factory=dict)
     diagnosed: Sequence[int] | None = None
     deaths: dict[int, datetime] = field(default_factory=dict)
+    release: str = "v2.2"
     charts: list[dict] = field(default_factory=list)
     labs: list[dict] = field(default_factory=list)
 
@@ -117,10 +128,11 @@ class MadeUpICU:
         return self
 
     def put(self, table: str, rows: Sequence[dict]) -> Path:
-        """Write a raw table in the layout of v2.2, as csv."""
-        path = self.root / f"{table}.csv"
+        """Write a raw table in the layout of the release, as csv."""
+        place = table.replace("hosp/", "core/") if self.release == "v1" and table in CORE else table
+        path = self.root / f"{place}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        names = [column.name for column in layouts("v2.2")[table]]
+        names = [column.header for column in layouts(self.release)[table]]
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
             writer.writeheader()
@@ -177,3 +189,49 @@ class MadeUpICU:
 
 def connection() -> duckdb.DuckDBPyConnection:
     return connect(memory_limit="500MB", threads=1)
+
+
+def random_icu(root: Path, seed: int) -> MadeUpICU:
+    """A few patients whose rows meet, collide and straddle every boundary."""
+    rng = random.Random(seed)
+    icu = MadeUpICU(root, stays=[])
+    for subject in range(1, 9):
+        begin = 0.0
+        for stay in range(rng.choice([1, 1, 2, 3])):
+            number = 10 * subject + stay
+            hours = rng.choice([20, 48, 49.5, 72])
+            icu.stays.append(Stay(subject, 1000 + number, 2000 + number, begin, hours))
+            # Some stays overlap, as some admissions in MIMIC do (mimic-code#1520).
+            begin += rng.choice([hours + 10, hours / 2])
+    ready = variables.items(FAITHFUL)
+    rules = dict(variables.rules().select("variable", "rule").iter_rows())
+    categories = variables.categories(FAITHFUL).select("variable", "text").rows_by_key("variable")
+    texts = {
+        "systolic": ["120", "120/80", "99.5", " 101 ", "1e2", "-5"],
+        "diastolic": ["80", "120/80", "8"],
+        "fraction": ["40", "0.4", "100", "1"],
+        "temperature": ["36.6", "78.9", "79", "98.6", "97.9"],
+        "height": ["70", "178"],
+        "weight": ["80", "176.5"],
+        "text": ["9", "24", "99", "100", "99.0", "8.5", "NaN", "nan"],
+        "decimal": ["7.4", "7.", ".5", ">500", "NEG", "1e2", "-5", " 110", "150"],
+        "saturation": ["97", "0.97", "1", "ERROR"],
+    }
+    nulls = ["", "NA", "n/a", "null", "#N/A"]
+    for _ in range(1500):
+        stay = rng.choice(icu.stays)
+        item, variable = rng.choice(ready.select("itemid", "variable").rows())
+        values = texts.get(rules[variable]) or [text for (text,) in categories[variable]]
+        value = rng.choice(nulls if rng.random() < 0.1 else values)
+        minute = rng.choice([0, 1, 30, 59]) * 60 + rng.choice([0, 0, 1])
+        hours = stay.begin + rng.choice([-30, -1, 0, 1, 2, 3, 46, 47, 48, 60]) + minute / 3600
+        ids = {"subject_id": stay.subject_id, "hadm_id": stay.hadm_id}
+        if rng.random() < 0.1:
+            ids["hadm_id"] = rng.choice(["", 1000 + 10 * rng.randrange(1, 9)])
+        if item > 200_000 or item < 50_000:
+            others = [s.stay_id for s in icu.stays if s.subject_id == stay.subject_id]
+            other = rng.choice(["", *others]) if rng.random() < 0.1 else stay.stay_id
+            icu.chart(hours, item, value, stay_id=other, **ids)
+        else:
+            icu.lab(hours, item, value, **ids)
+    return icu

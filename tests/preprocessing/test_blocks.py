@@ -54,7 +54,7 @@ def quoted(field: str, always: bool) -> str:
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=st.lists(
@@ -78,7 +78,7 @@ def test_valid_csv_reads_as_at_the_door_wherever_blocks_end(
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(damage=st.sampled_from([b",", b"\n", b'"', b"x", b"\r", b"\xff", b"\0"]), data=st.data())
 def test_damaged_csv_is_refused_or_reads_as_at_the_door(

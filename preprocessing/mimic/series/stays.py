@@ -66,8 +66,9 @@ def in_buckets(cohort: pl.DataFrame, parts: int) -> tuple[pl.DataFrame, list[int
     and, within a part, of patients, so that parts can be written bucket after bucket.
 
     >>> cohort = pl.DataFrame({"subject_id": [10000032, 10000048, 10000032]})
-    >>> in_buckets(cohort, 2)[0]["bucket"].to_list()[0::2]
-    [0, 0]
+    >>> placed, part_of_bucket = in_buckets(cohort, 1)
+    >>> placed["bucket"].to_list(), part_of_bucket
+    ([0, 0, 0], [0])
     """
     part_of_subject = parts_of(cohort["subject_id"], parts)
     ordered = sorted(part_of_subject, key=lambda subject: (part_of_subject[subject], subject))

@@ -4,12 +4,12 @@
 -- text:   the category, or what the reference compares as text; null for all else.
 -- reason: why the row is dropped; null if it is kept.
 --
--- Reads the view bucket_events, and the tables items, rules, categories.
+-- Reads placed, and the tables items, rules and categories.
 -- Source: timeseries-reference.md 2.4.4; each switch is explained in switches.py.
 CREATE OR REPLACE TEMP TABLE cleaned AS
 WITH read AS (
     SELECT
-        e.*,
+        e.* EXCLUDE (reason),
         i.unit,
         i.preference,
         r.variable_place AS variable,
@@ -27,10 +27,11 @@ WITH read AS (
                 THEN NULL
             WHEN r.rule <> 'category' THEN TRY_CAST(e.value AS DOUBLE)
         END AS x
-    FROM bucket_events AS e
+    FROM placed AS e
     JOIN items AS i ON i.itemid = e.itemid
     JOIN rules AS r ON r.variable = i.variable
     LEFT JOIN categories AS c ON c.variable = i.variable AND c.text = e.value
+    WHERE e.reason IS NULL
 ), converted AS (
     SELECT
         *,
@@ -57,10 +58,9 @@ WITH read AS (
 )
 SELECT
     source,
-    subject_id,
+    owner,
     stay_id,
     charttime,
-    storetime,
     variable,
     preference,
     number,

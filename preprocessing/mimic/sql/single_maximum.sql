@@ -15,7 +15,7 @@ FROM (
             'text': text,
             'source': source
         }) AS best
-    FROM placed
+    FROM cleaned
     WHERE reason IS NULL
     GROUP BY owner, charttime, variable
 );

@@ -8,7 +8,7 @@ WITH sorted AS (
         variable,
         list_sort(list({'preference': preference, 'number': number, 'text': text, 'source': source}))
             AS candidates
-    FROM placed
+    FROM cleaned
     WHERE reason IS NULL
     GROUP BY owner, charttime, variable
 ), chosen AS (

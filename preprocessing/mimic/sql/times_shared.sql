@@ -6,7 +6,7 @@ SELECT DISTINCT
     p.owner,
     p.charttime,
     hour_of(p.charttime, s.intime) AS hour
-FROM (SELECT DISTINCT owner, stay_id, charttime FROM placed) AS p
+FROM (SELECT DISTINCT owner, stay_id, charttime FROM cleaned WHERE reason IS NULL) AS p
 JOIN stays AS s
     ON s.subject_id = p.owner
     AND s.has_series
