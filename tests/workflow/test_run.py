@@ -47,6 +47,13 @@ def test_table_1_has_our_rows_and_the_papers(undisturbed):
     assert undisturbed.filter(row="LANISTR")["paper"].item() == 87.37
 
 
+def test_table_2_has_each_method_on_each_category(undisturbed, folder):
+    table = pl.read_csv(folder / "results/toy/tables/table2.csv").filter(pl.col("n_runs") > 0)
+    assert table.height == 8
+    assert table["n_test"].unique().to_list() == [64]
+    assert table["mean"].is_between(0, 100).all()
+
+
 def test_a_second_run_has_nothing_to_do(undisturbed, snakemake):
     engine = ("--config", 'engine={"memory_mb": 512}')  # the machine does not change the results
     run = snakemake("all", "--cores", "1", *CONFIG, *engine)
