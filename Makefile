@@ -1,5 +1,5 @@
 # One entry for newcomers and for CI. Every target works on a bare machine:
-# Python 3.11 or 3.12, make and a C compiler; all else comes from requirements.lock.
+# Python 3.11, make and a C compiler; all else comes from requirements.lock.
 
 PYTHON ?= python3
 CORES  ?= all

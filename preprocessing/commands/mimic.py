@@ -1,0 +1,248 @@
+"""The steps from raw MIMIC tables to shards."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from preprocessing.commands.options import (
+    CohortOption,
+    FactsOption,
+    LedgerOption,
+    MemoryOption,
+    OutputsOption,
+    ProfileOption,
+    SplitSeedOption,
+    SwitchOption,
+    TempOption,
+    TestListOption,
+    TestShareOption,
+    ThreadsOption,
+    ValidListOption,
+    ValidShareOption,
+)
+
+app = typer.Typer()
+
+
+@app.command("switches")
+def list_switches() -> None:
+    """Print every switch, its value in both profiles and its meaning, as Markdown."""
+    from preprocessing.mimic.switches import table
+
+    print(table())
+
+
+@app.command("cache-raw")
+def cache_raw(
+    root: Annotated[Path, typer.Option(help="holds hosp/ and icu/; core/ for v1")],
+    output_dir: Annotated[Path, typer.Option(help="a root with the same tables in Parquet")],
+    memory_limit: MemoryOption = "2GB",
+    threads: ThreadsOption = 2,
+    temp_dir: TempOption = None,
+) -> None:
+    """Convert the raw tables to Parquet once, for faster runs from then on."""
+    from preprocessing import cache_raw as step
+    from preprocessing.raw import connect
+
+    con = connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
+    step.run(root, output_dir, con)
+
+
+@app.command("mimic-cohort")
+def mimic_cohort(
+    root: Annotated[Path, typer.Option(help="holds hosp/ and icu/; core/ for v1")],
+    output: Annotated[Path, typer.Option(help="cohort.parquet")],
+    ledger: LedgerOption,
+    test_subjects: TestListOption = None,
+    valid_subjects: ValidListOption = None,
+    split_seed: SplitSeedOption = 0,
+    valid_share: ValidShareOption = 0.1,
+    test_share: TestShareOption = 0.2,
+    profile: ProfileOption = "corrected",
+    switch: SwitchOption = None,
+    memory_limit: MemoryOption = "2GB",
+    threads: ThreadsOption = 2,
+    temp_dir: TempOption = None,
+) -> None:
+    """Choose the ICU stays, their splits and labels."""
+    from preprocessing.mimic import cohort
+    from preprocessing.mimic.switches import parse_overrides, switches_of
+    from preprocessing.raw import connect
+    from preprocessing.splits import Splitter
+
+    cohort.run(
+        root,
+        Splitter.from_options(test_subjects, valid_subjects, split_seed, valid_share, test_share),
+        switches_of(profile, parse_overrides(switch or [])),
+        output=output,
+        ledger_path=ledger,
+        con=connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir),
+    )
+
+
+@app.command("mimic-timeseries")
+def mimic_timeseries(
+    root: Annotated[Path, typer.Option(help="holds hosp/ and icu/; core/ for v1")],
+    cohort: CohortOption,
+    output: OutputsOption,
+    facts: FactsOption,
+    ledger: LedgerOption,
+    profile: ProfileOption = "corrected",
+    switch: SwitchOption = None,
+    memory_limit: MemoryOption = "2GB",
+    threads: ThreadsOption = 2,
+    temp_dir: TempOption = None,
+) -> None:
+    """Extract the first 48 hours of each stay, hour by hour."""
+    from preprocessing.mimic import timeseries
+    from preprocessing.mimic.switches import parse_overrides, switches_of
+    from preprocessing.raw import connect
+
+    timeseries.run(
+        root,
+        cohort,
+        switches_of(profile, parse_overrides(switch or [])),
+        profile=profile,
+        outputs=output,
+        facts=facts,
+        ledger_path=ledger,
+        con=connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir),
+        temp_dir=temp_dir,
+    )
+
+
+@app.command("mimic-images")
+def mimic_images(
+    cxr: Annotated[Path, typer.Option(help="holds files/ and the mimic-cxr-2.0.0-* tables")],
+    cohort: CohortOption,
+    output: OutputsOption,
+    facts: FactsOption,
+    ledger: LedgerOption,
+    px: Annotated[int, typer.Option(help="side of the stored square, in pixels", min=1)],
+    test_subjects: TestListOption = None,
+    valid_subjects: ValidListOption = None,
+    split_seed: SplitSeedOption = 0,
+    valid_share: ValidShareOption = 0.1,
+    test_share: TestShareOption = 0.2,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Decode every radiograph once and store it small."""
+    from preprocessing.mimic import images
+    from preprocessing.splits import Splitter
+
+    images.run(
+        cxr,
+        cohort,
+        Splitter.from_options(test_subjects, valid_subjects, split_seed, valid_share, test_share),
+        px=px,
+        outputs=output,
+        facts=facts,
+        ledger_path=ledger,
+        threads=threads,
+    )
+
+
+@app.command("mimic-notes")
+def mimic_notes(
+    notes: Annotated[Path, typer.Option(help="holds note/")],
+    cohort: CohortOption,
+    output: OutputsOption,
+    facts: FactsOption,
+    ledger: LedgerOption,
+    source: Annotated[
+        str, typer.Option(help="radiology_48h, discharge or discharge_admission_sections")
+    ],
+    test_subjects: TestListOption = None,
+    valid_subjects: ValidListOption = None,
+    split_seed: SplitSeedOption = 0,
+    valid_share: ValidShareOption = 0.1,
+    test_share: TestShareOption = 0.2,
+    memory_limit: MemoryOption = "2GB",
+    threads: ThreadsOption = 2,
+    temp_dir: TempOption = None,
+) -> None:
+    """Clean the notes of one text source."""
+    from preprocessing.mimic import notes as step
+    from preprocessing.raw import connect
+    from preprocessing.splits import Splitter
+
+    step.run(
+        notes,
+        cohort,
+        Splitter.from_options(test_subjects, valid_subjects, split_seed, valid_share, test_share),
+        source_name=source,
+        outputs=output,
+        facts=facts,
+        ledger_path=ledger,
+        con=connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir),
+    )
+
+
+@app.command("mimic-tabular")
+def mimic_tabular(
+    root: Annotated[Path, typer.Option(help="holds hosp/ and icu/; core/ for v1")],
+    cohort: CohortOption,
+    output: OutputsOption,
+    facts: FactsOption,
+    ledger: LedgerOption,
+    memory_limit: MemoryOption = "2GB",
+    threads: ThreadsOption = 2,
+    temp_dir: TempOption = None,
+) -> None:
+    """Collect the demographics known at admission."""
+    from preprocessing.mimic import tabular
+    from preprocessing.raw import connect
+
+    tabular.run(
+        root,
+        cohort,
+        outputs=output,
+        facts=facts,
+        ledger_path=ledger,
+        con=connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir),
+    )
+
+
+@app.command("mimic-samples")
+def mimic_samples(
+    cohort: CohortOption,
+    timeseries: Annotated[list[Path], typer.Option(help="a part; repeat it for more parts")],
+    images: Annotated[list[Path], typer.Option(help="a part; repeat it for more parts")],
+    notes: Annotated[list[Path], typer.Option(help="a part; repeat it for more parts")],
+    tabular: Annotated[list[Path], typer.Option(help="a part; repeat it for more parts")],
+    source: Annotated[str, typer.Option(help="the text source that mimic-notes was given")],
+    output: OutputsOption,
+    facts: FactsOption,
+    ledger: LedgerOption,
+    memory_limit: MemoryOption = "2GB",
+    threads: ThreadsOption = 2,
+    temp_dir: TempOption = None,
+) -> None:
+    """Pair the modalities into samples, by identifier alone."""
+    from preprocessing.mimic import samples
+    from preprocessing.raw import connect
+
+    samples.run(
+        cohort,
+        samples.Shards(timeseries, images, notes, tabular),
+        source_name=source,
+        outputs=output,
+        facts=facts,
+        ledger_path=ledger,
+        con=connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir),
+    )
+
+
+@app.command("mimic-manifest")
+def mimic_manifest(
+    shards: Annotated[Path, typer.Option(help="holds cohort.parquet and a folder per table")],
+    facts: Annotated[Path, typer.Option(help="holds what each step wrote with --facts")],
+    raw: Annotated[list[Path], typer.Option(help="a raw table to digest; repeat it for more")],
+    scale: Annotated[str, typer.Option(help="stamped on every result: smoke or paper")],
+    output: Annotated[Path, typer.Option(help="manifest.json")],
+) -> None:
+    """Say what the shards hold and where it comes from."""
+    from preprocessing.mimic import manifest
+
+    manifest.run(shards, facts, raw, scale=scale, output=output)
