@@ -44,7 +44,7 @@ bench: env ## the benchmarks; results as json below results/bench
 	python -m tests.bench
 
 lock: .venv/installed ## resolve pyproject.toml anew into requirements.lock
-	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --upgrade \
+	$(UV) pip compile pyproject.toml --extra dev --extra autogluon --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 
 format: env ## rewrite Python and Snakemake files in the house format

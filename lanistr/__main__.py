@@ -45,7 +45,7 @@ def cache(
 ) -> None:
     """Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index."""
     from lanistr.cache import build_cache
-    from lanistr.config import load_encoders
+    from lanistr.recipes import load_encoders
 
     encoders = load_encoders(recipe)
     build_cache(manifest, encoders, output_dir, threads, category=category, vocabulary=vocabulary)
@@ -60,7 +60,8 @@ def train(
     cache: CacheDir,
     output_dir: Annotated[Path, typer.Option(help="runs/<experiment>/seed<k>.")],
     init: Annotated[
-        Path | None, typer.Option(help="Checkpoint of the experiment's `init`, same seed.")
+        list[Path] | None,
+        typer.Option(help="Checkpoint of each name in the experiment's `init`, same seed."),
     ] = None,
     device: OnDevice = Device.AUTO,
     threads: Threads = None,
@@ -76,7 +77,7 @@ def train(
 
     Several processes: torchrun --nproc-per-node N -m lanistr train ...
     """
-    from lanistr.config import load_experiment
+    from lanistr.recipes import load_experiment
 
     resolved = load_experiment(registry, recipe, experiment)  # before torch takes its seconds
     from lanistr.training.run import train
@@ -86,7 +87,7 @@ def train(
         seed,
         cache,
         output_dir,
-        init=init,
+        init=init or (),
         device=device,
         threads=threads,
         workers=workers,

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lanistr.architecture import Encoders, TextEncoder
 from lanistr.arrays import train_texts, write_columns, write_pixels, write_series, write_texts
 from lanistr.batch import InputSpec
-from lanistr.config import Encoders, Modality, TextEncoder
+from lanistr.config import Modality
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.manifest import Manifest, read_manifest
 from lanistr.tokens import SPECIAL, tokenizer_for

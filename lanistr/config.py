@@ -1,15 +1,13 @@
-"""How a model is trained: recipes, and the registry of experiments that override them."""
+"""What is trained on what, and how: an experiment and its parts."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from lanistr.errors import ConfigError
+from lanistr.architecture import Encoders, Fusion, Part
 
 
 class Modality(StrEnum):
@@ -26,18 +24,14 @@ class Modality(StrEnum):
         return list(Modality).index(self)
 
 
+# In YAML one name may stand without its list.
+OneOrMore = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+
 # Written in one order: that of a set changes from process to process.
 Modalities = Annotated[frozenset[Modality], PlainSerializer(sorted, when_used="json")]
 
 
-class Part(BaseModel):
-    """A section of a recipe: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-P = TypeVar("P", bound=Part)
-
+Method = Literal["lanistr", "latefusion"]
 
 OBJECTIVE_MODALITY = {
     "mlm": Modality.TEXT,
@@ -46,116 +40,6 @@ OBJECTIVE_MODALITY = {
     "mtm": Modality.TIMESERIES,
 }
 """The masking losses, and the modality that each of them reconstructs."""
-
-
-class Transformer(Part):
-    """Sizes of a Transformer; defaults are those of BERT-base and ViT-B."""
-
-    hidden: int = Field(768, gt=0, description="Width of a token.")
-    layers: int = Field(12, gt=0)
-    heads: int = Field(12, gt=0)
-    intermediate: int = Field(3072, gt=0, description="Width between the two linear layers.")
-    dropout: float = Field(0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> Self:
-        if self.hidden % self.heads:
-            raise ValueError(f"hidden: {self.hidden} is not a multiple of heads, {self.heads}")
-        return self
-
-
-class LibraryTransformer(Transformer):
-    """A Transformer of the library `transformers`, with random or with pretrained weights."""
-
-    pretrained: str | None = Field(
-        None, description="Hub name or folder of weights of these sizes; null = random weights."
-    )
-    attributes: dict[str, Any] = Field(
-        {},
-        description="Further attributes of the library's configuration, such as hidden_act; "
-        "pretrained weights bring their own.",
-    )
-
-    @model_validator(mode="after")
-    def _attributes_have_one_source(self) -> Self:
-        if self.pretrained and self.attributes:
-            raise ValueError(f"attributes: those of {self.pretrained} hold; give one of the two")
-        return self
-
-
-class TextEncoder(LibraryTransformer):
-    """BERT."""
-
-    dropout: float = Field(0.1, ge=0, lt=1)
-    max_tokens: int = Field(512, gt=2, description="Longest text, [CLS] and [SEP] included.")
-    vocab_size: int = Field(
-        30522, gt=10, description="Of the vocabulary trained offline when `pretrained` is null."
-    )
-
-
-class ImageEncoder(LibraryTransformer):
-    """ViT."""
-
-    patch_px: int = Field(16, gt=0)
-
-
-class TabularEncoder(Part):
-    """TabNet. Source of the defaults: the official code."""
-
-    hidden: int = Field(64, gt=0, description="Width of a decision and of an attention step.")
-    steps: int = Field(6, gt=0, description="Decision steps; each gives a token.")
-    gamma: float = Field(
-        1.8, ge=1, description="How freely a column is used by several steps; 1 = by one only."
-    )
-    independent: int = Field(2, ge=0, description="Gated layers of a step's own.")
-    shared: int = Field(2, gt=0, description="Gated layers that all steps share.")
-    embedding: int = Field(3, gt=0, description="Width of an identifier's learned embedding.")
-    ghost_batch: int = Field(128, gt=1, description="Rows that are normalised together.")
-    momentum: float = Field(
-        0.02, gt=0, lt=1, description="Of the normalisation. Source: TabNet's own default."
-    )
-
-
-class TimeseriesEncoder(Transformer):
-    """A Transformer over hours with learnable positions."""
-
-    hidden: int = Field(256, gt=0, description="Source: LANISTR Table 5.")
-    layers: int = Field(3, gt=0, description="Source: LANISTR Table 5.")
-    heads: int = Field(4, gt=0, description="Source: LANISTR Table 5.")
-    intermediate: int = Field(3072, gt=0, description="Source: LANISTR Table 5.")
-    dropout: float = Field(0.1, ge=0, lt=1)
-
-
-class Encoders(Part):
-    """One encoder per modality; only those of `Experiment.modalities` are built."""
-
-    text: TextEncoder = TextEncoder()
-    image: ImageEncoder = ImageEncoder()
-    tabular: TabularEncoder = TabularEncoder()
-    timeseries: TimeseriesEncoder = TimeseriesEncoder()
-
-
-class Fusion(LibraryTransformer):
-    """What makes one embedding of the tokens of all modalities."""
-
-    kind: Literal["transformer", "perceiver"] = Field(
-        "transformer",
-        description="A Transformer over all tokens with a [CLS] of its own, or the Perceiver IO "
-        "of the paper's first version, whose latents read the tokens once.",
-    )
-    layers: int = Field(6, gt=0, description="Source: LANISTR, and FLAVA's multimodal encoder.")
-    latents: int = Field(64, gt=0, description="Of the Perceiver; the Transformer has none.")
-
-    @model_validator(mode="after")
-    def _perceiver_possible(self) -> Self:
-        if self.kind == "perceiver" and self.pretrained:
-            raise ValueError("pretrained: a Perceiver starts from random weights; use null")
-        if self.kind == "perceiver" and self.intermediate % self.hidden:
-            raise ValueError(
-                f"intermediate: {self.intermediate} is not a multiple of hidden, {self.hidden}, "
-                "as a Perceiver needs"
-            )
-        return self
 
 
 class Objectives(Part):
@@ -251,14 +135,15 @@ class Experiment(Part):
 
     name: str
     stage: Literal["pretrain", "finetune"]
-    method: Literal["lanistr", "latefusion"] = "lanistr"
+    method: Method = "lanistr"
     dataset: str
     modalities: Modalities = Field(min_length=1)
-    init: str | None = Field(
-        None, description="Experiment whose run of the same seed gives the initial weights."
+    init: OneOrMore = Field(
+        (), description="Experiments whose runs of the same seed give the initial weights, in turn."
     )
-    table: str | None = Field(None, description="Key in paper_results.tsv; null = no row.")
-    row: str | None = Field(None, description="Row of that table.")
+    rows: dict[str, str] = Field(
+        {}, description="Which row of which tables this is, both as in paper_results.tsv."
+    )
     task: Literal["classification", "regression"] = Field(
         "classification", description="What fine-tuning learns: a class, or one number."
     )
@@ -283,8 +168,6 @@ class Experiment(Part):
             raise ValueError(f"stage: {self.method} has no pretraining; use stage: finetune")
         if self.task == "regression" and self.stage == "pretrain":
             raise ValueError("task: pretraining has no labels; a regression is of stage finetune")
-        if (self.table is None) != (self.row is None):
-            raise ValueError("table and row: give both or neither")
         if self.stage == "pretrain" and not self.losses:
             raise ValueError("objectives: no weight above 0 for any of the modalities")
         if self.data.columns_as_text and Modality.TABULAR in self.modalities:
@@ -303,103 +186,3 @@ class Experiment(Part):
         """The pretraining losses in use: a weight above 0, and the modality is there."""
         masking = [n for n, m in OBJECTIVE_MODALITY.items() if m in self.modalities]
         return tuple(n for n in (*masking, "mmm") if getattr(self.objectives, n) > 0)
-
-
-def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
-    """The entry `name` of the registry, laid over the recipe's section for its stage.
-
-    Args:
-        registry: YAML; one mapping per experiment name.
-        recipe: YAML with the sections `shared`, `pretrain`, `finetune`, `methods` and `datasets`.
-        name: key in the registry.
-
-    Raises:
-        ConfigError: unknown name or key, or a value out of its range.
-    """
-    entries = read_mapping(registry)
-    if name not in entries:
-        raise ConfigError(f"{registry} has no experiment {name!r}. Allowed: {sorted(entries)}.")
-    sections = recipe_sections(recipe)
-    entry = entries[name]
-    settings: dict[str, Any] = {"name": name}
-    layers = (
-        sections.get("shared"),
-        sections.get(entry.get("stage")),
-        (sections.get("methods") or {}).get(entry.get("method")),
-        (sections.get("datasets") or {}).get(entry.get("dataset")),
-        entry,
-    )
-    for layer in layers:
-        settings = merged(settings, layer or {})
-    return parsed(Experiment, settings, f"Experiment {name!r} of {registry} over {recipe}")
-
-
-def load_encoders(recipe: Path) -> Encoders:
-    """The encoders of the recipe's `shared` section, which decide what the cache holds.
-
-    Raises:
-        ConfigError: an unknown key, or a value out of its range.
-    """
-    shared = recipe_sections(recipe).get("shared") or {}
-    return parsed(Encoders, shared.get("encoders") or {}, f"shared.encoders of {recipe}")
-
-
-def recipe_sections(recipe: Path) -> dict[str, Any]:
-    """The sections of a recipe.
-
-    Raises:
-        ConfigError: not a recipe, or a section that does not exist.
-    """
-    sections = read_mapping(recipe)
-    allowed = ("shared", "pretrain", "finetune", "methods", "datasets")
-    if unknown := set(sections) - set(allowed):
-        raise ConfigError(
-            f"{recipe}: unknown sections {sorted(unknown)}. Allowed: {', '.join(allowed)}."
-        )
-    return sections
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
-
-    Raises:
-        ConfigError: no such file, or something else in it.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is not there. Check the path.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds {type(content).__name__}, expected is a mapping.")
-    return content
-
-
-def parsed(kind: type[P], settings: dict[str, Any], where: str) -> P:
-    """The settings as a typed part.
-
-    Raises:
-        ConfigError: every problem with its key.
-    """
-    try:
-        return kind.model_validate(settings)
-    except ValidationError as error:
-        problems = [
-            f"  {'.'.join(map(str, e['loc'])) or 'experiment'}: {e['msg']}" for e in error.errors()
-        ]
-        raise ConfigError("\n".join([f"{where}:", *problems])) from None
-
-
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid on `base`, mappings merged in depth.
-
-    >>> merged({"optim": {"lr": 1, "epochs": 2}}, {"optim": {"lr": 3}})
-    {'optim': {'lr': 3, 'epochs': 2}}
-    """
-    both = {
-        key: merged(base[key], over[key])
-        for key in base.keys() & over.keys()
-        if isinstance(base[key], dict) and isinstance(over[key], dict)
-    }
-    return {key: both.get(key, {**base, **over}[key]) for key in {**base, **over}}

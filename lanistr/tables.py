@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import json
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lanistr.config import read_mapping
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation import (
     Predictions,
@@ -27,6 +27,7 @@ from lanistr.evaluation import (
 )
 from lanistr.manifest import read_manifest
 from lanistr.paper import DATASETS, paper_columns, paper_results
+from lanistr.recipes import read_mapping, started_from
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,9 @@ def assemble(
         DataContractError: metrics and predictions disagree, or come from other shards.
     """
     entries = {
-        name: entry for name, entry in read_mapping(registry).items() if entry.get("table") == table
+        name: entry
+        for name, entry in read_mapping(registry).items()
+        if table in entry.get("rows", {})
     }
     published = paper_results(paper, table)
     if not entries and not published:
@@ -131,12 +134,12 @@ def assemble(
         runs = [run for seed in seeds if (run := read_run(results, name, seed))]
         check_data(runs, stamp, results / "metrics" / name)
         dataset = DATASETS.get(entry["dataset"], entry["dataset"])
-        told = paper_columns(published.pop((entry["row"], dataset), None))
+        told = paper_columns(published.pop((entry["rows"][table], dataset), None))
         ours = our_columns(runs, len(seeds), resamples)
-        started = {"pretraining_seconds": pretraining_seconds(results, entry.get("init"), seeds)}
+        started = {"pretraining_seconds": pretraining_seconds(results, started_from(entry), seeds)}
         rows.append(
             Row(
-                row=entry["row"],
+                row=entry["rows"][table],
                 experiment=name,
                 dataset=dataset,
                 **{"metric": "auroc", **told, **ours, **(started if runs else {})},
@@ -257,13 +260,15 @@ def interval_of_mean(predictions: list[Predictions], resamples: int) -> tuple[fl
     return interval(100 * np.mean(values, axis=0))
 
 
-def pretraining_seconds(results: Path, init: str | None, seeds: list[int]) -> float | None:
-    """Mean wall time of the runs that gave the initial weights."""
-    if init is None:
-        return None
-    paths = [results / "runs" / init / f"seed{seed}" / "experiment.json" for seed in seeds]
-    seconds = [json.loads(path.read_text())["seconds"] for path in paths if path.is_file()]
-    return float(np.mean(seconds)) if seconds else None
+def pretraining_seconds(results: Path, init: Iterable[str], seeds: Sequence[int]) -> float | None:
+    """Mean wall time, per seed, of the runs that gave the initial weights."""
+    seconds = [
+        json.loads(path.read_text())["seconds"]
+        for name in init
+        for seed in seeds
+        if (path := results / "runs" / name / f"seed{seed}" / "experiment.json").is_file()
+    ]
+    return sum(seconds) / len(seeds) if seconds else None
 
 
 def write_csv(path: Path, table: str, rows: list[Row], stamp: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from lanistr.errors import ConfigError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from lanistr.config import TextEncoder
+    from lanistr.architecture import TextEncoder
 
 SPECIAL = {
     "pad_token": "[PAD]",

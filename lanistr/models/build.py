@@ -11,15 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from lanistr import config
+from lanistr import architecture, config
 from lanistr.batch import InputSpec
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
 from lanistr.models.encoders import Encoder, Encoders
 from lanistr.models.fusion import Fusion, Projection, Projections, SimilarityHead, perceptron
 from lanistr.models.image import ImageEncoder, MaskedImageHead
-from lanistr.models.lanistr import LANISTR, LANISTRForPrediction, LANISTRForPretraining
+from lanistr.models.lanistr import LANISTRForPrediction, LANISTRForPretraining
 from lanistr.models.latefusion import LateFusion
+from lanistr.models.method import Model
 from lanistr.models.perceiver import PerceiverFusion, perceiver_io
 from lanistr.models.pretrained import Origin
 from lanistr.models.tabular import MaskedTabularHead, TabularEncoder
@@ -28,7 +29,7 @@ from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder
 from lanistr.models.weights import library_model
 
 
-def build(experiment: Experiment, spec: InputSpec) -> LANISTR | LateFusion:
+def build(experiment: Experiment, spec: InputSpec) -> Model:
     """The model of an experiment, in training mode, with nothing frozen by a recipe yet.
 
     Random weights follow from the seed last given to `torch.manual_seed` and from the name of
@@ -38,33 +39,47 @@ def build(experiment: Experiment, spec: InputSpec) -> LANISTR | LateFusion:
         experiment: method, stage, modalities, sizes and objectives.
         spec: what the data fixes.
 
-    Returns:
-        `LANISTRForPretraining`, `LANISTRForPrediction` or `LateFusion`.
-
     Raises:
         ConfigError: sizes that do not fit the data, or a modality without an encoder.
         WeightsError: pretrained weights that are missing or do not fit.
     """
+    return BUILDERS[experiment.method](experiment, spec).train()
+
+
+def build_lanistr(
+    experiment: Experiment, spec: InputSpec
+) -> LANISTRForPretraining | LANISTRForPrediction:
+    """LANISTR with the heads of its stage."""
     pretraining = experiment.stage == "pretrain"
     encoders = build_encoders(experiment, spec, mask_token=pretraining)
-    widths = {modality: encoder.width for modality, encoder in encoders.by_modality().items()}
-    hidden = experiment.fusion.hidden
-    if experiment.method == "latefusion":
-        with seeded("head"):
-            head = perceptron(sum(widths.values()), hidden, experiment.outputs)
-        return LateFusion(encoders, head).train()
-    fusion = build_fusion(widths, experiment.fusion, experiment.variants)
-    origin = Origin(experiment, spec)
+    fusion = build_fusion(encoders.widths(), experiment.fusion, experiment.variants)
+    origin, hidden = Origin(experiment, spec), experiment.fusion.hidden
     if not pretraining:
         with seeded("head"):
             head = perceptron(hidden, hidden, experiment.outputs)
-        return LANISTRForPrediction(encoders, fusion, origin, head).train()
+        return LANISTRForPrediction(encoders, fusion, origin, head)
     heads = build_masking_heads(experiment, spec, encoders)
     similarity = None
     if "mmm" in experiment.losses:
         with seeded("similarity"):
             similarity = SimilarityHead(hidden, experiment.objectives)
-    return LANISTRForPretraining(encoders, fusion, origin, heads, similarity).train()
+    return LANISTRForPretraining(encoders, fusion, origin, heads, similarity)
+
+
+def build_latefusion(experiment: Experiment, spec: InputSpec) -> LateFusion:
+    """LANISTR's encoders with a perceptron over their concatenation."""
+    encoders = build_encoders(experiment, spec, mask_token=False)
+    with seeded("head"):
+        head = perceptron(
+            sum(encoders.widths().values()), experiment.fusion.hidden, experiment.outputs
+        )
+    return LateFusion(encoders, head)
+
+
+BUILDERS: dict[str, Callable[[Experiment, InputSpec], Model]] = {
+    "lanistr": build_lanistr,
+    "latefusion": build_latefusion,
+}
 
 
 def build_encoders(experiment: Experiment, spec: InputSpec, *, mask_token: bool) -> Encoders:
@@ -105,7 +120,7 @@ def build_masking_heads(
     return heads
 
 
-def build_text(settings: config.TextEncoder, spec: InputSpec) -> TextEncoder:
+def build_text(settings: architecture.TextEncoder, spec: InputSpec) -> TextEncoder:
     """BERT without its pooler, which LANISTR does not use."""
     from transformers import BertModel
 
@@ -122,7 +137,7 @@ def build_text(settings: config.TextEncoder, spec: InputSpec) -> TextEncoder:
 
 
 def build_image(
-    settings: config.ImageEncoder, spec: InputSpec, *, mask_token: bool
+    settings: architecture.ImageEncoder, spec: InputSpec, *, mask_token: bool
 ) -> ImageEncoder:
     """ViT without its pooler, which LANISTR does not use."""
     from transformers import ViTModel
@@ -144,7 +159,7 @@ def build_image(
     return ImageEncoder(vit)
 
 
-def build_tabular(settings: config.TabularEncoder, spec: InputSpec) -> TabularEncoder:
+def build_tabular(settings: architecture.TabularEncoder, spec: InputSpec) -> TabularEncoder:
     """TabNet for the columns that there are."""
     if not spec.category_names and not spec.number_names:
         raise ConfigError(
@@ -155,7 +170,7 @@ def build_tabular(settings: config.TabularEncoder, spec: InputSpec) -> TabularEn
 
 
 def build_fusion(
-    widths: dict[Modality, int], settings: config.Fusion, variants: config.Variants
+    widths: dict[Modality, int], settings: architecture.Fusion, variants: config.Variants
 ) -> Fusion | PerceiverFusion:
     """The projections and what fuses; FLAVA's multimodal encoder comes without its pooler."""
     from transformers import FlavaMultimodalModel

@@ -81,6 +81,10 @@ class Encoders(nn.ModuleDict):
         encoders = cast("Iterable[Encoder]", self.values())
         return {encoder.modality: encoder for encoder in encoders}
 
+    def widths(self) -> dict[Modality, int]:
+        """The width of each modality's tokens."""
+        return {modality: encoder.width for modality, encoder in self.by_modality().items()}
+
     def bound_to_data(self) -> tuple[str, ...]:
         """Beginnings of the names of tensors that belong to the columns of a dataset."""
         return tuple(

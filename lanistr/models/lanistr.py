@@ -17,13 +17,14 @@ from lanistr.batch import Batch
 from lanistr.config import OBJECTIVE_MODALITY, Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.fusion import Fusion, SimilarityHead
+from lanistr.models.method import Model
 from lanistr.models.perceiver import PerceiverFusion
 from lanistr.models.pretrained import Origin, load, save
 from lanistr.models.variants import with_stand_ins
 from lanistr.models.weights import load_parts
 
 
-class LANISTR(nn.Module):
+class LANISTR(Model):
     """What pretraining and fine-tuning share: the encoders and the fusion."""
 
     def __init__(self, encoders: Encoders, fusion: Fusion | PerceiverFusion, origin: Origin):

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from lanistr.batch import Batch
 from lanistr.config import Modality
 from lanistr.models.encoders import Encoder, Encoders
+from lanistr.models.method import Model
 from lanistr.models.weights import load_parts
 
 
-class LateFusion(nn.Module):
+class LateFusion(Model):
     """The encoders of LANISTR, pooled, concatenated and classified; absent ones are zero.
 
     Source:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from lanistr import config
+from lanistr import architecture
 from lanistr.config import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.fusion import Projections
@@ -42,7 +42,7 @@ class PerceiverFusion(nn.Module):
         return read.logits[:, 0]
 
 
-def perceiver_io(settings: config.Fusion) -> PerceiverModel:
+def perceiver_io(settings: architecture.Fusion) -> PerceiverModel:
     """The library's Perceiver with one learned query, with random weights."""
     from transformers import PerceiverConfig, PerceiverModel
     from transformers.models.perceiver.modeling_perceiver import PerceiverBasicDecoder

@@ -16,7 +16,7 @@ from lanistr.models.objectives import masked_feature_loss
 from lanistr.models.tabnet import column_of_value, tabnet_decoder, tabnet_encoder
 
 if TYPE_CHECKING:
-    from lanistr import config
+    from lanistr import architecture
     from lanistr.batch import Batch, InputSpec
 
 
@@ -41,7 +41,7 @@ class TabularEncoder(Encoder):
     )
     column: Tensor
 
-    def __init__(self, settings: config.TabularEncoder, spec: InputSpec):
+    def __init__(self, settings: architecture.TabularEncoder, spec: InputSpec):
         super().__init__()
         self.width = settings.hidden
         self.sizes = dict(zip(spec.category_names, spec.category_sizes, strict=True))
@@ -95,7 +95,10 @@ class MaskedTabularHead(nn.Module):
     column: Tensor
 
     def __init__(
-        self, settings: config.TabularEncoder, values: Callable[[Batch], Tensor], column: Tensor
+        self,
+        settings: architecture.TabularEncoder,
+        values: Callable[[Batch], Tensor],
+        column: Tensor,
     ):
         """Take from the encoder how it sees a batch, and which column each value belongs to."""
         super().__init__()

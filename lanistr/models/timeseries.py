@@ -13,7 +13,7 @@ from lanistr.models.masking import hide_segments
 from lanistr.models.objectives import masked_timeseries_loss
 
 if TYPE_CHECKING:
-    from lanistr import config
+    from lanistr import architecture
     from lanistr.batch import Batch, InputSpec
 
 
@@ -31,7 +31,7 @@ class TimeseriesEncoder(Encoder):
     modality = Modality.TIMESERIES
     variable: Tensor
 
-    def __init__(self, settings: config.TimeseriesEncoder, spec: InputSpec):
+    def __init__(self, settings: architecture.TimeseriesEncoder, spec: InputSpec):
         super().__init__()
         self.width = settings.hidden
         self.enter = nn.Linear(spec.series_values + spec.series_variables, self.width)

@@ -16,7 +16,7 @@ from lanistr.errors import WeightsError
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from lanistr.config import LibraryTransformer
+    from lanistr.architecture import LibraryTransformer
 
 Model = TypeVar("Model", bound="PreTrainedModel")
 log = logging.getLogger(__name__)

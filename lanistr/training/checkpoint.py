@@ -7,7 +7,7 @@ import logging
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def run_identity(
-    experiment: Experiment, seed: int, cache_digest: str, init: Path | None
+    experiment: Experiment, seed: int, cache_digest: str, init: Sequence[Path]
 ) -> dict[str, str]:
     """What must be the same for a run to go on from a state; all of it is stored as text."""
     return {
         "experiment": experiment.model_dump_json(),
         "seed": str(seed),
         "cache": cache_digest,
-        "init": file_digest(init) if init else "",
+        "init": " ".join(map(file_digest, init)),
         "torch": str(torch.__version__),
     }
 
@@ -124,28 +124,25 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Experiment, int]:
         ) from None
 
 
-def initial_weights(experiment: Experiment, seed: int, path: Path | None) -> dict[str, Tensor]:
-    """The weights that `experiment.init` asks for; empty when it asks for none.
+def initial_weights(experiment: Experiment, seed: int, paths: Sequence[Path]) -> dict[str, Tensor]:
+    """The weights that `experiment.init` asks for; of tensors of one name the last counts.
 
     Raises:
-        ConfigError: a checkpoint without `init`, `init` without one, or one of another run.
+        ConfigError: not exactly one checkpoint for each name in `init`, of the same seed.
     """
-    if experiment.init is None:
-        if path:
-            raise ConfigError(
-                f"--init {path}: {experiment.name} has no `init` in the registry. Leave --init out."
-            )
-        return {}
-    if path is None:
-        raise ConfigError(
-            f"{experiment.name} starts from {experiment.init}. "
-            f"Give --init runs/{experiment.init}/seed{seed}/checkpoint.safetensors."
+    weights, found = {}, []
+    for path in paths:
+        tensors, source, source_seed = read_checkpoint(path)
+        weights.update(tensors)
+        found.append((source.name, source_seed))
+    if found != [(name, seed) for name in experiment.init]:
+        given = ", ".join(f"{name} with seed {number}" for name, number in found) or "none"
+        wanted = "".join(
+            f" --init runs/{name}/seed{seed}/checkpoint.safetensors" for name in experiment.init
         )
-    weights, source, source_seed = read_checkpoint(path)
-    if (source.name, source_seed) != (experiment.init, seed):
         raise ConfigError(
-            f"--init {path}: found {source.name} with seed {source_seed}, "
-            f"allowed is {experiment.init} with seed {seed}."
+            f"{experiment.name}, seed {seed}: found initial checkpoints: {given}. "
+            + (f"Give{wanted}." if wanted else "It has no `init` in the registry: give no --init.")
         )
     return weights
 

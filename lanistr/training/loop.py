@@ -23,6 +23,7 @@ from lanistr.batch import Batch
 from lanistr.config import Experiment, Optim
 from lanistr.data import Samples, batches, epoch_plan
 from lanistr.errors import ConfigError, TrainingError
+from lanistr.models.method import Model
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import World
 from lanistr.training.progress import Progress
@@ -85,7 +86,7 @@ class Trainer:
     def __init__(
         self,
         experiment: Experiment,
-        model: nn.Module,
+        model: Model,
         train: Samples,
         valid: Samples,
         world: World,
@@ -180,6 +181,7 @@ class Trainer:
         values = dict(zip(sums, means.tolist(), strict=True))
         self._check_finite(values, number, torch.cat(seen))
         self.optimiser.step()
+        self.model.after_step((number + 1) / (optim.epochs * self.steps))
         return values
 
     def _backward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:

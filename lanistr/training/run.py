@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def train(
     cache_folder: Path,
     output_dir: Path,
     *,
-    init: Path | None = None,
+    init: Sequence[Path] = (),
     device: str = "auto",
     threads: int | None = None,
     workers: int | None = None,
@@ -46,7 +47,7 @@ def train(
         seed: of weights, order, masks and dropout.
         cache_folder: made by `lanistr.cache.build_cache`.
         output_dir: runs/<experiment>/seed<k>.
-        init: checkpoint that `experiment.init` refers to.
+        init: the checkpoints that `experiment.init` names, in its order.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch per process; bit-for-bit repetition needs the same number.
         workers: reading processes; None = 0 on a CPU, 4 on a GPU.

@@ -5,9 +5,9 @@ import csv
 import pytest
 import yaml
 
-from lanistr.config import load_experiment
 from lanistr.errors import ConfigError
 from lanistr.paper import DATASETS
+from lanistr.recipes import load_experiment
 
 RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper"]
 
@@ -37,9 +37,9 @@ def test_rows_exist_in_the_paper(repository):
             for line in csv.DictReader(lines, delimiter="\t")
         }
     for entry in names(repository).values():
-        if "table" in entry:
-            dataset = DATASETS.get(entry["dataset"], entry["dataset"])
-            assert (entry["table"], entry["row"], dataset) in known
+        dataset = DATASETS.get(entry["dataset"], entry["dataset"])
+        for table, row in entry.get("rows", {}).items():
+            assert (table, row, dataset) in known
 
 
 def test_initial_weights_come_from_a_pretraining_entry_of_the_same_dataset(repository):

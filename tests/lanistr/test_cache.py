@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from lanistr.architecture import Encoders
 from lanistr.arrays import _write_header
 from lanistr.cache import SPLITS, STAGES, build_cache, open_cache
-from lanistr.config import Encoders
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.tokens import wordpiece_vocabulary
 from preprocessing import schemas

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from tokenizers import Tokenizer
 
+from lanistr.architecture import Encoders
 from lanistr.cache import build_cache, open_cache
-from lanistr.config import Encoders, Modality
+from lanistr.config import Modality
 from lanistr.data import select
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.tab2txt import REVIEW, described, in_front

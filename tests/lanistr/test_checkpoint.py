@@ -203,16 +203,18 @@ def test_a_file_takes_its_name_when_it_is_complete(tmp_path):
 def test_initial_weights_come_from_the_run_that_the_registry_names(undisturbed):
     path = undisturbed / "pretrain/checkpoint.safetensors"
     made = experiment(init="made-up-pretrain")
-    assert checkpoint.initial_weights(made, 0, path)
-    assert checkpoint.initial_weights(experiment(), 0, None) == {}
-    with pytest.raises(ConfigError, match="found made-up-pretrain with seed 0, allowed is"):
-        checkpoint.initial_weights(made, 1, path)
-    with pytest.raises(ConfigError, match="allowed is another with seed 0"):
-        checkpoint.initial_weights(experiment(init="another"), 0, path)
-    with pytest.raises(ConfigError, match="starts from made-up-pretrain"):
-        checkpoint.initial_weights(made, 0, None)
+    assert checkpoint.initial_weights(made, 0, [path])
+    assert checkpoint.initial_weights(experiment(), 0, []) == {}
+    with pytest.raises(
+        ConfigError, match="found initial checkpoints: made-up-pretrain"
+    ):
+        checkpoint.initial_weights(made, 1, [path])
+    with pytest.raises(ConfigError, match="Give --init runs/another/seed0/checkpoint"):
+        checkpoint.initial_weights(experiment(init=["another"]), 0, [path])
+    with pytest.raises(ConfigError, match=r"none\. Give --init runs/made-up-pretrain/seed0"):
+        checkpoint.initial_weights(made, 0, [])
     with pytest.raises(ConfigError, match="has no `init` in the registry"):
-        checkpoint.initial_weights(experiment(), 0, path)
+        checkpoint.initial_weights(experiment(), 0, [path])
 
 
 def test_other_files_are_no_checkpoints(tmp_path):
@@ -229,7 +231,7 @@ def test_other_files_are_no_checkpoints(tmp_path):
 def test_tied_weights_are_written_whole(tmp_path):
     weight = torch.ones(2, 2)
     weights = checkpoint.detached({"a": weight, "b": weight.T})
-    about = checkpoint.run_identity(experiment(), 3, "digest", None)
+    about = checkpoint.run_identity(experiment(), 3, "digest", [])
     checkpoint.write_checkpoint(tmp_path / "c", weights, about)
     loaded, made, seed = checkpoint.read_checkpoint(tmp_path / "c")
     assert loaded.keys() == {"a", "b"}

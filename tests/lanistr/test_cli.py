@@ -19,16 +19,14 @@ REGISTRY = {
         "dataset": "mimic",
         "modalities": ALL,
         "init": "pre",
-        "table": "table1",
-        "row": "LANISTR",
+        "rows": {"table1": "LANISTR"},
     },
     "late": {
         "stage": "finetune",
         "method": "latefusion",
         "dataset": "mimic",
         "modalities": ALL,
-        "table": "table1",
-        "row": "LateFusion",
+        "rows": {"table1": "LateFusion"},
     },
 }
 RECIPE = {

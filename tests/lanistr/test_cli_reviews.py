@@ -15,14 +15,14 @@ from tests.lanistr.shards import ENCODERS, TINY
 
 ALL = ["text", "image", "tabular"]
 OFFICE = {"stage": "pretrain", "dataset": "amazon/Office_Products"}
-BEAUTY = {"stage": "finetune", "dataset": "amazon/All_Beauty", "table": "table2"}
+BEAUTY = {"stage": "finetune", "dataset": "amazon/All_Beauty"}
 AS_TEXT = {"modalities": ["text", "image"], "data": {"columns_as_text": True}}
 REGISTRY = {
     "pre": {**OFFICE, "modalities": ALL},
     "pre-tab2txt": {**OFFICE, **AS_TEXT},
-    "late": {**BEAUTY, "method": "latefusion", "modalities": ALL, "row": "LateFusion"},
-    "tab2txt": {**BEAUTY, **AS_TEXT, "init": "pre-tab2txt", "row": "LANISTR Tab2Txt"},
-    "full": {**BEAUTY, "modalities": ALL, "init": "pre", "row": "LANISTR"},
+    "late": {**BEAUTY, "method": "latefusion", "modalities": ALL, "rows": {"table2": "LateFusion"}},
+    "tab2txt": {**BEAUTY, **AS_TEXT, "init": "pre-tab2txt", "rows": {"table2": "LANISTR Tab2Txt"}},
+    "full": {**BEAUTY, "modalities": ALL, "init": "pre", "rows": {"table2": "LANISTR"}},
 }
 OPTIM = {"epochs": 1, "batch_size": 16}
 RECIPE = {
@@ -137,7 +137,9 @@ def test_no_row_of_the_paper_vanishes(results):
     assert len(rows) == 16
     assert {name for name, _ in rows} >= {"AutoGluon-MLP", "ALBEF", "ALBEF Tab2Txt"}
     built = [key for key, row in rows.items() if row["status"] == "ok"]
-    assert built == [(REGISTRY[name]["row"], "beauty") for name in ("late", "tab2txt", "full")]
+    assert built == [
+        (REGISTRY[name]["rows"]["table2"], "beauty") for name in ("late", "tab2txt", "full")
+    ]
     assert rows["LANISTR", "beauty"]["paper"] == "76.27"
     assert rows["LANISTR", "fashion"]["status"] == "not built"
     for kind in ("md", "tex"):

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from lanistr.config import Experiment, Modality, Objectives, load_experiment
+from lanistr.config import Experiment, Modality, Objectives
 from lanistr.errors import ConfigError
+from lanistr.recipes import load_experiment
 
 RECIPE = """
 shared: {fusion: {hidden: 64, heads: 4}}
@@ -54,7 +55,6 @@ def test_an_unknown_experiment_names_those_there_are(files):
     [
         ({"stage": "pretrain", "init": "whole"}, "init"),
         ({"stage": "pretrain", "method": "latefusion"}, "has no pretraining"),
-        ({"table": "table1"}, "give both or neither"),
         ({"data": {"require": ["image"]}}, "not among the modalities"),
         ({"fusion": {"hidden": 10, "heads": 4}}, "10 is not a multiple of heads, 4"),
         ({"stage": "pretrain", "objectives": {"mlm": 0, "mmm": 0}}, "no weight above 0"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertModel, ViTModel
 
-from lanistr import config
+from lanistr import architecture, config
 from lanistr.batch import InputSpec
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
@@ -89,7 +89,7 @@ def paper(**timeseries) -> Experiment:
         stage="pretrain",
         dataset="mimic",
         modalities=frozenset({Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES}),
-        encoders=config.Encoders(timeseries=config.TimeseriesEncoder(**timeseries)),
+        encoders=architecture.Encoders(timeseries=architecture.TimeseriesEncoder(**timeseries)),
         optim=config.Optim(epochs=1, batch_size=1),
     )
 

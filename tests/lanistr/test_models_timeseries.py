@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from lanistr import config
+from lanistr import architecture
 from lanistr.config import Modality, Objectives
 from lanistr.models.objectives import masked_timeseries_loss
 from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder
 
-SETTINGS = config.TimeseriesEncoder(hidden=12, layers=2, heads=2, intermediate=24)
+SETTINGS = architecture.TimeseriesEncoder(hidden=12, layers=2, heads=2, intermediate=24)
 
 
 @pytest.fixture

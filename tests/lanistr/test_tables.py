@@ -17,10 +17,10 @@ from tests.lanistr.shards import experiment, write_cache
 
 REGISTRY = {
     "pre": {"stage": "pretrain", "dataset": "mimic"},
-    "late": {"dataset": "mimic", "table": "table1", "row": "LateFusion"},
-    "scratch": {"dataset": "mimic", "table": "table1", "row": "LANISTR w/o pretraining"},
-    "full": {"dataset": "mimic", "table": "table1", "row": "LANISTR", "init": "pre"},
-    "other": {"dataset": "mimic", "table": "table3", "row": "w/o text"},
+    "late": {"dataset": "mimic", "rows": {"table1": "LateFusion"}},
+    "scratch": {"dataset": "mimic", "rows": {"table1": "LANISTR w/o pretraining"}},
+    "full": {"dataset": "mimic", "rows": {"table1": "LANISTR"}, "init": "pre"},
+    "other": {"dataset": "mimic", "rows": {"table3": "w/o text"}},
 }
 SEEDS = [0, 1, 2]
 

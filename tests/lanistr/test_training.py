@@ -137,7 +137,7 @@ def test_encoders_with_trained_weights_are_frozen_and_random_ones_are_not(folder
 
 def fine_tuned(folder, output, init):
     made = experiment(init="made-up-pretrain")
-    train(made, 0, folder, output, init=init, device="cpu", threads=1)
+    train(made, 0, folder, output, init=[init], device="cpu", threads=1)
     return read_checkpoint(output / "checkpoint.safetensors")[0]
 
 

@@ -3,7 +3,7 @@
 
 def rows_of(table):
     """Experiments that are a row of a table, in the registry's order."""
-    return [name for name, entry in REGISTRY.items() if entry.get("table") == table]
+    return [name for name, entry in REGISTRY.items() if table in entry.get("rows", {})]
 
 
 def dataset_of(table):

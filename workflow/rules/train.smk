@@ -30,14 +30,14 @@ def cache(wildcards):
     return results(f"cache/{dataset(wildcards.experiment)}/spec.json")
 
 
-def initial_checkpoint(wildcards):
-    """The checkpoint of the same seed that an experiment starts from, if any."""
-    init = REGISTRY[wildcards.experiment].get("init")
-    return (
-        results(f"runs/{init}/seed{wildcards.seed}/checkpoint.safetensors")
-        if init
-        else []
-    )
+def initial_checkpoints(wildcards):
+    """The checkpoints of the same seed that an experiment starts from, if any."""
+    init = REGISTRY[wildcards.experiment].get("init", [])
+    names = [init] if isinstance(init, str) else init
+    return [
+        results(f"runs/{name}/seed{wildcards.seed}/checkpoint.safetensors")
+        for name in names
+    ]
 
 
 def entry_digest(wildcards):
@@ -100,7 +100,7 @@ rule train:
     input:
         cache=cache,
         recipe=recipe,
-        init=initial_checkpoint,
+        init=initial_checkpoints,
     output:
         checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
         experiment=results("runs/{experiment}/seed{seed}/experiment.json"),
@@ -117,7 +117,7 @@ rule train:
         entry=entry_digest,
         folder=subpath(output.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
-        init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
+        init=lambda wildcards, input: each("--init", input.init),
         source=source_digest("lanistr.training.run"),
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
