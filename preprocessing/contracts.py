@@ -36,8 +36,13 @@ def _describe(
         pl.col("failure_case").cast(pl.String)
     )
     lines = [f"  {_breach(column, name, found, rows)}" for column, name, found in cases.iter_rows()]
-    contract = f"The contract is in preprocessing/schemas.py:{schema.__name__}."
+    contract = f"The contract is in {place_of(schema)}."
     return "\n".join([f"{where} breaks {schema.__name__}:", *lines, contract])
+
+
+def place_of(schema: type[pa.DataFrameModel]) -> str:
+    """Where to read a contract: the source file and the class."""
+    return f"{schema.__module__.replace('.', '/')}.py:{schema.__name__}"
 
 
 def _breach(column: str | None, name: str, found: list[str], rows: int) -> str:

@@ -14,7 +14,7 @@ import pandera.polars as pa
 
 from preprocessing.amazon.schemas import Images, Samples, Tabular, Text
 from preprocessing.errors import DataContractError, SourceMissingError
-from preprocessing.mimic.manifest import SCHEMA_VERSION, describe, digests_of, short_digest
+from preprocessing.manifest import SCHEMA_VERSION, describe, digests_of, short_digest
 from preprocessing.shards import write_facts
 
 TABLES: Mapping[str, type[pa.DataFrameModel]] = {

@@ -5,21 +5,16 @@ It holds counts, column names, vocabularies and statistics of the training split
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandera.polars as pa
-import polars as pl
-import pyarrow.parquet as pq
 
 from preprocessing.errors import DataContractError, SourceMissingError
+from preprocessing.manifest import SCHEMA_VERSION, describe, digests_of, short_digest
 from preprocessing.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
 from preprocessing.shards import write_facts
-
-SCHEMA_VERSION = 1
 
 # Tables in parts, each in a folder of its name; the cohort is one file.
 TABLES: Mapping[str, type[pa.DataFrameModel]] = {
@@ -83,28 +78,6 @@ def _facts(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
-def describe(parts: Sequence[Path], schema: type[pa.DataFrameModel]) -> dict[str, Any]:
-    """Columns and dtypes, rows and parts of a table, from the files' footers alone.
-
-    Raises:
-        SourceMissingError: there is no part.
-        DataContractError: a part has other columns or dtypes than the schema.
-    """
-    if missing := [str(path) for path in parts if not path.is_file()] or not parts:
-        raise SourceMissingError(f"No shards of {schema.__name__}: {missing or 'no part'}.")
-    expected = {name: str(c.dtype.type) for name, c in schema.to_schema().columns.items()}
-    for path in parts:
-        found = {name: str(dtype) for name, dtype in pl.read_parquet_schema(path).items()}
-        if found != expected:
-            differing = sorted(set(found.items()) ^ set(expected.items()))
-            raise DataContractError(
-                f"{path} is not as preprocessing/schemas.py:{schema.__name__} says: "
-                f"{', '.join(f'{name} {dtype}' for name, dtype in differing)} in one of them only."
-            )
-    rows = sum(pq.read_metadata(path).num_rows for path in parts)
-    return {"columns": expected, "rows": rows, "parts": len(parts)}
-
-
 def _check_agreement(
     told: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Mapping[str, Any]]
 ) -> None:
@@ -125,30 +98,6 @@ def _check_agreement(
             "\n".join(["Shards and facts are of different runs:", *broken])
             + "\nMake them again: snakemake shards."
         )
-
-
-def digests_of(paths: Mapping[str, Path]) -> dict[str, str]:
-    """The blake2b digest of each file, by the name it is given."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(paths, pool.map(_digest, paths.values()), strict=True))
-
-
-def _digest(path: Path) -> str:
-    digest = blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def short_digest(digests: Mapping[str, str]) -> str:
-    """One digest of many files, by name and content, short enough for a table's caption.
-
-    >>> short_digest({"a": "1", "b": "2"}) == short_digest({"b": "2", "a": "1"})
-    True
-    """
-    lines: Iterable[str] = (f"{name} {digest}\n" for name, digest in sorted(digests.items()))
-    return blake2b("".join(lines).encode(), digest_size=6).hexdigest()
 
 
 def _name_in_release(path: Path) -> str:
