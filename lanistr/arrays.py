@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,16 +103,22 @@ def write_tokens(
     with (folder / f"{name}.npy").open("wb") as file:
         _write_header(file, dtype, 0)
         for rows in texts:
-            encoded = tokenizer.encode_batch_fast(rows["text"].to_list())
-            for text in encoded:
-                file.write(np.array(text.ids, dtype).tobytes())
-            lengths.append(np.array([len(text.ids) for text in encoded], np.int64))
+            tokens, some = tokenised(rows["text"].to_list(), tokenizer)
+            file.write(tokens.astype(dtype).tobytes())
+            lengths.append(some)
         offsets = np.concatenate(lengths).cumsum()
         file.seek(0)
         _write_header(file, dtype, int(offsets[-1]))
     np.save(folder / f"{name}_offsets.npy", offsets)
     seconds = time.monotonic() - began
     log.info("%s: %d texts, %d in %.1f s", name, len(offsets) - 1, offsets[-1], seconds)
+
+
+def tokenised(texts: list[str], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of all texts, one text after the other, and how many each has; both int64."""
+    encoded = [text.ids for text in tokenizer.encode_batch_fast(texts)]
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    return np.fromiter(chain.from_iterable(encoded), np.int64, lengths.sum()), lengths
 
 
 def _write_header(file: Any, dtype: np.dtype, length: int) -> None:
@@ -135,6 +142,26 @@ def write_pixels(manifest: Manifest, folder: Path, threads: int) -> None:
                 pixels[done] = image
                 done += 1
     log.info("%d images of %d px in %.1f s", done, facts.px, time.monotonic() - began)
+
+
+def write_findings(manifest: Manifest, folder: Path) -> None:
+    """Write what radiographs show into findings.npy: 1 = stated, 0 = not, -1 = without labels.
+
+    Source: MedFuse, for which uncertain and unmentioned findings are not there.
+    """
+    import polars as pl
+
+    names = manifest.image.findings
+    count = row_count(manifest, "images") if names else 0
+    findings = _new_array(folder / "findings.npy", (count, len(names)), np.int8)
+    done = 0
+    for rows in record_batches(manifest, "images", ["labelled", "findings"]) if names else ():
+        table = pl.DataFrame(rows)
+        labelled = table["labelled"].to_numpy()[:, None]
+        stated = table["findings"].to_numpy() == 1  # what is not mentioned is NaN there
+        findings[done : done + table.height] = np.where(labelled, stated, -1)
+        done += table.height
+    log.info("%d radiographs with %d findings each", done, len(names))
 
 
 def decoded(jpeg: bytes, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 from lanistr.config import Modality
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor
 
@@ -33,6 +34,7 @@ class InputSpec:
         identifiers: those of the categories that are identifiers, such as a reviewer; they get a
             learned embedding, the other categories are one-hot.
         number_names: columns of a table that hold standardised numbers.
+        finding_names: what radiographs are labelled with; none without such labels.
     """
 
     vocab_size: int
@@ -49,6 +51,7 @@ class InputSpec:
     category_sizes: tuple[int, ...] = ()
     identifiers: tuple[str, ...] = ()
     number_names: tuple[str, ...] = ()
+    finding_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,10 @@ class Batch:
         categories: codes, in the order of `InputSpec.category_names`, (B, K) int64.
         numbers: in units of their standard deviation, 0 where missing, in the order of
             `InputSpec.number_names`, (B, M) float32.
+        findings: 1 = the radiograph's report states it, 0 = it does not, -1 = no label, in the
+            order of `InputSpec.finding_names`, (B, F) int64.
 
-    Data without tables need not give `categories` and `numbers`; they then have no columns.
+    `categories`, `numbers` and `findings` need not be given; they then have no columns.
     """
 
     sample_id: Tensor
@@ -81,10 +86,12 @@ class Batch:
     label: Tensor
     categories: Tensor = None  # type: ignore[assignment]
     numbers: Tensor = None  # type: ignore[assignment]
+    findings: Tensor = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Give tables without columns to data that have none."""
-        for name, like in (("categories", self.tokens), ("numbers", self.series)):
+        whole, real = self.tokens, self.series
+        for name, like in (("categories", whole), ("numbers", real), ("findings", whole)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, like.new_empty(len(self), 0))
 
@@ -115,3 +122,16 @@ class Batch:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with every tensor changed."""
         return Batch(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
+
+
+class Source(Protocol):
+    """What batches can be read from."""
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    def batch(self, positions: np.ndarray) -> Batch:
+        """The samples at these positions."""
+
+    def shown(self, view: int) -> Self:
+        """The same samples with another view of their images."""

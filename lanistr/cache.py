@@ -17,23 +17,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lanistr.architecture import Encoders, TextEncoder
-from lanistr.arrays import train_texts, write_columns, write_pixels, write_series, write_texts
+from lanistr.arrays import (
+    train_texts,
+    write_columns,
+    write_findings,
+    write_pixels,
+    write_series,
+    write_texts,
+)
 from lanistr.batch import InputSpec
 from lanistr.config import Modality
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.manifest import Manifest, read_manifest
+from lanistr.processor import write_processor
 from lanistr.tokens import SPECIAL, tokenizer_for
 
 if TYPE_CHECKING:
     import polars as pl
     from tokenizers import Tokenizer
 
-FORMAT = 2
+FORMAT = 3
 STAGES = ("pretrain", "finetune")
 SPLITS = ("train", "valid", "test")
 ARRAYS = (
     *("tokens", "tokens_offsets", "described_tokens", "described_tokens_offsets"),
-    *("pixels", "categories", "numbers", "series", "observed", "samples"),
+    *("pixels", "findings", "categories", "numbers", "series", "observed", "samples"),
 )
 
 # One record per sample. Its subject is a patient, or the product of a review;
@@ -64,6 +72,7 @@ class Cache:
         described_tokens: of the same texts, with the columns of the table in front (Tab2Txt).
         described_tokens_offsets: of these.
         pixels: (images, px, px) grey or (images, px, px, 3) RGB, uint8.
+        findings: 1 = stated of the image, 0 = not, -1 = without labels, (images, F) int8.
         categories: codes, (rows, K) int32.
         numbers: standardised, 0 where missing, (rows, M) float32.
         series: normalised, 0 where unobserved, (stays, hours, values) float32.
@@ -80,6 +89,7 @@ class Cache:
     described_tokens: np.ndarray
     described_tokens_offsets: np.ndarray
     pixels: np.ndarray
+    findings: np.ndarray
     categories: np.ndarray
     numbers: np.ndarray
     series: np.ndarray
@@ -124,6 +134,8 @@ def build_cache(
 ) -> None:
     """Write the cache of the shards beside `manifest_path` into `folder`; `spec.json` comes last.
 
+    What new rows need to be read like those of the shards lies beside: see `lanistr.processor`.
+
     Memory stays bounded by some rows of each table and by the sample index.
 
     Args:
@@ -149,9 +161,11 @@ def build_cache(
     tokenizer = tokenizer_for(encoders.text, texts, folder / "tokenizer", known)
     write_texts(manifest, tokenizer, folder)
     write_pixels(manifest, folder, threads)
+    write_findings(manifest, folder)
     write_columns(manifest, folder)
     write_series(manifest, folder)
     np.save(folder / "samples.npy", sample_records(manifest))
+    write_processor(manifest, folder)
     text = text_settings(encoders.text)
     made_from = [FORMAT, manifest.dataset, manifest.digest, text, tokenizer.to_str()]
     facts = {
@@ -223,6 +237,7 @@ def input_spec(manifest: Manifest, tokenizer: Tokenizer, text: TextEncoder) -> I
         category_sizes=tuple(columns.sizes.values()) if columns else (),
         identifiers=tuple(columns.identifiers) if columns else (),
         number_names=tuple(columns.numeric) if columns else (),
+        finding_names=tuple(manifest.image.findings),
     )
 
 

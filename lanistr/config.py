@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from lanistr.architecture import Encoders, Fusion, Part
+from lanistr.baselines import Albef, AutoGluon, Coca, Flava, MedFuse
 
 
 class Modality(StrEnum):
@@ -27,11 +28,23 @@ class Modality(StrEnum):
 # In YAML one name may stand without its list.
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 
+# Decay of a running mean, per step.
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
 # Written in one order: that of a set changes from process to process.
 Modalities = Annotated[frozenset[Modality], PlainSerializer(sorted, when_used="json")]
 
 
-Method = Literal["lanistr", "latefusion"]
+Method = Literal["lanistr", "latefusion", "autogluon", "albef", "flava", "coca", "medfuse"]
+
+PRETRAINED: tuple[Method, ...] = ("lanistr", "albef", "medfuse")
+"""The methods that have a stage of pretraining."""
+
+MEDFUSE_MODALITIES: dict[str, tuple[set[Modality], ...]] = {
+    "pretrain": ({Modality.IMAGE},),
+    "finetune": ({Modality.TIMESERIES}, {Modality.IMAGE, Modality.TIMESERIES}),
+}
+"""What each stage of MedFuse can be trained on."""
 
 OBJECTIVE_MODALITY = {
     "mlm": Modality.TEXT,
@@ -100,13 +113,32 @@ class Variants(Part):
     )
 
 
-class Optim(Part):
-    """AdamW with a cosine schedule, stepped per batch."""
+class Plateau(Part):
+    """A rate that falls when the validation loss no longer does; as torch's ReduceLROnPlateau."""
 
+    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied with.")
+    patience: int = Field(10, ge=0, description="Epochs without a lower loss that are put up with.")
+
+
+class Optim(Part):
+    """How weights are moved; the rate is set per batch, after a linear warm-up."""
+
+    algorithm: Literal["adamw", "adam"] = Field(
+        "adamw", description="Adam adds weight_decay to the gradient, AdamW takes it off weights."
+    )
     lr: float = Field(1e-4, gt=0, description="Peak rate.")
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="Of the gradient and its square.")
     weight_decay: float = Field(0.02, ge=0)
     warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of all steps.")
-    epochs: int = Field(..., gt=0)
+    schedule: Literal["cosine", "constant"] | Plateau = Field(
+        "cosine",
+        description="After the warm-up: half a cosine down to zero, the peak rate throughout, or "
+        "{factor: ..., patience: ...} to lower it on a plateau of the validation loss.",
+    )
+    epochs: int = Field(..., gt=0, description="At most.")
+    stop_after: int | None = Field(
+        None, gt=0, description="Epochs without a better one that end a run early; null = never."
+    )
     batch_size: int = Field(..., gt=0, description="Global, over all devices.")
     accumulate: int = Field(1, gt=0, description="Micro-batches per step.")
     clip_norm: float = Field(1.0, gt=0, description="Of the gradient.")
@@ -116,7 +148,11 @@ class Data(Part):
     """Which samples a run sees."""
 
     require: Modalities = Field(
-        frozenset(), description="Keep samples that have all of these; empty = any subset."
+        frozenset(),
+        description="Keep samples that have all of these, in use or not; empty = any subset.",
+    )
+    train_require: Modalities | None = Field(
+        None, description="In place of `require` in the train split; null = the same."
     )
     unlabeled_share: float = Field(
         1.0, ge=0, le=1, description="Share of pretraining samples; smaller shares are subsets."
@@ -128,6 +164,19 @@ class Data(Part):
     columns_as_text: bool = Field(
         False, description="Tab2Txt: the columns of the table are written in front of the text."
     )
+    views: int = Field(
+        1,
+        gt=0,
+        description="Of each training image: as it is, then zoomed and shifted a little; an epoch "
+        "shows one of them, in turn.",
+    )
+    mirror: bool = Field(False, description="Mirror half of the images of further views.")
+
+    @model_validator(mode="after")
+    def _mirrors_views(self) -> Self:
+        if self.mirror and self.views == 1:
+            raise ValueError("mirror: the only view is the image as it is; set views above 1")
+        return self
 
 
 class Experiment(Part):
@@ -158,23 +207,42 @@ class Experiment(Part):
     fusion: Fusion = Fusion()
     objectives: Objectives = Objectives()
     variants: Variants = Variants()
+    autogluon: AutoGluon = AutoGluon()
+    albef: Albef = Albef()
+    flava: Flava = Flava()
+    coca: Coca = Coca()
+    medfuse: MedFuse = MedFuse()
     optim: Optim
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Experiment:
         if self.stage == "pretrain" and self.init:
             raise ValueError("init: a pretraining run starts from its encoders' weights")
-        if self.method != "lanistr" and self.stage == "pretrain":
+        if self.method not in PRETRAINED and self.stage == "pretrain":
             raise ValueError(f"stage: {self.method} has no pretraining; use stage: finetune")
         if self.task == "regression" and self.stage == "pretrain":
             raise ValueError("task: pretraining has no labels; a regression is of stage finetune")
-        if self.stage == "pretrain" and not self.losses:
+        if self.data.mirror and self.dataset == "mimic":
+            raise ValueError("data.mirror: a mirrored radiograph has its heart on the wrong side")
+        if self.method == "lanistr" and self.stage == "pretrain" and not self.losses:
             raise ValueError("objectives: no weight above 0 for any of the modalities")
         if self.data.columns_as_text and Modality.TABULAR in self.modalities:
             raise ValueError("data.columns_as_text: the columns are text; leave tabular out")
-        if missing := self.data.require - self.modalities:
-            raise ValueError(f"data.require: {sorted(missing)} are not among the modalities")
+        if self.method in ("albef", "flava", "coca") and self.modalities != {"text", "image"}:
+            raise ValueError(f"modalities: {self.method} reads text and image, those and no other")
+        if self.method == "autogluon" and Modality.TIMESERIES in self.modalities:
+            raise ValueError("modalities: autogluon reads text, image and tabular, no timeseries")
+        if self.method == "medfuse" and self.modalities not in MEDFUSE_MODALITIES[self.stage]:
+            raise ValueError(
+                "modalities: medfuse pretrains on [image], and fine-tunes on [timeseries] or on "
+                "[image, timeseries]"
+            )
         return self
+
+    @property
+    def learns_findings(self) -> bool:
+        """Whether the labels of radiographs are learned, which not all data have."""
+        return self.method == "medfuse" and self.stage == "pretrain"
 
     @property
     def outputs(self) -> int:

@@ -1,25 +1,22 @@
-"""Which samples of a cache a run sees, in which order, and how they become a `Batch`.
-
-No augmentation: mirroring a chest radiograph puts the heart on the wrong side, and random crops
-lose the apices or the costophrenic angles.
-"""
+"""Which samples of a cache a run sees, in which order, and how they become a `Batch`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from lanistr.batch import Batch
+from lanistr.batch import Batch, Source
 from lanistr.cache import SPLITS, STAGES, Cache
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
+from lanistr.views import view_of
 
 VALID_SHARE = 0.2  # validation samples per training sample of a limited pretraining epoch
 
@@ -34,14 +31,31 @@ class Samples:
         cache: where the arrays lie.
         records: one `cache.SAMPLE` record per sample; modalities not in use have row -1.
         columns_as_text: read the texts that have the columns of the table in front.
+        findings: read what radiographs are labelled with.
+        mirror: views other than the first may exchange left and right.
+        view: which view of their images the samples show, see `lanistr.views`.
     """
 
     cache: Cache
     records: np.ndarray
     columns_as_text: bool = False
+    findings: bool = False
+    mirror: bool = False
+    view: int = 0
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def shown(self, view: int) -> Self:
+        """The same samples with another view of their images."""
+        return replace(self, view=view)
+
+    def without(self, modalities: Iterable[Modality]) -> Self:
+        """The same samples as if they had none of these modalities."""
+        records = self.records.copy()
+        for modality in modalities:
+            records[ROW_FIELDS[modality]] = -1
+        return replace(self, records=records)
 
     def batch(self, positions: np.ndarray) -> Batch:
         """The samples at these positions, texts padded to the longest among them."""
@@ -49,44 +63,55 @@ class Samples:
         tokens, is_token = self._texts(records["text_row"])
         series, observed = self._series(records["timeseries_row"])
         categories, numbers = self._columns(records["tabular_row"])
-        present = np.zeros((len(records), len(Modality)), bool)
-        for modality, field in ROW_FIELDS.items():
-            present[:, modality.index] = records[field] >= 0
         return Batch(
             sample_id=torch.from_numpy(records["sample_id"].copy()),
             tokens=tokens,
             is_token=is_token,
-            pixels=self._pixels(records["image_row"]),
+            pixels=self._pixels(records["image_row"], records["sample_id"]),
             series=series,
             observed=observed,
-            present=torch.from_numpy(present),
+            present=torch.from_numpy(presence(records)),
             label=torch.from_numpy(records["label"].astype(np.int64)),
             categories=categories,
             numbers=numbers,
+            findings=self._findings(records["image_row"]),
         )
 
-    def _texts(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        cache, spec = self.cache, self.cache.spec
-        flat, offsets = cache.tokens, cache.tokens_offsets
+    @property
+    def texts(self) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens of all texts, one after the other, and where each of them begins."""
         if self.columns_as_text:
-            flat, offsets = cache.described_tokens, cache.described_tokens_offsets
+            return self.cache.described_tokens, self.cache.described_tokens_offsets
+        return self.cache.tokens, self.cache.tokens_offsets
+
+    def _texts(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        flat, offsets = self.texts
         start = np.where(rows >= 0, offsets[rows], 0)
         length = np.where(rows >= 0, offsets[rows + 1] - offsets[rows], 0)
         is_token = np.arange(max(1, length.max())) < length[:, None]
-        tokens = np.full(is_token.shape, spec.pad_token_id, np.int64)
+        tokens = np.full(is_token.shape, self.cache.spec.pad_token_id, np.int64)
         within = np.arange(is_token.shape[1]) + start[:, None]
         tokens[is_token] = flat[within[is_token]]
         return torch.from_numpy(tokens), torch.from_numpy(is_token)
 
-    def _pixels(self, rows: np.ndarray) -> torch.Tensor:
+    def _pixels(self, rows: np.ndarray, sample_ids: np.ndarray) -> torch.Tensor:
         """Values 0..255 as -1..1, what ViT's preprocessor makes of them, (B, 3, px, px)."""
         px, there = self.cache.spec.image_px, rows >= 0
         channels = 3 if self.cache.pixels.ndim == 4 else 1
         pixels = torch.zeros(len(rows), channels, px, px)
         if there.any():
             values = torch.from_numpy(self.cache.pixels[rows[there]]).view(-1, px, px, channels)
-            pixels[torch.from_numpy(there)] = values.permute(0, 3, 1, 2) / 127.5 - 1
+            images = values.permute(0, 3, 1, 2) / 127.5 - 1
+            seen = view_of(images, sample_ids[there], self.view, mirror=self.mirror)
+            pixels[torch.from_numpy(there)] = seen
         return pixels.expand(-1, 3, -1, -1)
+
+    def _findings(self, rows: np.ndarray) -> torch.Tensor:
+        there, names = rows >= 0, self.cache.spec.finding_names if self.findings else ()
+        findings = np.full((len(rows), len(names)), -1, np.int64)
+        if names and there.any():
+            findings[there] = self.cache.findings[rows[there]]
+        return torch.from_numpy(findings)
 
     def _columns(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         spec, there = self.cache.spec, rows >= 0
@@ -107,12 +132,20 @@ class Samples:
         return torch.from_numpy(series), torch.from_numpy(observed)
 
 
+def presence(records: np.ndarray) -> np.ndarray:
+    """True = the sample has the modality, (N, len(Modality)) bool, in enum order."""
+    return np.stack([records[ROW_FIELDS[modality]] >= 0 for modality in Modality], axis=1)
+
+
 def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
     """The samples that an experiment sees in a split.
 
-    `data.require` defines the population and holds in every split. `data.parallel_only` and
-    `data.unlabeled_share` limit what is learned from, so they leave the test split alone; the
-    share is drawn by subject, so that a smaller one is a subset of a larger one.
+    `data.require` defines the population: it holds in every split, and also for modalities that
+    are not in use, so that an ablation is tested on the same samples. `data.train_require` is for
+    methods that learn from others, too. `data.parallel_only` and
+    `data.unlabeled_share` limit what is learned from, so they leave the test split alone. The
+    share is of samples, drawn by subject: exact but for the samples of one subject, and a smaller
+    one is a subset of a larger one.
 
     In pretraining, samples that differ only in a modality that is not in use are one sample, and
     those without any modality in use are left out; where epochs are limited to
@@ -139,12 +172,13 @@ def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
     records = np.array(cache.samples[chosen])
     if data.unlabeled_share < 1 and split == "train":
         records = records[_within_share(records["subject_id"], data.unlabeled_share)]
+    others = data.train_require if split == "train" else None
+    records = records[_has_all(records, data.require if others is None else others)]
     for modality, field in ROW_FIELDS.items():
         if modality not in experiment.modalities:
             records[field] = -1
     if data.parallel_only and split != "test":
         records = records[_has_all(records, experiment.modalities)]
-    records = records[_has_all(records, data.require)]
     if experiment.stage == "pretrain":
         records = _distinct(records)
         if data.samples_per_epoch and split == "valid":
@@ -154,7 +188,7 @@ def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
             f"{experiment.name}: no {split} sample of stage {experiment.stage} is left. "
             "Loosen data.require, data.parallel_only or data.unlabeled_share, or give more data."
         )
-    return Samples(cache, records, data.columns_as_text)
+    return Samples(cache, records, data.columns_as_text, experiment.learns_findings, data.mirror)
 
 
 def _has_all(records: np.ndarray, modalities: frozenset[Modality]) -> np.ndarray:
@@ -164,13 +198,17 @@ def _has_all(records: np.ndarray, modalities: frozenset[Modality]) -> np.ndarray
 
 
 def _within_share(subjects: np.ndarray, share: float) -> np.ndarray:
-    """True for the samples of a share of the subjects, the same ones in every run."""
-    distinct, where = np.unique(subjects, return_inverse=True)
-    draws = [
-        int.from_bytes(blake2b(f"unlabeled/{subject}".encode(), digest_size=8).digest()) / 2**64
-        for subject in distinct
-    ]
-    return (np.array(draws) < share)[where]
+    """True for a share of the samples, the same ones in every run.
+
+    Subjects come with all their samples, in the order of a hash, as long as they fit.
+    """
+    distinct, where, samples = np.unique(subjects, return_inverse=True, return_counts=True)
+    draws = b"".join(
+        blake2b(f"unlabeled/{who}".encode(), digest_size=8).digest() for who in distinct
+    )
+    order = np.argsort(np.frombuffer(draws, ">u8"), kind="stable")
+    fits = samples[order].cumsum() <= share * len(subjects)
+    return np.isin(where, order[fits])
 
 
 def _distinct(records: np.ndarray) -> np.ndarray:
@@ -219,7 +257,7 @@ def in_order(samples: int, batch_size: int) -> list[np.ndarray]:
 class _Planned(Dataset):
     """Batches of a plan, for the reading processes of a `DataLoader`."""
 
-    def __init__(self, samples: Samples, plan: list[np.ndarray]) -> None:
+    def __init__(self, samples: Source, plan: list[np.ndarray]) -> None:
         self.samples, self.plan = samples, plan
 
     def __len__(self) -> int:
@@ -229,7 +267,7 @@ class _Planned(Dataset):
         return self.samples.batch(self.plan[number])
 
 
-def batches(samples: Samples, plan: list[np.ndarray], workers: int = 0) -> Iterator[Batch]:
+def batches(samples: Source, plan: list[np.ndarray], workers: int = 0) -> Iterator[Batch]:
     """The batches of a plan, in its order.
 
     Args:

@@ -17,5 +17,13 @@ class WeightsError(LanistrError):
     """Weights that are missing or do not fit the model."""
 
 
+class NotInstalledError(LanistrError):
+    """An optional library that is not there."""
+
+
 class TrainingError(LanistrError):
     """Training that must stop, such as at a loss that is not finite."""
+
+
+class LeakageError(LanistrError):
+    """The answer gets into the input, and the configuration does not acknowledge it."""

@@ -22,11 +22,13 @@ class Layout:
         tables: the table of each modality.
         keys: the column of that table and of `samples` which names a row.
         subject: column of `samples` with the patient or product that a sample is about.
+        labels: what the classes are called, in order.
     """
 
     tables: Mapping[Modality, str]
     keys: Mapping[Modality, str]
     subject: str
+    labels: tuple[str, ...]
 
 
 LAYOUTS = {
@@ -34,11 +36,13 @@ LAYOUTS = {
         {Modality.TEXT: "notes", Modality.IMAGE: "images", Modality.TIMESERIES: "timeseries"},
         {Modality.TEXT: "note_id", Modality.IMAGE: "dicom_id", Modality.TIMESERIES: "stay_id"},
         "subject_id",
+        ("survived", "died"),
     ),
     "amazon": Layout(
         {Modality.TEXT: "text", Modality.IMAGE: "images", Modality.TABULAR: "tabular"},
         {Modality.TEXT: "sample_id", Modality.IMAGE: "image_id", Modality.TABULAR: "sample_id"},
         "asin",
+        ("1 star", "2 stars", "3 stars", "4 stars", "5 stars"),
     ),
 }
 
@@ -54,6 +58,7 @@ class TableFacts(Facts):
 
     rows: int = Field(ge=0)
     parts: int = Field(gt=0, description="Files part-00000.parquet and so on.")
+    folder: str = Field(".", description="Where its folder is, if other shards hold it.")
 
 
 class SeriesFacts(Facts):
@@ -76,6 +81,7 @@ class ImageFacts(Facts):
 
     px: int = Field(gt=0)
     channels: Literal[1, 3] = Field(1, description="Grey or RGB.")
+    findings: list[str] = Field([], description="What radiographs are labelled with, if at all.")
 
 
 class ColumnFacts(Facts):
@@ -106,6 +112,9 @@ class Manifest(Facts):
     timeseries: SeriesFacts | None = None
     image: ImageFacts
     tabular: dict[str, Any] = {}
+    text_sources: dict[str, dict[str, Any]] = Field(
+        {}, description="What differs between the text sources of one manifest, by category."
+    )
     folder: Path = Field(exclude=True)
 
     @property
@@ -121,7 +130,7 @@ class Manifest(Facts):
         return ColumnFacts.model_validate(self.tabular)
 
     def of_category(self, category: str) -> Manifest:
-        """The part that tells of one review category, as a dataset of its own.
+        """The part that tells of one review category or text source, as a dataset of its own.
 
         Raises:
             ConfigError: there is no such category.
@@ -141,6 +150,7 @@ class Manifest(Facts):
             "tables": own,
             "tabular": self.tabular[category],
             "folder": self.folder / category,
+            **self.text_sources.get(category, {}),
         }
         return self.model_copy(update=changes)
 
@@ -151,7 +161,7 @@ class Manifest(Facts):
             DataContractError: files are missing.
         """
         paths = [
-            self.folder / table / f"part-{number:05d}.parquet"
+            self.folder / self.tables[table].folder / table / f"part-{number:05d}.parquet"
             for number in range(self.tables[table].parts)
         ]
         if missing := [path.name for path in paths if not path.is_file()]:

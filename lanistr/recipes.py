@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,23 +21,28 @@ def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
 
     Args:
         registry: YAML; one mapping per experiment name.
-        recipe: YAML with the sections `shared`, `pretrain`, `finetune`, `methods` and `datasets`.
+        recipe: YAML with the sections `shared`, `pretrain`, `finetune`, `methods`, `datasets` and
+            `experiments`; a method's section can have a `pretrain` and a `finetune` of its own.
         name: key in the registry.
 
     Raises:
         ConfigError: unknown name or key, or a value out of its range.
     """
-    entries = read_mapping(registry)
+    entries = read_registry(registry)
     if name not in entries:
         raise ConfigError(f"{registry} has no experiment {name!r}. Allowed: {sorted(entries)}.")
     sections = recipe_sections(recipe)
     entry = entries[name]
     settings: dict[str, Any] = {"name": name}
+    method = dict((sections.get("methods") or {}).get(entry.get("method", "lanistr")) or {})
+    stages = {stage: method.pop(stage, None) for stage in ("pretrain", "finetune")}
     layers = (
         sections.get("shared"),
-        sections.get(entry.get("stage")),
-        (sections.get("methods") or {}).get(entry.get("method")),
-        (sections.get("datasets") or {}).get(entry.get("dataset")),
+        sections.get(entry.get("stage", "")),
+        method,
+        stages.get(entry.get("stage", "")),
+        (sections.get("datasets") or {}).get(entry.get("dataset", "")),
+        (sections.get("experiments") or {}).get(name),
         entry,
     )
     for layer in layers:
@@ -44,10 +50,51 @@ def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
     return parsed(Experiment, settings, f"Experiment {name!r} of {registry} over {recipe}")
 
 
+def read_registry(path: Path) -> dict[str, dict[str, Any]]:
+    """The entries of a registry, those that are `like` another one completed by it.
+
+    An entry takes over everything but `rows`: a row of a table is one experiment.
+
+    Raises:
+        ConfigError: no registry, or an entry that is like none or like itself.
+    """
+    entries = read_mapping(path)
+
+    def completed(name: str, asked: tuple[str, ...]) -> dict[str, Any]:
+        if name in asked or name not in entries:
+            raise ConfigError(
+                f"{path}: {asked[0]!r} is like {name!r}, which is "
+                f"{'like it in turn' if name in asked else 'not there'}. "
+                f"Allowed: the name of another entry, {sorted(entries)}."
+            )
+        entry = dict(entries[name] or {})
+        if "like" not in entry:
+            return entry
+        model = completed(entry.pop("like"), (*asked, name))
+        return merged({key: model[key] for key in model if key != "rows"}, entry)
+
+    return {name: completed(name, ()) for name in entries}
+
+
 def started_from(entry: dict[str, Any]) -> list[str]:
     """The experiments that an entry's initial weights come from; YAML may leave out the list."""
     init = entry.get("init", [])
     return [init] if isinstance(init, str) else list(init)
+
+
+def needed_for(entries: Mapping[str, dict[str, Any]], table: str) -> list[str]:
+    """The experiments that a table is made of: its rows, each after those that it starts from."""
+    needed: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        for before in started_from(entries[name]):
+            add(before)
+        needed[name] = None
+
+    for name, entry in entries.items():
+        if table in (entry.get("rows") or {}):
+            add(name)
+    return list(needed)
 
 
 def load_encoders(recipe: Path) -> Encoders:
@@ -67,7 +114,7 @@ def recipe_sections(recipe: Path) -> dict[str, Any]:
         ConfigError: not a recipe, or a section that does not exist.
     """
     sections = read_mapping(recipe)
-    allowed = ("shared", "pretrain", "finetune", "methods", "datasets")
+    allowed = ("shared", "pretrain", "finetune", "methods", "datasets", "experiments")
     if unknown := set(sections) - set(allowed):
         raise ConfigError(
             f"{recipe}: unknown sections {sorted(unknown)}. Allowed: {', '.join(allowed)}."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lanistr.tables import Row, write_csv
+from lanistr.row import Row, write_csv
 
 # What readers must be told about each metric.
 NOTES = {
@@ -42,14 +42,51 @@ def caption(table: str, rows: list[Row], stamp: dict[str, Any]) -> list[str]:
     leaky = f", {why} (leaky)" if stamp["leaky_text"] else ""
     switches = ", ".join(f"{name}={value}" for name, value in sorted(stamp["switches"].items()))
     return [
-        f"{table.replace('table', 'Table ')}: {', '.join(metrics)} in percent "
+        f"{title(table)}: {', '.join(metrics)} in percent "
         f"on {', '.join(sorted({row.dataset for row in rows}))}.",
+        *unfinished(rows),
         kind,
         "Ours: mean and standard deviation over seeds (n - 1); the 95 % interval of the mean is by "
         f"{' '.join(NOTES[name] for name in measured if name in NOTES)} "
+        "From LANISTR: difference of the means, its 95 % interval and the two-sided p of a paired "
+        "bootstrap, not adjusted for the number of rows. "
         "Seconds: wall time of one run, with that of its pretraining.",
+        *of_generated(rows),
         f"Data {stamp['digest']}, profile {stamp['profile']}, text {stamp['text_source']}{leaky}"
         + (f"; switches: {switches}." if switches else "."),
+    ]
+
+
+def title(table: str) -> str:
+    """What a table is called.
+
+    >>> title("table3"), title("modalities")
+    ('Table 3', 'Modalities')
+    """
+    return table.replace("table", "table ").capitalize()
+
+
+def unfinished(rows: list[Row]) -> list[str]:
+    """What readers must know of rows whose runs are not all there."""
+    several = len({row.dataset for row in rows}) > 1
+    return [
+        f"{name_of(row, several)}: {row.status}"
+        + (f" ({row.reason})." if row.reason != row.status else ".")
+        for row in rows
+        if row.reason
+    ]
+
+
+def of_generated(rows: list[Row]) -> list[str]:
+    """What the ceilings of generated data mean."""
+    known = sorted({row.ceiling_severity for row in rows if row.ceiling_severity is not None})
+    if not known:
+        return []
+    return [
+        "Ceiling: what an ideal reader of the same modalities reaches on these test samples, who "
+        "knows how the data were generated; a number above it is the luck of a small test set. "
+        "The severity behind all of them, which no modality "
+        f"shows, would reach {' or '.join(map(number, known))}."
     ]
 
 
@@ -64,6 +101,7 @@ def cells(row: Row) -> dict[str, str]:
         "Method": row.row,
         "Ours": ours or row.status,
         "95 % interval": interval,
+        "From LANISTR": difference(row),
         "Runs": str(row.n_runs) if row.status == "ok" or not row.n_runs else row.status,
         **(of_classes(row) if row.metric == "accuracy" else of_two_classes(row)),
         "Trained parameters": ""
@@ -81,6 +119,7 @@ def of_two_classes(row: Row) -> dict[str, str]:
     return {
         "AUPRC": number(row.auprc),
         "Trivial": number(row.trivial),
+        "Ceiling": number(row.ceiling),
         "Prevalence": number(row.prevalence),
         "Patients (positive / samples)": "" if row.n_subjects is None else subjects,
     }
@@ -94,6 +133,15 @@ def of_classes(row: Row) -> dict[str, str]:
         "Majority class": number(row.majority_rate),
         "Products (samples)": "" if row.n_subjects is None else subjects,
     }
+
+
+def difference(row: Row) -> str:
+    """The difference from LANISTR, with interval and p."""
+    if row.difference is None:
+        return ""
+    ends = f"{row.difference_low:+.2f} to {row.difference_high:+.2f}"
+    chance = "p < 0.001" if (row.p_value or 0) < 0.001 else f"p = {row.p_value:.3f}"
+    return f"{row.difference:+.2f} ({ends}; {chance})"
 
 
 def number(value: float | None) -> str:
@@ -110,18 +158,22 @@ def plus_minus(mean: float, spread: float | None) -> str:
     return f"{mean:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
 
 
-def with_datasets(rows: list[Row]) -> list[dict[str, str]]:
-    """The cells of all rows; the dataset is named where a table has several."""
+def name_of(row: Row, several: bool) -> str:
+    """The row, with its dataset where a table has several."""
+    return f"{row.row}, {row.dataset}" if several else row.row
+
+
+def columns(rows: list[Row]) -> list[dict[str, str]]:
+    """The cells of all rows, without columns that are empty in each of them."""
     several = len({row.dataset for row in rows}) > 1
-    return [
-        {**cells(row), "Method": f"{row.row}, {row.dataset}"} if several else cells(row)
-        for row in rows
-    ]
+    lines = [{**cells(row), "Method": name_of(row, several)} for row in rows]
+    used = [name for name in lines[0] if any(line[name] for line in lines)]
+    return [{name: line[name] for name in used} for line in lines]
 
 
 def markdown(table: str, rows: list[Row], stamp: dict[str, Any]) -> str:
     """The table for reading, with numbers flush right."""
-    lines = with_datasets(rows)
+    lines = columns(rows)
     head = list(lines[0])
 
     def line(values: list[str]) -> str:
@@ -129,14 +181,14 @@ def markdown(table: str, rows: list[Row], stamp: dict[str, Any]) -> str:
 
     body = [line([value.replace("|", "\\|") for value in cells.values()]) for cells in lines]
     rule = line([":--", *["--:"] * (len(head) - 1)])
-    title, *notes = caption(table, rows, stamp)
+    what, *notes = caption(table, rows, stamp)
     below = "\n\n".join(notes)
-    return "\n".join([f"**{title}**", "", line(head), rule, *body, "", below]) + "\n"
+    return "\n".join([f"**{what}**", "", line(head), rule, *body, "", below]) + "\n"
 
 
 def latex(table: str, rows: list[Row], stamp: dict[str, Any]) -> str:
     """The table for a paper; needs the packages booktabs and graphicx."""
-    lines = with_datasets(rows)
+    lines = columns(rows)
     head = list(lines[0])
 
     def line(values: list[str], change: Callable[[str], str] = escaped) -> str:

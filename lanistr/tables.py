@@ -1,95 +1,41 @@
 """The rows of a table of the paper: our runs, with intervals, beside the published numbers.
 
-A row never vanishes: an entry without runs says "not run", a row of the paper without an entry
-"not built". Metrics are in percent, as in the paper. Works without torch.
+A row never vanishes: one that failed, was not run or is not built says so. Rows stand in the
+paper's order, then those that it does not have. Metrics are in percent, as in the paper. Works
+without torch.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lanistr.errors import ConfigError, DataContractError
+from lanistr.cache import open_cache
+from lanistr.ceiling import Truth, ideal_auroc, read_truth
+from lanistr.comparison import paired_difference
+from lanistr.config import Experiment
+from lanistr.errors import ConfigError
 from lanistr.evaluation import (
     Predictions,
     interval,
-    read_predictions,
     resample_weights,
     resampled,
     why_undefined,
 )
 from lanistr.manifest import read_manifest
 from lanistr.paper import DATASETS, paper_columns, paper_results
-from lanistr.recipes import read_mapping, started_from
+from lanistr.recipes import read_registry, started_from
+from lanistr.results import Entries, Run, Runs, check_data, mean_seconds, read_runs
+from lanistr.row import Row
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a table; metrics in percent, None = does not apply or is not known.
-
-    Attributes:
-        row: method or ablation, as the paper calls it.
-        status: `ok`, `m of n runs`, `not run`, `not built`, or why the metric is undefined.
-        experiment: entry of the registry.
-        dataset: as the paper calls it.
-        metric: of the columns below.
-        mean: over runs.
-        std: over runs, with n - 1.
-        n_runs: seeds that the mean is over.
-        low: lower end of the 95 % interval of the mean, by bootstrap over subjects.
-        high: upper end.
-        auprc: area under the precision-recall curve, mean over runs.
-        macro_f1: F1 averaged over the classes, mean over runs.
-        trivial: what constant predictions reach: an AUROC of 50, or the majority rate.
-        prevalence: share of positives, which constant predictions reach as AUPRC.
-        majority_rate: share of the most frequent class of the test set.
-        n_test: test samples.
-        n_positive: positive ones.
-        n_subjects: patients or products among the test samples.
-        trainable_parameters: of this stage.
-        seconds: wall time of a run, mean.
-        pretraining_seconds: wall time of the run that it starts from, mean.
-        paper: published mean.
-        paper_std: published standard deviation.
-        paper_n_runs: published number of runs.
-    """
-
-    row: str
-    status: str
-    experiment: str | None
-    dataset: str
-    metric: str
-    mean: float | None = None
-    std: float | None = None
-    n_runs: int = 0
-    low: float | None = None
-    high: float | None = None
-    auprc: float | None = None
-    macro_f1: float | None = None
-    trivial: float | None = None
-    prevalence: float | None = None
-    majority_rate: float | None = None
-    n_test: int | None = None
-    n_positive: int | None = None
-    n_subjects: int | None = None
-    trainable_parameters: int | None = None
-    seconds: float | None = None
-    pretraining_seconds: float | None = None
-    paper: float | None = None
-    paper_std: float | None = None
-    paper_n_runs: int | None = None
-
-
-COLUMNS = tuple(field.name for field in fields(Row))
+REFERENCE = "LANISTR"
+"""The row that the others are compared with."""
 
 
 def assemble(
@@ -97,150 +43,178 @@ def assemble(
     *,
     registry: Path,
     results: Path,
-    seeds: list[int],
+    seeds: Sequence[int],
     paper: Path,
     manifest: Path,
     resamples: int,
+    truth: Path | None = None,
 ) -> tuple[list[Row], dict[str, Any]]:
     """All rows of a table, and what must be stamped on it.
 
     Args:
         table: such as `table1`.
-        registry: whose entries with this table are rows, in its order.
-        results: holds runs/, predictions/ and metrics/.
+        registry: whose entries with this table are rows.
+        results: holds runs/, predictions/, metrics/, logs/ and cache/.
         seeds: runs that belong to the table.
-        paper: paper_results.tsv; its rows without an entry follow at the end.
+        paper: paper_results.tsv; its rows without an entry are "not built".
         manifest: of the shards behind the runs.
         resamples: of the bootstrap.
+        truth: of generated data, for the ceilings.
 
     Raises:
         ConfigError: neither the registry nor the paper knows the table.
         DataContractError: metrics and predictions disagree, or come from other shards.
     """
-    entries = {
-        name: entry
-        for name, entry in read_mapping(registry).items()
-        if table in entry.get("rows", {})
+    entries = read_registry(registry)
+    names = {
+        named(entry, table): name for name, entry in entries.items() if table in rows_of(entry)
     }
     published = paper_results(paper, table)
-    if not entries and not published:
+    if not names and not published:
         raise ConfigError(
             f"{table}: neither {registry} nor {paper} has a row of it. "
             "Allowed are the names in the column `table` of the latter."
         )
     stamp = read_manifest(manifest).provenance
+    source = read_truth(truth) if truth and not stamp["leaky_text"] else None
+    runs = {name: read_runs(entries, results, name, seeds) for name in compared(entries, names)}
+    check_data([run for each in runs.values() for run in each.done], stamp)
     rows = []
-    for name, entry in entries.items():
-        runs = [run for seed in seeds if (run := read_run(results, name, seed))]
-        check_data(runs, stamp, results / "metrics" / name)
-        dataset = DATASETS.get(entry["dataset"], entry["dataset"])
-        told = paper_columns(published.pop((entry["rows"][table], dataset), None))
-        ours = our_columns(runs, len(seeds), resamples)
-        started = {"pretraining_seconds": pretraining_seconds(results, started_from(entry), seeds)}
+    for (row, dataset), name in in_order(names, list(published)):
+        told = paper_columns(published.get((row, dataset)))
+        if name is None:
+            rows.append(Row(row, "not built", None, dataset, **told))
+            continue
+        ours = {
+            **our_columns(runs[name], resamples),
+            **beside(runs[name], reference(entries, runs, name), resamples),
+            **time_before(runs[name], results, entries[name], seeds),
+            **(ceilings(source, runs[name], results) if source else {}),
+        }
         rows.append(
-            Row(
-                row=entry["rows"][table],
-                experiment=name,
-                dataset=dataset,
-                **{"metric": "auroc", **told, **ours, **(started if runs else {})},
-            )
+            Row(row, experiment=name, dataset=dataset, **{"metric": "auroc", **told, **ours})
         )
-    rows += [
-        Row(
-            row=result.row,
-            status="not built",
-            experiment=None,
-            dataset=result.dataset,
-            **paper_columns(result),
-        )
-        for result in published.values()
-    ]
     log.info("%s: %s", table, ", ".join(f"{row.row} {row.status}" for row in rows))
     return rows, stamp
 
 
-@dataclass(frozen=True)
-class Run:
-    """One seed of an experiment: its metrics, its story and its predictions."""
-
-    metrics: dict[str, Any]
-    story: dict[str, Any]
-    predictions: Predictions
+def rows_of(entry: dict[str, Any]) -> dict[str, str]:
+    """Which row of which tables an entry is."""
+    return entry.get("rows") or {}
 
 
-def read_run(results: Path, name: str, seed: int) -> Run | None:
-    """What a run left; None if it has not been evaluated.
+def named(entry: dict[str, Any], table: str) -> tuple[str, str]:
+    """Row and dataset, both as the paper calls them."""
+    return rows_of(entry)[table], DATASETS.get(entry["dataset"], entry["dataset"])
 
-    Raises:
-        DataContractError: the value in its metrics does not follow from its predictions.
+
+def in_order(
+    names: dict[tuple[str, str], str], published: Sequence[tuple[str, str]]
+) -> list[tuple[tuple[str, str], str | None]]:
+    """Row and dataset with its experiment: as in the paper, then what it does not have.
+
+    >>> in_order({("x", "d"): "ours", ("b", "d"): "both"}, [("a", "d"), ("b", "d")])
+    [(('a', 'd'), None), (('b', 'd'), 'both'), (('x', 'd'), 'ours')]
     """
-    metrics_path = results / "metrics" / name / f"seed{seed}.json"
-    if not metrics_path.is_file():
-        return None
-    metrics = json.loads(metrics_path.read_text())
-    story = json.loads((results / "runs" / name / f"seed{seed}" / "experiment.json").read_text())
-    path = results / "predictions" / name / f"seed{seed}.parquet"
-    predictions = read_predictions(path)
-    primary = predictions.primary
-    value = metrics["metrics"][primary]["value"]
-    if value is not None:
-        once = np.ones((1, len(predictions.label)))
-        again = predictions.metrics[primary](predictions.label, predictions.score, once)[0]
-        if not np.isclose(value, again, rtol=0, atol=1e-9):
-            raise DataContractError(
-                f"{metrics_path} does not follow from {path}. Evaluate again: snakemake {results}."
-            )
-    return Run(metrics, story, predictions)
+    return [(key, names.get(key)) for key in dict.fromkeys([*published, *names])]
 
 
-def check_data(runs: list[Run], stamp: dict[str, Any], where: Path) -> None:
-    """All runs come from the shards that the table names.
-
-    Raises:
-        DataContractError: they do not.
-    """
-    others = {run.metrics["data"]["digest"] for run in runs} - {stamp["digest"]}
-    if others:
-        raise DataContractError(
-            f"{where}: runs on shards {sorted(others)}, the manifest is of {stamp['digest']}. "
-            "Train and evaluate again: snakemake tables."
-        )
+def reference_of(entries: Entries, name: str) -> str | None:
+    """The experiment that is LANISTR, in whichever table, on the dataset of another one."""
+    dataset = entries[name]["dataset"]
+    candidates = [
+        other
+        for other, entry in entries.items()
+        if entry["dataset"] == dataset and REFERENCE in rows_of(entry).values()
+    ]
+    return candidates[0] if candidates else None
 
 
-def our_columns(runs: list[Run], wanted: int, resamples: int) -> dict[str, Any]:
+def compared(entries: Entries, names: dict[tuple[str, str], str]) -> list[str]:
+    """The experiments of a table, and those that they are compared with."""
+    wanted = [*names.values(), *[reference_of(entries, name) for name in names.values()]]
+    return list(dict.fromkeys(name for name in wanted if name))
+
+
+def reference(entries: Entries, runs: dict[str, Runs], name: str) -> Runs | None:
+    """The runs that a row is compared with; None for LANISTR itself."""
+    other = reference_of(entries, name)
+    return None if other in (None, name) else runs[other]
+
+
+def our_columns(runs: Runs, resamples: int) -> dict[str, Any]:
     """What the runs of an experiment say."""
-    if not runs:
-        return {"status": "not run"}
-    first, predictions = runs[0].metrics, runs[0].predictions
-    columns = {
-        "status": "ok" if len(runs) == wanted else f"{len(runs)} of {wanted} runs",
+    columns: dict[str, Any] = {"status": runs.status, "reason": runs.reason}
+    if not runs.done:
+        return columns
+    first, predictions = runs.done[0].metrics, runs.predictions[0]
+    columns |= {
         "metric": predictions.primary,
-        "n_runs": len(runs),
+        "n_runs": len(runs.done),
+        "seeds": " ".join(str(run.files.seed) for run in runs.done),
         "trivial": 50.0 if predictions.primary == "auroc" else percent(first["majority_rate"]),
         "prevalence": percent(first.get("prevalence")),
         "majority_rate": percent(first.get("majority_rate")),
         "n_test": first["n"],
         "n_positive": first.get("n_positive"),
         "n_subjects": first["n_subjects"],
-        "trainable_parameters": runs[0].story["trainable_parameters"],
-        "seconds": float(np.mean([run.story["seconds"] for run in runs])),
+        "trainable_parameters": runs.done[0].story["trainable_parameters"],
+        "seconds": float(np.mean([run.story["seconds"] for run in runs.done])),
     }
-    if reason := why_undefined(predictions):
-        return {**columns, "status": f"undefined: {reason}"}
+    if why := why_undefined(predictions):
+        return {**columns, "status": "undefined", "reason": why}
+    return {**columns, **means(runs.done, resamples)}
+
+
+def means(runs: list[Run], resamples: int) -> dict[str, Any]:
+    """The metrics over runs, the reported one with its spread and interval."""
+    first = runs[0].predictions
     values = {
         name: [100 * run.metrics["metrics"][name]["value"] for run in runs]
-        for name in predictions.metrics
+        for name in first.metrics
     }
-    primary = values.pop(predictions.primary)
+    primary = values.pop(first.primary)
     low, high = interval_of_mean([run.predictions for run in runs], resamples) or (None, None)
     return {
-        **columns,
         "mean": float(np.mean(primary)),
         "std": float(np.std(primary, ddof=1)) if len(primary) > 1 else None,
         "low": low,
         "high": high,
         **{name: float(np.mean(others)) for name, others in values.items()},
     }
+
+
+def beside(runs: Runs, other: Runs | None, resamples: int) -> dict[str, Any]:
+    """The difference from LANISTR, where both have runs and the metric is defined."""
+    if not other or not runs.done or not other.done or why_undefined(runs.predictions[0]):
+        return {}
+    if not (found := paired_difference(runs.predictions, other.predictions, resamples)):
+        return {}
+    return {
+        "difference": 100 * found.value,
+        "difference_low": 100 * found.low,
+        "difference_high": 100 * found.high,
+        "p_value": found.p_value,
+    }
+
+
+def time_before(
+    runs: Runs, results: Path, entry: dict[str, Any], seeds: Sequence[int]
+) -> dict[str, Any]:
+    """The wall time of what the runs start from."""
+    if not runs.done:
+        return {}
+    return {"pretraining_seconds": mean_seconds(results, started_from(entry), seeds)}
+
+
+def ceilings(truth: Truth, runs: Runs, results: Path) -> dict[str, Any]:
+    """What an ideal reader of the modalities of the runs reaches on their test samples."""
+    if not runs.done or why_undefined(runs.predictions[0]):
+        return {}
+    made: Experiment = runs.predictions[0].experiment
+    cache = open_cache(results / "cache" / made.dataset)
+    seen, known = ideal_auroc(truth, cache, made.modalities, made.data.require)
+    return {"ceiling": 100 * seen, "ceiling_severity": 100 * known}
 
 
 def percent(share: float | None) -> float | None:
@@ -258,28 +232,3 @@ def interval_of_mean(predictions: list[Predictions], resamples: int) -> tuple[fl
     metric = one.metrics[one.primary]
     values = [resampled(metric, p.label, p.score, weights) for p in predictions]
     return interval(100 * np.mean(values, axis=0))
-
-
-def pretraining_seconds(results: Path, init: Iterable[str], seeds: Sequence[int]) -> float | None:
-    """Mean wall time, per seed, of the runs that gave the initial weights."""
-    seconds = [
-        json.loads(path.read_text())["seconds"]
-        for name in init
-        for seed in seeds
-        if (path := results / "runs" / name / f"seed{seed}" / "experiment.json").is_file()
-    ]
-    return sum(seconds) / len(seeds) if seconds else None
-
-
-def write_csv(path: Path, table: str, rows: list[Row], stamp: dict[str, Any]) -> None:
-    """All columns at full precision; the stamp is repeated in every line."""
-    stamped = {
-        **{name: stamp[name] for name in ("scale", "profile", "text_source", "leaky_text")},
-        "data_digest": stamp["digest"],
-        "switches": json.dumps(stamp["switches"], sort_keys=True),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["table", *COLUMNS, *stamped], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({"table": table, **asdict(row), **stamped} for row in rows)

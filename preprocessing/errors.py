@@ -15,3 +15,7 @@ class SourceMissingError(PipelineError):
 
 class DataContractError(PipelineError):
     """A table that is there but is not what its contract says."""
+
+
+class LeakageError(PipelineError):
+    """The answer gets into the input, and the configuration does not acknowledge it."""

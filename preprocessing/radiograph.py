@@ -20,7 +20,7 @@ JPEG_QUALITY = 95
 # Decode to at least this multiple of the wanted size: the filter then does the rest of the
 # scaling, and the result is within 2 of 255 grey levels of a decode at full size.
 DECODE_MARGIN = 2
-START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+START_OF_IMAGE, START_OF_SCAN, END_OF_IMAGE = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 REASONS = (
     "file missing on disk",
@@ -93,8 +93,9 @@ def _decoded(encoded: bytes, px: int, mode: Literal["L", "RGB"]) -> Image.Image:
     """The image in grey or colour, at the smallest JPEG scale (1/8 to 1) that keeps the margin."""
     try:
         image = Image.open(io.BytesIO(encoded), formats=["JPEG"])
-    except UnidentifiedImageError:
-        raise UndecodableError(NOT_JPEG) from None
+    except UnidentifiedImageError:  # also of a JPEG that is cut off within its tables
+        cut_off = encoded.startswith(START_OF_IMAGE) and END_OF_IMAGE not in encoded
+        raise UndecodableError(TRUNCATED if cut_off else NOT_JPEG) from None
     except Image.DecompressionBombError:
         raise UndecodableError(TOO_LARGE) from None
     except (OSError, SyntaxError):

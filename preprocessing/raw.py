@@ -186,6 +186,11 @@ def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] 
     return Source(root, release, files)
 
 
+def has_table(root: Path, table: str) -> bool:
+    """Whether a raw root holds a table, for those that may be missing."""
+    return bool(_candidates(root, table))
+
+
 def _find_all(root: Path, tables: Sequence[str]) -> dict[str, Path]:
     found = {table: _candidates(root, table) for table in tables}
     if not all(found.values()):

@@ -6,6 +6,7 @@ import polars as pl
 HOURS = 48
 VALUES = 59
 VARIABLES = 17
+FINDINGS = 14
 
 # Time is stored to the second, as MIMIC does.
 TIME = pl.Datetime("us")
@@ -62,6 +63,11 @@ class Images(Table):
     study_time: TIME
     view: pl.String = pa.Field(nullable=True, description="ViewPosition, such as AP.")
     split: pl.String = pa.Field(isin=["train", "valid", "test"])
+    labelled: pl.Boolean = pa.Field(description="CheXpert has labels of the study's report.")
+    findings: pl.Array(pl.Int8, FINDINGS) = pa.Field(
+        description="These labels, in the order of the manifest: 1 = stated, 0 = denied, "
+        "-1 = uncertain, null = not mentioned."
+    )
     jpeg: pl.Binary = pa.Field(description="Grey, square, `image.px` wide, already resized.")
 
 

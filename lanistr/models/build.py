@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
-import torch
 from torch import nn
 
 from lanistr import architecture, config
 from lanistr.batch import InputSpec
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
+from lanistr.models.albef import (
+    Albef,
+    AlbefForPrediction,
+    AlbefForPretraining,
+    CrossEncoder,
+    Student,
+    classifier,
+    pretraining_heads,
+)
+from lanistr.models.coca import build_coca
 from lanistr.models.encoders import Encoder, Encoders
-from lanistr.models.fusion import Fusion, Projection, Projections, SimilarityHead, perceptron
+from lanistr.models.flava import build_flava
+from lanistr.models.fusion import (
+    Fusion,
+    Projection,
+    Projections,
+    SimilarityHead,
+    perceptron,
+    start_at_random,
+)
 from lanistr.models.image import ImageEncoder, MaskedImageHead
 from lanistr.models.lanistr import LANISTRForPrediction, LANISTRForPretraining
 from lanistr.models.latefusion import LateFusion
+from lanistr.models.medfuse import build_medfuse
 from lanistr.models.method import Model
 from lanistr.models.perceiver import PerceiverFusion, perceiver_io
 from lanistr.models.pretrained import Origin
 from lanistr.models.tabular import MaskedTabularHead, TabularEncoder
 from lanistr.models.text import MaskedLanguageHead, TextEncoder
 from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder
-from lanistr.models.weights import library_model
+from lanistr.models.weights import library_model, seeded
 
 
 def build(experiment: Experiment, spec: InputSpec) -> Model:
@@ -43,7 +59,9 @@ def build(experiment: Experiment, spec: InputSpec) -> Model:
         ConfigError: sizes that do not fit the data, or a modality without an encoder.
         WeightsError: pretrained weights that are missing or do not fit.
     """
-    return BUILDERS[experiment.method](experiment, spec).train()
+    model = BUILDERS[experiment.method](experiment, spec).train()
+    model.origin = Origin(experiment, spec)
+    return model
 
 
 def build_lanistr(
@@ -76,9 +94,38 @@ def build_latefusion(experiment: Experiment, spec: InputSpec) -> LateFusion:
     return LateFusion(encoders, head)
 
 
+def build_albef(experiment: Experiment, spec: InputSpec) -> Albef:
+    """LANISTR's text and image encoder, half of the former's layers being the fusion.
+
+    Raises:
+        ConfigError: the widths of text and image differ.
+    """
+    settings, epochs = experiment.albef, experiment.optim.epochs
+    encoders = build_encoders(experiment, spec, mask_token=False)
+    text = cast("TextEncoder", encoders[Modality.TEXT])
+    if len(widths := set(encoders.widths().values())) > 1:
+        raise ConfigError(
+            f"encoders: found widths {sorted(widths)} of text and image; ALBEF compares their "
+            "tokens. Give encoders.text.hidden and encoders.image.hidden the same value."
+        )
+    with seeded("fusion"):
+        fusion = CrossEncoder(text)
+    with seeded("heads"):
+        if experiment.stage == "finetune":
+            head = classifier(text.width, experiment.outputs)
+            student = Student(encoders, fusion, {"label": head})
+            return AlbefForPrediction(student, settings, epochs)
+        student = Student(encoders, fusion, pretraining_heads(text, settings, spec))
+        return AlbefForPretraining(student, settings, epochs, experiment.objectives.text_ratio)
+
+
 BUILDERS: dict[str, Callable[[Experiment, InputSpec], Model]] = {
     "lanistr": build_lanistr,
     "latefusion": build_latefusion,
+    "albef": build_albef,
+    "flava": build_flava,
+    "coca": build_coca,
+    "medfuse": build_medfuse,
 }
 
 
@@ -187,16 +234,9 @@ def build_fusion(
         transformer = library_model(
             FlavaMultimodalModel, "fusion", settings, {}, add_pooling_layer=False
         )
+        if settings.pretrained is None:
+            start_at_random(transformer.cls_token)
     return Fusion(joined, transformer)
-
-
-@contextmanager
-def seeded(part: str) -> Iterator[None]:
-    """Draw the random weights of a part from the global seed and the part's name."""
-    digest = blake2b(f"{torch.initial_seed()}/{part}".encode(), digest_size=7).digest()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(int.from_bytes(digest))
-        yield
 
 
 def parameter_counts(model: nn.Module) -> dict[str, int]:
@@ -207,8 +247,6 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
     """
     counts: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
-        first, second, *_ = name.split(".")
-        counts[f"{first}.{second}" if first in ("encoders", "heads") else first] += (
-            parameter.numel()
-        )
+        depth = 2 if name.startswith(("encoders.", "heads.", "student.")) else 1
+        counts[".".join(name.split(".")[:depth])] += parameter.numel()
     return dict(counts)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Self, cast
 
+import torch
 from torch import nn
 
+from lanistr.batch import Batch
+
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Callable
+
     from torch import Tensor
 
-    from lanistr.batch import Batch
     from lanistr.config import Modality, Objectives
 
 
@@ -32,6 +35,78 @@ class Tokens:
     def first(self, samples: int) -> Tokens:
         """The tokens of the first samples of the batch."""
         return Tokens(self.states[:samples], self.is_token[:samples])
+
+    def rows(self, samples: Tensor) -> Tokens:
+        """The tokens of these samples, by position; one may come several times."""
+        return Tokens(self.states[samples], self.is_token[samples])
+
+
+@dataclass(frozen=True)
+class EncodedBatch(Batch):
+    """A batch that brings along what frozen encoders make of it.
+
+    Attributes:
+        encoded: by modality; what fills its slot in the batch is not read.
+    """
+
+    encoded: Mapping[Modality, Tokens] = field(default_factory=dict)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> EncodedBatch:
+        """The batch with every tensor changed."""
+        slots = {slot.name: change(getattr(self, slot.name)) for slot in fields(Batch)}
+        encoded = {
+            modality: Tokens(change(tokens.states), change(tokens.is_token))
+            for modality, tokens in self.encoded.items()
+        }
+        return EncodedBatch(**slots, encoded=encoded)
+
+
+def attended(is_token: Tensor) -> Tensor:
+    """What may be attended to: real tokens and, as a softmax needs a key, always the first.
+
+    Args:
+        is_token: False = padding or absent, (B, N) bool.
+
+    >>> import torch
+    >>> attended(torch.tensor([[True, True], [True, False], [False, False]])).int()
+    tensor([[1, 1],
+            [1, 0],
+            [1, 0]], dtype=torch.int32)
+    """
+    seen = is_token.clone()
+    seen[:, 0] = True
+    return seen
+
+
+def read_of(present: Tensor) -> Tensor | slice:
+    """The samples that an encoder computes: those with the modality, and at least one.
+
+    Absent ones would cost as much as others. A compiled step computes all of them: shapes that
+    depend on the data would break it into parts.
+
+    Args:
+        present: True = the sample has the modality, (B,) bool.
+
+    >>> import torch
+    >>> read_of(torch.tensor([False, True, True])), read_of(torch.tensor([False, False]))
+    (tensor([False,  True,  True]), tensor([ True, False]))
+    """
+    if torch.compiler.is_compiling():
+        return slice(None)
+    return present if present.any() else torch.arange(len(present), device=present.device) == 0
+
+
+def spread(states: Tensor, read: Tensor | slice, present: Tensor) -> Tokens:
+    """The tokens of a batch of which some samples were computed; the states of others are zero.
+
+    Args:
+        states: of the samples that were computed, (b, N, D).
+        read: see `read_of`.
+        present: True = the sample has the modality and tokens, (B,) bool.
+    """
+    whole = states.new_zeros(len(present), *states.shape[1:])
+    whole[read] = states
+    return Tokens(whole, present[:, None].expand(whole.shape[:2]))
 
 
 class Encoder(nn.Module, ABC):
@@ -61,25 +136,54 @@ class Encoder(nn.Module, ABC):
         """One vector per sample, (B, D); zero where the modality is absent."""
 
 
-class Encoders(nn.ModuleDict):
-    """The encoders in use, by modality; frozen ones stay in eval mode whatever the model does."""
+class Freezable(nn.ModuleDict):
+    """Modules by modality; frozen ones stay in eval mode whatever the model does."""
+
+    def __init__(self, modules: Mapping[Modality, nn.Module]):
+        super().__init__({modality.value: module for modality, module in modules.items()})
+        self.frozen: set[Modality] = set()
+
+    def freeze(self, modalities: Iterable[Modality]) -> None:
+        """No gradient and no dropout in the modules of these modalities from now on."""
+        self.frozen |= set(modalities)
+        for modality in self.frozen:
+            self[modality].requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module, except that frozen ones stay in eval mode."""
+        super().train(mode)
+        for modality in self.frozen:
+            self[modality].eval()
+        return self
+
+
+class Encoders(Freezable):
+    """The encoders in use, by modality."""
 
     def __init__(self, encoders: Mapping[Modality, Encoder]):
-        super().__init__({modality.value: encoder for modality, encoder in encoders.items()})
-        self.frozen: set[Modality] = set()
+        super().__init__(encoders)
 
     def forward(
         self, batch: Batch, hidden: Mapping[Modality, Tensor] | None = None
     ) -> dict[Modality, Tokens]:
         """Encode every modality, or those of which `hidden` says what not to see."""
-        if hidden is None:
-            return {modality: encoder(batch) for modality, encoder in self.by_modality().items()}
-        return {modality: self[modality](batch, flags) for modality, flags in hidden.items()}
+        if hidden is not None:
+            return {modality: self[modality](batch, flags) for modality, flags in hidden.items()}
+        known = batch.encoded if isinstance(batch, EncodedBatch) else {}
+        return {
+            modality: known[modality] if modality in known else encoder(batch)
+            for modality, encoder in self.by_modality().items()
+        }
 
     def by_modality(self) -> dict[Modality, Encoder]:
         """The encoders with their modality, in enum order."""
         encoders = cast("Iterable[Encoder]", self.values())
         return {encoder.modality: encoder for encoder in encoders}
+
+    def frozen_ones(self) -> dict[Modality, Encoder]:
+        """Those of the encoders that are frozen."""
+        return {m: encoder for m, encoder in self.by_modality().items() if m in self.frozen}
 
     def widths(self) -> dict[Modality, int]:
         """The width of each modality's tokens."""
@@ -92,17 +196,3 @@ class Encoders(nn.ModuleDict):
             for modality, encoder in self.by_modality().items()
             for start in encoder.bound_to_data
         )
-
-    def freeze(self, modalities: Iterable[Modality]) -> None:
-        """No gradient and no dropout in these encoders from now on."""
-        self.frozen |= set(modalities)
-        for modality in self.frozen:
-            self[modality].requires_grad_(False)
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> Encoders:
-        """As of any module, except that frozen encoders stay in eval mode."""
-        super().train(mode)
-        for modality in self.frozen:
-            self[modality].eval()
-        return self

@@ -91,6 +91,15 @@ class Fusion(nn.Module):
         return fused.last_hidden_state[:, 0]
 
 
+def start_at_random(cls: nn.Parameter) -> None:
+    """Draw a [CLS] for which the library has zeros, as it expects pretrained weights.
+
+    A sample without any modality is [CLS] alone. Normalising zeros multiplies gradients by a
+    million, and each layer does so again: they become infinite.
+    """
+    nn.init.trunc_normal_(cls, std=0.02)
+
+
 class FusedAttention(nn.Module):
     """FLAVA's self-attention in one kernel, with the same parameters under the same names.
 

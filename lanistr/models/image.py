@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.config import Modality, Objectives
-from lanistr.models.encoders import Encoder, Tokens
+from lanistr.models.encoders import Encoder, Tokens, read_of, spread
 from lanistr.models.masking import hide_patches
 from lanistr.models.objectives import masked_image_loss
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from transformers import ViTModel
 
     from lanistr.batch import Batch
+
+# Per channel, of pixels of 0..1. Source: CLIP.
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class ImageEncoder(Encoder):
@@ -36,9 +40,11 @@ class ImageEncoder(Encoder):
     def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
         """Encode the images, with a learned mask token in place of every hidden patch."""
         present = batch.has(Modality.IMAGE)
-        pixels = batch.pixels.masked_fill(~present[:, None, None, None], 0.0)
-        states = self.vit(pixel_values=pixels, bool_masked_pos=hidden).last_hidden_state
-        return Tokens(states, present[:, None].expand(states.shape[:2]))
+        read = read_of(present)
+        pixels = batch.pixels[read].masked_fill(~present[read, None, None, None], 0.0)
+        masked = None if hidden is None else hidden[read]
+        states = self.vit(pixel_values=pixels, bool_masked_pos=masked).last_hidden_state
+        return spread(states, read, present)
 
     def pooled(self, tokens: Tokens) -> Tensor:
         """The state of [CLS], (B, D)."""
@@ -57,6 +63,20 @@ class MaskedImageHead(nn.Module):
         """L_MIM of the masked view."""
         prediction = self.paint(tokens.states[:, 1:])  # without [CLS]
         return masked_image_loss(prediction, patches_of(batch.pixels, self.patch_px), hidden)
+
+
+def renormalised(pixels: Tensor) -> Tensor:
+    """Pixels as CLIP's descendants, FLAVA and CoCa among them, expect them.
+
+    Args:
+        pixels: of -1..1, (B, 3, H, W).
+
+    >>> white = torch.ones(1, 3, 1, 1)
+    >>> renormalised(white).flatten()
+    tensor([1.9303, 2.0749, 2.1459])
+    """
+    mean, std = (pixels.new_tensor(each)[:, None, None] for each in (CLIP_MEAN, CLIP_STD))
+    return ((pixels + 1) / 2 - mean) / std
 
 
 def patches_of(pixels: Tensor, patch_px: int) -> Tensor:

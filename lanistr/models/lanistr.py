@@ -5,9 +5,7 @@ Shapes: B samples; N tokens of a modality; D the width of the fusion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Self
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +17,7 @@ from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.fusion import Fusion, SimilarityHead
 from lanistr.models.method import Model
 from lanistr.models.perceiver import PerceiverFusion
-from lanistr.models.pretrained import Origin, load, save
+from lanistr.models.pretrained import Origin
 from lanistr.models.variants import with_stand_ins
 from lanistr.models.weights import load_parts
 
@@ -34,8 +32,16 @@ class LANISTR(Model):
         self.origin = origin
 
     def encode(self, batch: Batch) -> dict[Modality, Tokens]:
-        """Each modality on its own; of frozen encoders the result can be kept and fused later."""
+        """Each modality on its own."""
         return self.encoders(self.seen(batch))
+
+    def frozen_encoders(self) -> dict[Modality, Callable[[Batch], Tokens]]:
+        """The encoders whose tokens can be kept and fused later."""
+
+        def seeing(encoder: Encoder) -> Callable[[Batch], Tokens]:
+            return lambda batch: encoder(self.seen(batch))
+
+        return {m: seeing(encoder) for m, encoder in self.encoders.frozen_ones().items()}
 
     def seen(self, batch: Batch) -> Batch:
         """The batch as it is or, in that variant, with zeros for what is absent."""
@@ -71,28 +77,6 @@ class LANISTR(Model):
         """
         bound = tuple(f"encoders.{start}" for start in self.encoders.bound_to_data())
         return load_parts(self, state, ("encoders", "fusion"), bound)
-
-    def save_pretrained(self, folder: Path, label_names: Sequence[str] = ()) -> None:
-        """Write model.safetensors and config.json, from which `from_pretrained` rebuilds.
-
-        Args:
-            folder: is made if needed.
-            label_names: what the classes are, in order.
-        """
-        save(self, self.origin, folder, label_names)
-
-    @classmethod
-    def from_pretrained(cls, source: str | Path, *, revision: str | None = None) -> Self:
-        """A model that `save_pretrained` wrote, in eval mode.
-
-        Args:
-            source: folder, which needs no network; or the name of a repository of the hub.
-            revision: of the repository.
-
-        Raises:
-            WeightsError: files that are missing, broken or of another class of model.
-        """
-        return load(cls, source, revision)
 
 
 class LANISTRForPretraining(LANISTR):

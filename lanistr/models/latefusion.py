@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from lanistr.batch import Batch
 from lanistr.config import Modality
-from lanistr.models.encoders import Encoder, Encoders
+from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.method import Model
 from lanistr.models.weights import load_parts
 
@@ -31,6 +31,10 @@ class LateFusion(Model):
         tokens = self.encoders(batch)
         pooled = [encoder.pooled(tokens[m]) for m, encoder in self.encoder_modules().items()]
         return self.head(torch.cat(pooled, dim=1))
+
+    def frozen_encoders(self) -> dict[Modality, Callable[[Batch], Tokens]]:
+        """The encoders whose tokens can be kept and joined later."""
+        return dict(self.encoders.frozen_ones())
 
     def encoder_modules(self) -> dict[Modality, Encoder]:
         """The encoders by modality."""

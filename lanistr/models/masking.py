@@ -27,6 +27,29 @@ def hide_tokens(eligible: Tensor, ratio: float, rng: torch.Generator) -> Tensor:
     return (uniform(eligible.shape, rng, eligible.device) < ratio) & eligible
 
 
+def replace_hidden(
+    tokens: Tensor, hidden: Tensor, mask_token_id: int, vocab_size: int, rng: torch.Generator
+) -> Tensor:
+    """Texts as a model sees them that also learns from words which are not masked.
+
+    Of the hidden words 80 % become [MASK], 10 % any word, and 10 % stay.
+
+    Args:
+        tokens: ids, (B, T) int64.
+        hidden: True = the word is to be named, (B, T) bool.
+        mask_token_id: of [MASK].
+        vocab_size: of the vocabulary.
+        rng: where the draws come from.
+
+    Source:
+        BERT, ALBEF.
+    """
+    draw = uniform(tokens.shape, rng, tokens.device)
+    words = torch.randint(vocab_size, tokens.shape, generator=rng, device=rng.device)
+    masked = tokens.masked_fill(hidden & (draw < 0.8), mask_token_id)
+    return torch.where(hidden & (draw >= 0.9), words.to(tokens.device), masked)
+
+
 def hide_patches(present: Tensor, patches: int, ratio: float, rng: torch.Generator) -> Tensor:
     """Hide the same number of patches of every image, drawn without replacement.
 

@@ -169,12 +169,15 @@ def label_loss(outputs: Tensor, label: Tensor) -> Tensor:
 
 
 def weighted(losses: Mapping[str, Tensor], objectives: Objectives) -> Tensor:
-    """The total: each loss times the weight that the recipe gives it.
+    """The total: each loss times its weight; baselines' own losses have none and count once.
 
     >>> weighted({"mlm": torch.tensor(3.0), "mtm": torch.tensor(2.0)}, Objectives(mtm=0.1))
     tensor(3.2000)
+    >>> weighted({"mlm": torch.tensor(3.0), "itc": torch.tensor(2.0)}, Objectives())
+    tensor(5.)
     """
-    return torch.stack([getattr(objectives, name) * loss for name, loss in losses.items()]).sum()
+    weights = {name: getattr(objectives, name, 1.0) for name in losses}
+    return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
 
 def difference(prediction: Tensor, target: Tensor, counts: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from lanistr.batch import InputSpec
 from lanistr.config import Experiment
 from lanistr.errors import ConfigError, WeightsError
 from lanistr.models.weights import looks_like_folder, misfits, refuse
+from lanistr.processor import FILES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,9 +70,11 @@ def save(model: nn.Module, origin: Origin, folder: Path, label_names: Sequence[s
     }
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    # Copies: a file has no place for tensors that share their memory, as tied weights do.
+    state = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, {"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(facts, indent=2) + "\n")
+    shutil.copymode(folder / CONFIG, folder / WEIGHTS)  # safetensors lets none but the owner read
 
 
 def self_contained(model: nn.Module, experiment: Experiment) -> Experiment:
@@ -81,12 +85,16 @@ def self_contained(model: nn.Module, experiment: Experiment) -> Experiment:
         "encoders.image.vit": settings["encoders"]["image"],
         "fusion.transformer": settings["fusion"],
     }
-    modules: dict[str, Any] = dict(model.named_modules())
+    modules: dict[str, Any] = {
+        name.removeprefix("student."): module for name, module in model.named_modules()
+    }
     for name, part in libraries.items():
         if part["pretrained"] and name in modules:
             known = modules[name].config.to_diff_dict().items()
             part["attributes"] = {k: v for k, v in known if k not in NOT_ATTRIBUTES}
         part["pretrained"] = None
+    for baseline in (settings["flava"], settings["coca"], settings["medfuse"]["image"]):
+        baseline["pretrained"] = None
     return Experiment.model_validate(settings)
 
 
@@ -100,7 +108,7 @@ def load(kind: type[Model], source: str | Path, revision: str | None) -> Model:
 
     folder = local_folder(str(source), revision)
     origin = read_origin(folder)
-    model: Any = build(origin.experiment, origin.spec)
+    model = build(origin.experiment, origin.spec)
     model.origin = origin
     if not isinstance(model, kind):
         raise WeightsError(
@@ -131,8 +139,9 @@ def local_folder(source: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    wanted = [CONFIG, WEIGHTS, *FILES]
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
+        return Path(snapshot_download(source, revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise WeightsError(
             f"{source} is no folder, and the hub did not give it: {type(error).__name__}. "

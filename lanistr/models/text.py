@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.config import Modality, Objectives
-from lanistr.models.encoders import Encoder, Tokens
+from lanistr.models.encoders import Encoder, Tokens, attended
 from lanistr.models.masking import hide_tokens
 from lanistr.models.objectives import masked_language_loss
 
@@ -48,8 +48,7 @@ class TextEncoder(Encoder):
         ids = batch.tokens.masked_fill(~is_token, self.pad_token_id)
         if hidden is not None:
             ids = ids.masked_fill(hidden, self.mask_token_id)
-        nothing = ~is_token.any(dim=1, keepdim=True)  # attends to padding: a softmax needs a key
-        states = self.bert(input_ids=ids, attention_mask=is_token | nothing).last_hidden_state
+        states = self.bert(input_ids=ids, attention_mask=attended(is_token)).last_hidden_state
         return Tokens(states, is_token)
 
     def pooled(self, tokens: Tokens) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.config import Modality, Objectives
-from lanistr.models.encoders import Encoder, Tokens
+from lanistr.models.encoders import Encoder, Tokens, read_of, spread
 from lanistr.models.masking import hide_segments
 from lanistr.models.objectives import masked_timeseries_loss
 
@@ -61,13 +61,14 @@ class TimeseriesEncoder(Encoder):
 
     def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
         """Encode the series; every hour of a present series is a token, measured or not."""
-        seen = self._observed(batch)
+        present = batch.has(Modality.TIMESERIES)
+        read = read_of(present)
+        seen = self._observed(batch)[read]
         if hidden is not None:
-            seen = seen & ~hidden
-        values = batch.series.masked_fill(~seen[..., self.variable], 0.0)
+            seen = seen & ~hidden[read]
+        values = batch.series[read].masked_fill(~seen[..., self.variable], 0.0)
         hours = self.enter(torch.cat([values, seen.to(values.dtype)], dim=-1)) + self.position
-        states = self.norm(self.layers(hours))
-        return Tokens(states, batch.has(Modality.TIMESERIES)[:, None].expand(states.shape[:2]))
+        return spread(self.norm(self.layers(hours)), read, present)
 
     def pooled(self, tokens: Tokens) -> Tensor:
         """The mean over hours, (B, D)."""

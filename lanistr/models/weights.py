@@ -1,10 +1,14 @@
-"""Weights from folders, hubs and checkpoints; what does not fit is refused, never left random."""
+"""Weights from folders, hubs and checkpoints; what does not fit is refused, never left random.
+
+Those that are meant to be random depend on the seed and on the name of their part alone.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import blake2b
 from os.path import expanduser, isdir
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +25,15 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="PreTrainedModel")
 log = logging.getLogger(__name__)
 SHOWN = 5  # problems listed in a message; one wrong size makes hundreds
+
+
+@contextmanager
+def seeded(part: str) -> Iterator[None]:
+    """Draw the random weights of a part from the global seed and the part's name."""
+    digest = blake2b(f"{torch.initial_seed()}/{part}".encode(), digest_size=7).digest()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int.from_bytes(digest))
+        yield
 
 
 def library_model(

@@ -45,9 +45,15 @@ class World:
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module, with gradients averaged over all processes after each backward pass."""
+        """The module, with gradients averaged over all processes after each backward pass.
+
+        On GPUs batch normalisation takes its statistics over all processes; torch has that for no
+        other device, so on CPUs they are of each process.
+        """
         if self.size == 1:
             return module
+        if self.device.type == "cuda":
+            share_statistics(module)
         # Every loss gives every trained weight a gradient, be it zero: nothing to search for.
         return DistributedDataParallel(module)
 
@@ -70,6 +76,17 @@ class World:
             values = [None] * self.size
             distributed.all_gather_object(values, value)
         return values
+
+
+def share_statistics(module: nn.Module) -> None:
+    """Have batch normalisation take its statistics over all processes; same parameters and names.
+
+    Kinds of it that differ by design, such as those of parts of a batch, stay as they are.
+    """
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child) in (nn.BatchNorm1d, nn.BatchNorm2d):
+                setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lanistr.batch import Batch
-from lanistr.config import Experiment, Optim
+from lanistr.batch import Batch, Source
+from lanistr.config import Experiment
 from lanistr.data import Samples, batches, epoch_plan
-from lanistr.errors import ConfigError, TrainingError
+from lanistr.errors import TrainingError
 from lanistr.models.method import Model
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import World
+from lanistr.training.features import encoded
 from lanistr.training.progress import Progress
+from lanistr.training.schedule import is_over, micro_batch_size, optimiser, rate_at
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +57,6 @@ class Position:
     best: dict[str, Any] = field(default_factory=dict)
 
 
-def rate_at(step: int, steps: int, optim: Optim) -> float:
-    """Learning rate of an optimiser step: linear warm-up, then half a cosine down to zero.
-
-    >>> optim = Optim(lr=1.0, warmup_share=0.2, epochs=1, batch_size=1)
-    >>> [round(rate_at(step, 10, optim), 2) for step in range(10)]
-    [0.5, 1.0, 1.0, 0.96, 0.85, 0.69, 0.5, 0.31, 0.15, 0.04]
-    """
-    warmup = round(optim.warmup_share * steps)
-    if step < warmup:
-        return optim.lr * (step + 1) / warmup
-    return optim.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
-
-
 class Trainer:
     """A run from its first to its last step.
 
@@ -81,6 +71,8 @@ class Trainer:
         identity: see `checkpoint.run_identity`.
         workers: reading processes.
         save_every: seconds between states; None = as often as costs `STATE_SHARE` of the time.
+        compiled: training steps run through `torch.compile`.
+        features: in fine-tuning, encode once what frozen encoders read.
     """
 
     def __init__(
@@ -96,18 +88,20 @@ class Trainer:
         identity: dict[str, str],
         workers: int = 0,
         save_every: float | None = None,
+        compiled: bool = False,
+        features: bool = True,
     ) -> None:
         self.experiment, self.model, self.train, self.valid = experiment, model, train, valid
+        self.read: dict[str, Source] = {"train": train, "valid": valid}
         self.world, self.seed, self.folder, self.identity = world, seed, folder, identity
-        self.workers, self.save_every = workers, save_every
+        self.workers, self.save_every, self.features = workers, save_every, features
         optim = experiment.optim
         self.micro_batch = micro_batch_size(optim, world.size)
         self.steps = len(self._plan(0))
         self.wrapped = world.wrap(model)
+        self.stepped: Any = torch.compile(self.wrapped, dynamic=True) if compiled else self.wrapped
         self.trained = [weight for weight in model.parameters() if weight.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            self.trained, lr=optim.lr, weight_decay=optim.weight_decay, fused=True
-        )
+        self.optimiser = optimiser(self.trained, optim)
         self.progress = Progress(optim.epochs, self.steps, world.leads)
         self.position = Position()
         self.best_weights: dict[str, Tensor] = {}
@@ -117,9 +111,31 @@ class Trainer:
     def fit(self) -> None:
         """Train all epochs; afterwards `best_weights` are those of the selected epoch."""
         self._resume()
-        for epoch in range(self.position.epoch, self.experiment.optim.epochs):
+        if self.features and self.experiment.stage == "finetune":
+            self._encode_once()
+        while not self._is_over():
+            epoch = self.position.epoch
             speed = self._train_epoch(epoch)
             self._finish_epoch(epoch, speed)
+
+    def _encode_once(self) -> None:
+        """Have what frozen encoders read replaced by what they make of it."""
+        optim, folder = self.experiment.optim, self.folder / "features"
+        made = partial(
+            encoded,
+            model=self.model,
+            identity=self.identity,
+            world=self.world,
+            batch_size=self.micro_batch,
+        )
+        views = min(self.experiment.data.views, optim.epochs)
+        self.read = {
+            "train": made(self.train, folder=folder / "train", views=views),
+            "valid": made(self.valid, folder=folder / "valid", views=1),
+        }
+
+    def _is_over(self) -> bool:
+        return is_over(self.position.epoch, self.position.best, self.experiment.optim)
 
     @property
     def seconds(self) -> float:
@@ -136,7 +152,8 @@ class Trainer:
         """What this process reads of the rest of an epoch, micro-batch by micro-batch."""
         rest = self._plan(epoch)[first_step:]
         mine = rest.reshape(-1, self.world.size, self.micro_batch)[:, self.world.rank]
-        return batches(self.train, list(mine), self.workers)
+        train = self.read["train"].shown(epoch % self.experiment.data.views)
+        return batches(train, list(mine), self.workers)
 
     def _train_epoch(self, epoch: int) -> float:
         """Take the epoch's remaining steps; returns samples per second, over all processes."""
@@ -163,7 +180,7 @@ class Trainer:
         torch.manual_seed(objective.seeded(self.seed, "dropout", number, self.world.rank))
         rng = torch.Generator()
         rng.manual_seed(objective.seeded(self.seed, "hidden", number, self.world.rank))
-        rate = rate_at(number, optim.epochs * self.steps, optim)
+        rate = rate_at(number, optim.epochs * self.steps, optim, self.position.history)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad()
@@ -187,7 +204,7 @@ class Trainer:
     def _backward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Add a micro-batch's gradients; returns its share of the step's losses."""
         with objective.autocast(self.world.device):
-            terms = objective.losses(self.wrapped, batch, rng, self.experiment)
+            terms = objective.losses(self.stepped, batch, rng, self.experiment)
         loss = objective.total(terms, self.experiment) / self.experiment.optim.accumulate
         loss.backward()
         shares = {
@@ -220,7 +237,7 @@ class Trainer:
             "samples_per_second": speed,
             **means,
             **objective.validate(
-                self.model, self.valid, self.experiment, self.world, self.micro_batch
+                self.model, self.read["valid"], self.experiment, self.world, self.micro_batch
             ),
         }
         record["seconds"] = self.seconds
@@ -231,7 +248,7 @@ class Trainer:
             self.best_weights = checkpoint.detached(self.model.state_dict())
         position.epoch, position.step, position.sums = epoch + 1, 0, {}
         position.history.append(record)
-        if self._state_is_due() or position.epoch == self.experiment.optim.epochs:
+        if self._state_is_due() or self._is_over():
             self._save_state()
 
     def _state_is_due(self) -> bool:
@@ -270,19 +287,3 @@ class Trainer:
                 self.position.step,
                 self.steps,
             )
-
-
-def micro_batch_size(optim: Optim, processes: int) -> int:
-    """Samples that a process takes at once.
-
-    Raises:
-        ConfigError: the batch cannot be divided evenly.
-    """
-    size, rest = divmod(optim.batch_size, optim.accumulate * processes)
-    if rest or not size:
-        raise ConfigError(
-            f"optim.batch_size: {optim.batch_size} samples cannot be divided evenly into "
-            f"{optim.accumulate} micro-batches (optim.accumulate) of {processes} processes. "
-            "Choose a multiple."
-        )
-    return size

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.batch import Batch
+from lanistr.batch import Batch, Source
 from lanistr.config import Experiment
-from lanistr.data import Samples, batches, in_order
+from lanistr.data import batches, in_order
 from lanistr.metrics import metrics_of
+from lanistr.models.method import Model
 from lanistr.models.objectives import weighted
 from lanistr.training.distributed import World
 
@@ -34,19 +35,20 @@ def autocast(device: torch.device) -> torch.autocast:
 
 
 def losses(
-    model: nn.Module, batch: Batch, rng: torch.Generator, experiment: Experiment
+    model: Any, batch: Batch, rng: torch.Generator, experiment: Experiment
 ) -> dict[str, Tensor]:
     """Unweighted losses by term: the model's own in pretraining, else the cross entropy.
 
     Args:
-        model: LANISTR or a baseline, perhaps wrapped for many processes.
+        model: LANISTR or a baseline, perhaps compiled or wrapped for many processes.
         batch: on the model's device.
         rng: decides what a masked view hides.
         experiment: its stage and classes.
     """
     if experiment.stage == "pretrain":
         return model(batch, rng)
-    return {"cross_entropy": functional.cross_entropy(model(batch).float(), batch.label)}
+    method: Model = getattr(model, "module", model)  # what the wrapper wraps
+    return {"cross_entropy": method.label_loss(model(batch), batch)}
 
 
 def total(terms: Mapping[str, Tensor], experiment: Experiment) -> Tensor:
@@ -58,7 +60,7 @@ def total(terms: Mapping[str, Tensor], experiment: Experiment) -> Tensor:
 
 @torch.no_grad()
 def validate(
-    model: nn.Module, samples: Samples, experiment: Experiment, world: World, batch_size: int
+    model: nn.Module, samples: Source, experiment: Experiment, world: World, batch_size: int
 ) -> dict[str, Any]:
     """Mean losses over the validation samples and, in fine-tuning, AUROC or accuracy.
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
+from torch import Tensor, nn
 
 from lanistr.cache import open_cache
-from lanistr.data import batches, in_order, select
+from lanistr.config import Experiment
+from lanistr.data import Samples, batches, in_order, select
 from lanistr.models.build import build
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import world
-from lanistr.training.run import check_fit
+from lanistr.training.fit import check_fit
 
 log = logging.getLogger(__name__)
 
 
-@torch.no_grad()
 def predict(
     run: Path,
     cache_folder: Path,
@@ -44,15 +46,30 @@ def predict(
     check_fit(experiment, cache, cache_folder)
     samples = select(cache, experiment, "test")
     with world(device, threads) as here:
-        model = build(experiment, cache.spec)
-        model.load_state_dict(weights)
-        model.to(here.device).eval()
-        plan = in_order(len(samples), experiment.optim.batch_size)
-        probabilities = [torch.empty(0, experiment.classes, dtype=torch.float64)]
-        for batch in batches(samples, plan, workers):
-            with objective.autocast(here.device):
-                logits = model(batch.to(here.device))
-            probabilities.append(logits.double().softmax(dim=1).cpu())
+        if experiment.method == "autogluon":
+            from lanistr.training.autogluon import probabilities_of
+
+            probabilities = probabilities_of(run, experiment, samples, cache_folder)
+        else:
+            model = build(experiment, cache.spec)
+            model.load_state_dict(weights)
+            model.to(here.device).eval()
+            probabilities = outputs(model, experiment, samples, workers=workers).numpy()
+    write_predictions(output, experiment, seed, samples, probabilities)
+
+
+def write_predictions(
+    path: Path, experiment: Experiment, seed: int, samples: Samples, probabilities: np.ndarray
+) -> None:
+    """A row per sample, the resolved experiment in the file's metadata.
+
+    Args:
+        path: Parquet.
+        experiment: that was run.
+        seed: of the run.
+        samples: that were asked about.
+        probabilities: per class, in their order, (N, classes).
+    """
     table = pl.DataFrame(
         {
             "experiment": [experiment.name] * len(samples),
@@ -60,10 +77,35 @@ def predict(
             "sample_id": samples.records["sample_id"],
             "subject_id": samples.records["subject_id"],
             "label": samples.records["label"],
-            "probabilities": torch.cat(probabilities).numpy(),
+            "probabilities": probabilities,
         },
         schema_overrides={"probabilities": pl.Array(pl.Float64, experiment.classes)},
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    table.write_parquet(output, metadata={"experiment": experiment.model_dump_json()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.write_parquet(path, metadata={"experiment": experiment.model_dump_json()})
     log.info("%s, seed %d: %d test samples", experiment.name, seed, len(samples))
+
+
+@torch.no_grad()
+def outputs(
+    model: nn.Module, experiment: Experiment, samples: Samples, *, workers: int = 0
+) -> Tensor:
+    """What a model says of each sample.
+
+    Args:
+        model: in eval mode; its device is where it is computed.
+        experiment: of the model; gives task and batch size.
+        samples: in the order of the result.
+        workers: reading processes.
+
+    Returns:
+        Probabilities, (N, classes) float64; of a regression the numbers, (N, 1) float64.
+    """
+    device = next(model.parameters()).device
+    plan = in_order(len(samples), experiment.optim.batch_size)
+    parts = [torch.empty(0, experiment.outputs, dtype=torch.float64)]
+    for batch in batches(samples, plan, workers):
+        with objective.autocast(device):
+            said = model(batch.to(device)).double()
+        parts.append((said.softmax(dim=1) if experiment.task == "classification" else said).cpu())
+    return torch.cat(parts)

@@ -10,17 +10,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from lanistr.cache import Cache, open_cache, text_settings
+from lanistr.cache import SPLITS, Cache, open_cache
 from lanistr.config import Experiment, Modality
-from lanistr.data import select
-from lanistr.errors import ConfigError
+from lanistr.data import Samples, select
 from lanistr.models.build import build, parameter_counts
 from lanistr.training import checkpoint
 from lanistr.training.distributed import World, world
+from lanistr.training.fit import check_fit
 from lanistr.training.loop import Trainer
+from lanistr.training.predict import outputs, write_predictions
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +34,13 @@ def train(
     output_dir: Path,
     *,
     init: Sequence[Path] = (),
+    predictions: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
     workers: int | None = None,
     save_every: float | None = None,
+    compiled: bool = False,
+    features: bool = True,
 ) -> None:
     """Train an experiment and write checkpoint.safetensors, experiment.json and history.jsonl.
 
@@ -48,10 +53,15 @@ def train(
         cache_folder: made by `lanistr.cache.build_cache`.
         output_dir: runs/<experiment>/seed<k>.
         init: the checkpoints that `experiment.init` names, in its order.
+        predictions: of a fine-tuning: also write what it predicts for the test split, as
+            `predict` does, without starting anew.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch per process; bit-for-bit repetition needs the same number.
         workers: reading processes; None = 0 on a CPU, 4 on a GPU.
         save_every: seconds between states; None = as often as is cheap.
+        compiled: training steps run through `torch.compile`.
+        features: in fine-tuning, what frozen encoders make of the samples is computed once, into
+            the state, and read in all epochs.
 
     Raises:
         ConfigError: the experiment does not fit the cache, its `init` or the processes.
@@ -78,45 +88,19 @@ def train(
             identity=checkpoint.run_identity(experiment, seed, cache.digest, init),
             workers=4 * (here.device.type == "cuda") if workers is None else workers,
             save_every=save_every,
+            compiled=compiled,
+            features=features,
         )
         if here.leads:
             announce(experiment, seed, model, trainer)
         trainer.fit()
         if here.leads:
             write_outputs(output_dir, trainer, cache)
-
-
-def check_fit(experiment: Experiment, cache: Cache, folder: Path) -> None:
-    """Refuse a cache of another dataset or tokenizer, or without the labels of a regression.
-
-    Raises:
-        ConfigError: they differ.
-    """
-    if experiment.task != "classification":
-        raise ConfigError(
-            f"task: {experiment.name} is a {experiment.task}; caches hold classes. "
-            "Use task: classification, or train the model in code of your own."
-        )
-    dataset, wanted = cache.provenance["dataset"], text_settings(experiment.encoders.text)
-    if experiment.dataset != dataset:
-        raise ConfigError(
-            f"{experiment.name} is an experiment on {experiment.dataset}, {folder} holds {dataset}."
-        )
-    differences = [
-        f"  encoders.text.{name}: {experiment.name} has {wanted[name]!r}, the cache {value!r}"
-        for name, value in cache.text.items()
-        if wanted[name] != value
-    ]
-    if differences:
-        raise ConfigError(
-            "\n".join(
-                [
-                    f"{folder} was made with other text settings:",
-                    *differences,
-                    "Change them in the recipe's `shared` section and make the cache again.",
-                ]
-            )
-        )
+            if predictions:
+                test = select(cache, experiment, "test")
+                model.load_state_dict(trainer.best_weights)
+                said = outputs(model.eval(), experiment, test).numpy()
+                write_predictions(predictions, experiment, seed, test, said)
 
 
 def frozen_encoders(experiment: Experiment, anew: tuple[str, ...] = ()) -> frozenset[Modality]:
@@ -143,49 +127,110 @@ def trained_parameters(model: nn.Module) -> int:
 
 def announce(experiment: Experiment, seed: int, model: nn.Module, trainer: Trainer) -> None:
     """One line on what is about to be trained."""
+    trained, parameters = trained_parameters(model), sum(parameter_counts(model).values())
     log.info(
         "%s, seed %d: %d train and %d valid samples, %d epochs of %d steps, "
-        "%d of %d parameters trained, on %s",
+        "%s of %s parameters trained (%.1f %%), on %s",
         experiment.name,
         seed,
         len(trainer.train),
         len(trainer.valid),
         experiment.optim.epochs,
         trainer.steps,
-        trained_parameters(model),
-        sum(parameter_counts(model).values()),
+        f"{trained:,}",
+        f"{parameters:,}",
+        100 * trained / parameters,
         trainer.world.device,
     )
 
 
 def write_outputs(output_dir: Path, trainer: Trainer, cache: Cache) -> None:
-    """Write what the run leaves, the checkpoint last; then forget its state."""
+    """Write what the run leaves; then forget its state."""
     position = trainer.position
-    story: dict[str, Any] = {
-        "experiment": trainer.experiment.model_dump(mode="json"),
-        "seed": trainer.seed,
-        "parameters": parameter_counts(trainer.model),
-        "trainable_parameters": trained_parameters(trainer.model),
-        "train_samples": len(trainer.train),
-        "valid_samples": len(trainer.valid),
-        "selected": position.best,
-        "seconds": round(trainer.seconds, 3),
-        "data": {**cache.provenance, "cache": cache.digest},
-        "machine": machine(trainer.world),
-    }
-    checkpoint.write_lines(output_dir / "history.jsonl", position.history)
-    checkpoint.write_json(output_dir / "experiment.json", story)
-    checkpoint.write_checkpoint(
-        output_dir / "checkpoint.safetensors", trainer.best_weights, trainer.identity
+    write_run(
+        output_dir,
+        trainer.experiment,
+        trainer.seed,
+        model=trainer.model,
+        weights=trainer.best_weights,
+        identity=trainer.identity,
+        history=position.history,
+        selected=position.best,
+        seconds=trainer.seconds,
+        train=trainer.train,
+        valid=trainer.valid,
+        cache=cache,
+        here=trainer.world,
     )
     checkpoint.remove_state(trainer.folder)
+
+
+def write_run(
+    output_dir: Path,
+    experiment: Experiment,
+    seed: int,
+    *,
+    model: nn.Module,
+    weights: dict[str, Tensor],
+    identity: dict[str, str],
+    history: list[dict[str, Any]],
+    selected: dict[str, Any],
+    seconds: float,
+    train: Samples,
+    valid: Samples,
+    cache: Cache,
+    here: World,
+) -> None:
+    """Write history.jsonl, experiment.json and, last, checkpoint.safetensors.
+
+    Args:
+        output_dir: runs/<experiment>/seed<k>.
+        experiment: that was trained.
+        seed: of the run.
+        model: whose parameters are counted.
+        weights: of the selected epoch.
+        identity: see `checkpoint.run_identity`.
+        history: a record per epoch.
+        selected: the record of the selected epoch.
+        seconds: wall time of the run.
+        train: samples that were learned from.
+        valid: samples that selected the epoch.
+        cache: of the samples.
+        here: processes and device.
+    """
+    parameters, trained = parameter_counts(model), trained_parameters(model)
+    story: dict[str, Any] = {
+        "experiment": experiment.model_dump(mode="json"),
+        "seed": seed,
+        "parameters": parameters,
+        "trainable_parameters": trained,
+        "trainable_share": round(trained / sum(parameters.values()), 6),
+        "train_samples": len(train),
+        "valid_samples": len(valid),
+        "selected": selected,
+        "selection": selection(valid, cache),
+        "seconds": round(seconds, 3),
+        "data": {**cache.provenance, "cache": cache.digest},
+        "machine": machine(here),
+    }
+    checkpoint.write_lines(output_dir / "history.jsonl", history)
+    checkpoint.write_json(output_dir / "experiment.json", story)
+    checkpoint.write_checkpoint(output_dir / "checkpoint.safetensors", weights, identity)
     log.info(
-        "%s, seed %d: epoch %d selected, %.0f s",
-        trainer.experiment.name,
-        trainer.seed,
-        position.best["epoch"],
-        trainer.seconds,
+        "%s, seed %d: epoch %d selected, %.0f s", experiment.name, seed, selected["epoch"], seconds
     )
+
+
+def selection(valid: Samples, cache: Cache) -> dict[str, Any]:
+    """What the best epoch was chosen by: how many samples, and how many of test subjects."""
+    subjects = valid.records["subject_id"]
+    test = cache.samples["subject_id"][cache.samples["split"] == SPLITS.index("test")]
+    return {
+        "splits": [SPLITS[number] for number in np.unique(valid.records["split"])],
+        "samples": len(valid),
+        "subjects": len(np.unique(subjects)),
+        "samples_of_test_subjects": int(np.isin(subjects, test).sum()),
+    }
 
 
 def machine(here: World) -> dict[str, Any]:

@@ -246,3 +246,17 @@ def mimic_manifest(
     from preprocessing.mimic import manifest
 
     manifest.run(shards, facts, raw, scale=scale, output=output)
+
+
+@app.command("mimic-text-sources")
+def mimic_text_sources(
+    mimic: Annotated[Path, typer.Option(help="shards of MIMIC, with their manifest")],
+    shards: Annotated[Path, typer.Option(help="holds a folder per text source")],
+    facts: Annotated[Path, typer.Option(help="holds what each step wrote with --facts")],
+    source: Annotated[list[str], typer.Option(help="a text source; repeat it for more")],
+    output: Annotated[Path, typer.Option(help="manifest.json")],
+) -> None:
+    """Say what several text sources of the same stays hold, to compare them."""
+    from preprocessing.mimic import text_sources
+
+    text_sources.run(mimic, shards, facts, source, output=output)

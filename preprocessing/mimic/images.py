@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
+from preprocessing.mimic.release import layouts
 from preprocessing.radiograph import REASONS, GreySquare, UndecodableError, grey_square
-from preprocessing.raw import connect, open_source
+from preprocessing.raw import Source, connect, has_table, open_source
 from preprocessing.schemas import Images
 from preprocessing.shards import in_parts, write_facts, write_stream
 from preprocessing.splits import Splitter
@@ -23,6 +24,9 @@ from preprocessing.splits import Splitter
 log = logging.getLogger(__name__)
 
 METADATA = "mimic-cxr-2.0.0-metadata"
+CHEXPERT = "mimic-cxr-2.0.0-chexpert"
+STUDY = ("subject_id", "study_id")
+FINDINGS = tuple(c.name for c in layouts("v2.2")[CHEXPERT] if c.name not in STUDY)
 COLUMNS = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
 ORDER = ("subject_id", "study_time", "dicom_id")
 
@@ -79,6 +83,48 @@ def radiographs(metadata: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
         reason="StudyDate or StudyTime is no date or time of day",
     )
     return timed.rename({"ViewPosition": "view"}).drop("StudyDate", "StudyTime").sort(ORDER)
+
+
+def labelled(rows: pl.DataFrame, labels: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The radiographs with the labels of their study's report, as `schemas.Images` has them.
+
+    Args:
+        rows: `radiographs`.
+        labels: CheXpert's table; without rows where the release lacks it.
+        ledger: counts the radiographs of studies without labels, which are kept.
+
+    Raises:
+        DataContractError: a study has two rows, or a label is none of 1, 0, -1 and empty.
+    """
+    label = pl.col(FINDINGS)
+    known = pl.all_horizontal(label.is_in([-1.0, 0.0, 1.0]) | label.is_null())
+    problems = {
+        "repeat a study": labels.select(STUDY).is_duplicated().sum(),
+        "have a label other than 1, 0, -1 and empty": labels.select((~known).sum()).item(),
+    }
+    for problem, count in problems.items():
+        if count:
+            raise DataContractError(f"{CHEXPERT}: {count} rows {problem}. Fetch the file again.")
+    labels = labels.select(
+        *STUDY,
+        labelled=pl.lit(True),
+        findings=pl.concat_list(label.cast(pl.Int8)),
+    )
+    nothing = pl.lit([None] * len(FINDINGS), pl.List(pl.Int8))
+    both = rows.join(labels, on=STUDY, how="left", maintain_order="left").with_columns(
+        pl.col("labelled").fill_null(False),
+        pl.col("findings").fill_null(nothing).list.to_array(len(FINDINGS)),
+    )
+    ledger.note(CHEXPERT, "study without labels", both.filter(~pl.col("labelled")).height)
+    return both
+
+
+def labels_of(source: Source, threads: int) -> pl.DataFrame:
+    """CheXpert's table, or one without rows where the release lacks it."""
+    if CHEXPERT in source.files:
+        return source.read(connect(threads=threads), CHEXPERT, (*STUDY, *FINDINGS))
+    log.warning("%s has no %s: the radiographs get no labels", source.root, CHEXPERT)
+    return pl.DataFrame(schema=dict.fromkeys(STUDY, pl.Int32) | dict.fromkeys(FINDINGS, pl.Float64))
 
 
 def path_of(cxr: Path, subject_id: int, study_id: int, dicom_id: str) -> Path:
@@ -186,7 +232,8 @@ def run(
         SourceMissingError: the metadata or the folder `files` is not there, or is unreadable.
         DataContractError: the metadata breaks its layout, or the splits disagree with the cohort.
     """
-    source = open_source(cxr, [METADATA])
+    optional = [CHEXPERT] if has_table(cxr, CHEXPERT) else []
+    source = open_source(cxr, [METADATA, *optional])
     if not (cxr / "files").is_dir():
         raise SourceMissingError(
             f"{cxr} has no folder files/ with the radiographs. Set mimic.cxr to the folder "
@@ -195,11 +242,13 @@ def run(
     splitter.check_agrees(pl.read_parquet(cohort, columns=["subject_id", "split"]), str(cohort))
     ledger = Ledger("mimic-images")
     metadata = source.read(connect(threads=threads), METADATA, COLUMNS)
-    rows = splitter.assign(radiographs(metadata, ledger))
+    rows = labelled(radiographs(metadata, ledger), labels_of(source, threads), ledger)
+    rows = splitter.assign(rows)
     tally = Tally(rows.height)
     with ThreadPoolExecutor(threads) as pool:
         for part, path in zip(in_parts(rows, len(outputs)), outputs, strict=True):
             write_stream(decoded(cxr, part, px, pool, tally), path, Images, stored=["jpeg"])
     tally.enter(ledger)
     ledger.write(ledger_path)
-    write_facts(tally.facts(px), facts)
+    findings = list(FINDINGS) if CHEXPERT in source.files else []
+    write_facts({**tally.facts(px), "findings": findings}, facts)

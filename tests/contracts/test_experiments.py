@@ -3,17 +3,32 @@
 import csv
 
 import pytest
-import yaml
 
 from lanistr.errors import ConfigError
 from lanistr.paper import DATASETS
-from lanistr.recipes import load_experiment
+from lanistr.recipes import load_experiment, read_registry, started_from
 
 RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper"]
 
 
-def names(repository):
-    return yaml.safe_load((repository / "config/experiments.yaml").read_text())
+# Rows that the paper has not: the whole model beside its ablations, two methods of the authors'
+# blog, and tables of ours.
+OURS = {("table3", "LANISTR"), ("table1", "FLAVA"), ("table1", "CoCa")}
+OUR_TABLES = ("modalities", "textsources")
+
+
+@pytest.fixture(scope="module")
+def entries(repository):
+    return read_registry(repository / "config/experiments.yaml")
+
+
+@pytest.fixture(scope="module")
+def published(repository):
+    with (repository / "config/paper_results.tsv").open() as lines:
+        return [
+            (line["table"], line["row"], line["dataset"])
+            for line in csv.DictReader(lines, delimiter="\t")
+        ]
 
 
 def family(entry):
@@ -21,33 +36,112 @@ def family(entry):
     return entry["dataset"].split("/")[0]
 
 
+def rows(entries):
+    """Table, row and dataset of every row, with the name of its entry."""
+    return [
+        ((table, row, DATASETS.get(entry["dataset"], entry["dataset"])), name)
+        for name, entry in entries.items()
+        for table, row in entry.get("rows", {}).items()
+    ]
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_entries_parse_over_the_recipes_of_their_dataset(repository, recipe):
+def test_entries_parse_over_the_recipes_of_their_dataset(repository, entries, recipe):
     registry = repository / "config/experiments.yaml"
-    for name, entry in names(repository).items():
+    for name, entry in entries.items():
         if recipe.startswith(family(entry)):
             path = repository / f"config/recipes/{recipe}.yaml"
             assert load_experiment(registry, path, name).name == name
 
 
-def test_rows_exist_in_the_paper(repository):
-    with (repository / "config/paper_results.tsv").open() as lines:
-        known = {
-            (line["table"], line["row"], line["dataset"])
-            for line in csv.DictReader(lines, delimiter="\t")
-        }
-    for entry in names(repository).values():
-        dataset = DATASETS.get(entry["dataset"], entry["dataset"])
-        for table, row in entry.get("rows", {}).items():
-            assert (table, row, dataset) in known
+def test_rows_are_the_papers_or_known_to_be_ours(entries, published):
+    for key, _ in rows(entries):
+        assert key in published or key[:2] in OURS or key[0] in OUR_TABLES
 
 
-def test_initial_weights_come_from_a_pretraining_entry_of_the_same_dataset(repository):
-    entries = names(repository)
+def test_every_row_of_tables_3_and_4_is_built_once(entries, published):
+    built = [key for key, _ in rows(entries)]
+    assert len(built) == len(set(built))
+    assert {key for key in published if key[0] in ("table3", "table4")} <= set(built)
+
+
+def test_initial_weights_come_from_the_same_dataset_and_of_lanistr_from_pretraining(entries):
     for entry in entries.values():
-        if "init" in entry:
-            start = entries[entry["init"]]
-            assert (start["stage"], family(start)) == ("pretrain", family(entry))
+        for name in started_from(entry):
+            start = entries[name]
+            assert family(start) == family(entry)
+            assert start["stage"] == "pretrain" or "method" in entry
+
+
+def mimic(repository, name, recipe="mimic-paper"):
+    registry = repository / "config/experiments.yaml"
+    return load_experiment(registry, repository / f"config/recipes/{recipe}.yaml", name)
+
+
+@pytest.mark.parametrize("recipe", ["mimic-tiny", "mimic-paper"])
+def test_an_ablation_differs_from_the_whole_in_what_it_says(repository, entries, recipe):
+    """Both stages see the same modalities, and fine-tuning the same patients."""
+    whole = {stage: mimic(repository, name, recipe) for stage, name in WHOLE.items()}
+    for (table, row, _), name in rows(entries):
+        if table in ("table3", "table4") and row in ABLATED:
+            tuned = mimic(repository, name, recipe)
+            (start,) = tuned.init
+            learned = mimic(repository, start, recipe)
+            changed = {
+                **differing(tuned, whole["finetune"]),
+                **differing(learned, whole["pretrain"]),
+            }
+            assert changed == ABLATED[row], row
+            assert tuned.data == whole["finetune"].data
+            assert tuned.modalities == learned.modalities
+
+
+WHOLE = {"pretrain": "mimic-pretrain", "finetune": "mimic-lanistr"}
+ABLATED = {
+    "w/o time series": {"modalities": ["image", "text"]},
+    "w/o image": {"modalities": ["text", "timeseries"]},
+    "w/o text": {"modalities": ["image", "timeseries"]},
+    "w/o MTM": {"objectives.mtm": 0},
+    "w/o MIM": {"objectives.mim": 0},
+    "w/o MLM": {"objectives.mlm": 0},
+    "w/o SimMMM": {"objectives.mmm": 0},
+    "w/o non-parallel data": {"data.parallel_only": True},
+    "25 %": {"data.unlabeled_share": 0.25},
+    "50 %": {"data.unlabeled_share": 0.5},
+    "75 %": {"data.unlabeled_share": 0.75},
+}
+
+
+def differing(one, other):
+    """What `one` has that `other` has not, apart from names and origins, by dotted path."""
+
+    def flat(content, prefix=""):
+        for key, value in content.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{prefix}{key}.")
+            elif prefix or key not in ("name", "init"):
+                yield f"{prefix}{key}", value
+
+    known = dict(flat(other.model_dump(mode="json", exclude={"rows"})))
+    settings = dict(flat(one.model_dump(mode="json", exclude={"rows"})))
+    return {key: value for key, value in settings.items() if known[key] != value}
+
+
+@pytest.mark.parametrize(
+    ("name", "losses"),
+    [
+        ("mimic-pretrain", ("mlm", "mim", "mtm", "mmm")),
+        ("mimic-pretrain-without-timeseries", ("mlm", "mim", "mmm")),
+        ("mimic-pretrain-without-image", ("mlm", "mtm", "mmm")),
+        ("mimic-pretrain-without-text", ("mim", "mtm", "mmm")),
+        ("mimic-pretrain-without-mtm", ("mlm", "mim", "mmm")),
+        ("mimic-pretrain-without-mim", ("mlm", "mtm", "mmm")),
+        ("mimic-pretrain-without-mlm", ("mim", "mtm", "mmm")),
+        ("mimic-pretrain-without-mmm", ("mlm", "mim", "mtm")),
+    ],
+)
+def test_an_absent_modality_takes_its_objective_along(repository, name, losses):
+    assert mimic(repository, name).losses == losses
 
 
 def test_table_5s_weights_of_the_losses_on_reviews(repository):

@@ -18,6 +18,7 @@ VALUES = {
     "verified": ["<not recorded>", "<unseen>", "false", "true"],
     "year": ["<not recorded>", "<unseen>", "2015", "2016"],
 }
+NUMBERS = {"votes": {"mean": 9.0, "std": 4.0}, "time": {"mean": 1_422_000_000.0, "std": 9e5}}
 WORDS = {"Office_Products": ["pen", "paper", "good"], "All_Beauty": ["soap", "jaw", "good"]}
 
 
@@ -32,8 +33,23 @@ def write_reviews(folder: Path, reviews: int = 60) -> dict[str, dict[str, pl.Dat
             for part, rows in enumerate((table[: len(table) // 2], table[len(table) // 2 :])):
                 rows.write_parquet(folder / category / name / f"part-{part:05d}.parquet")
             listed[f"{category}/{name}"] = {"rows": table.height, "columns": {}, "parts": 2}
+        identifiers().write_parquet(folder / category / "identifiers.parquet")
     (folder / "manifest.json").write_text(json.dumps(facts(listed)))
     return every
+
+
+def identifiers() -> pl.DataFrame:
+    """The vocabularies of product and reviewer, as all categories have them."""
+    values = {
+        "product": [f"B{i:03}" for i in range(12)],
+        "reviewer": [f"A{i:03}" for i in range(38)],
+    }
+    return pl.concat(
+        pl.DataFrame({"feature": [feature] * len(names), "value": names}).with_columns(
+            code=pl.int_range(2, len(names) + 2, dtype=pl.Int32)
+        )
+        for feature, names in values.items()
+    )
 
 
 def tables(category: str, reviews: int, rng: np.random.Generator) -> dict[str, pl.DataFrame]:
@@ -59,10 +75,14 @@ def tables(category: str, reviews: int, rng: np.random.Generator) -> dict[str, p
     encoded = reviewed.with_columns(
         product_code=pl.Series(2 + number // 5 % 12, dtype=pl.Int32),
         reviewer_code=pl.Series(2 + number % 38, dtype=pl.Int32),
-        verified_code=pl.Series(number % 4, dtype=pl.Int32),
-        year_code=pl.Series(number % 4, dtype=pl.Int32),
-        votes_scaled=pl.Series(rng.normal(size=reviews), dtype=pl.Float32),
-        time_scaled=pl.Series(rng.normal(size=reviews), dtype=pl.Float32),
+        verified_code=(pl.col("verified").cast(pl.Int32) + 2).fill_null(0),
+        year_code=pl.col("year").cast(pl.Int32) - 2013,
+        **{
+            f"{name}_scaled": ((pl.col(name).cast(pl.Float64) - scale["mean"]) / scale["std"])
+            .fill_null(0)
+            .cast(pl.Float32)
+            for name, scale in NUMBERS.items()
+        },
     )
     with_picture = [i for i in number if i % 3]
     label = rng.integers(0, 5, reviews)
@@ -114,7 +134,7 @@ def facts(listed: dict[str, dict]) -> dict:
     columns = {
         "identifiers": SIZES,
         "categorical": VALUES,
-        "numeric": {"votes": {"mean": 1.0, "std": 2.0}, "time": {"mean": 1.0, "std": 2.0}},
+        "numeric": NUMBERS,
     }
     return {
         "schema_version": 1,

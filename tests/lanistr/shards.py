@@ -20,6 +20,7 @@ HOURS, VALUES, VARIABLES, PX = 48, 59, 17, 16
 SPLITS = ["train", "train", "train", "valid", "test"]
 WORDS = ["lungs", "clear", "effusion", "small", "edema", "no", "acute", "process", "heart", "large"]
 VARIABLE_OF_VALUE = [min(column // 3, VARIABLES - 1) for column in range(VALUES)]
+FINDINGS = [f"finding {i}" for i in range(14)]
 SEEN_AT = datetime.fromisoformat("2150-01-01")
 
 TINY = {"hidden": 16, "layers": 1, "heads": 2, "intermediate": 16}
@@ -93,8 +94,19 @@ def images(person: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         study_time=pl.lit(SEEN_AT),
         view=pl.lit("AP"),
         split="split",
+        labelled=pl.col("subject_id") % 3 > 0,
+        findings=findings(len(person)),
         jpeg=pl.Series([jpeg(rng, PX) for _ in range(len(person))]),
     )
+
+
+def findings(images: int) -> pl.Series:
+    """Of the n-th image the finding n is stated, n + 1 uncertain, n + 2 denied."""
+    rows = [[None] * len(FINDINGS) for _ in range(images)]
+    for number, row in enumerate(rows):
+        for further, label in enumerate((1, -1, 0)):
+            row[(number + further) % len(FINDINGS)] = label
+    return pl.Series(rows, dtype=pl.Array(pl.Int8, len(FINDINGS)))
 
 
 def jpeg(rng: np.random.Generator, px: int) -> bytes:
@@ -170,7 +182,7 @@ def facts(tables: dict[str, pl.DataFrame], parts: int) -> dict:
             "std": [2.0] * (VALUES - 1) + [0.0],
             "hours": HOURS,
         },
-        "image": {"px": PX},
+        "image": {"px": PX, "findings": FINDINGS},
     }
 
 

@@ -66,6 +66,17 @@ def test_each_sample_points_to_its_own_radiograph(cache, shards):
             np.testing.assert_array_equal(cache.pixels[rows[sample]], expected)
 
 
+def test_findings_are_of_the_images_beside_them(cache, shards):
+    table = pl.read_parquet(sorted((shards.manifest.parent / "images").glob("*.parquet")))
+    assert cache.findings.shape == (table.height, 14) == (len(cache.pixels), 14)
+    for found, labelled, given in zip(
+        cache.findings.tolist(), table["labelled"], table["findings"].to_list(), strict=True
+    ):
+        assert found == ([int(label == 1) for label in given] if labelled else [-1] * 14)
+    assert {-1, 0, 1} == set(cache.findings.flat)
+    assert len(cache.spec.finding_names) == 14
+
+
 def test_each_sample_points_to_its_own_text(cache, shards, folder):
     from tokenizers import Tokenizer
 
@@ -217,5 +228,5 @@ def test_an_incomplete_cache_is_refused(folder, tmp_path):
         open_cache(tmp_path)
     facts = json.loads((folder / "spec.json").read_text())
     (tmp_path / "spec.json").write_text(json.dumps({**facts, "format": 0}))
-    with pytest.raises(DataContractError, match="cache format 0, allowed is 2"):
+    with pytest.raises(DataContractError, match="cache format 0, allowed is 3"):
         open_cache(tmp_path)

@@ -36,7 +36,8 @@ def undisturbed(folder, tmp_path_factory):
 
 def run(folder, output, stage="pretrain", seed=0, save_every=0, **settings):
     """Save a state after every step."""
-    made = experiment(stage, optim={"lr": 1e-3, "epochs": EPOCHS, "batch_size": 16}, **settings)
+    optim = {"lr": 1e-3, "epochs": EPOCHS, "batch_size": 16, **settings.pop("optim", {})}
+    made = experiment(stage, optim=optim, **settings)
     train(made, seed, folder, output, device="cpu", threads=1, save_every=save_every)
 
 
@@ -58,15 +59,16 @@ def assert_same(one, other):
         assert torch.equal(value, other_weights[name]), name
 
 
-def killed(folder, output, stage, doom):
+def killed(folder, output, stage, doom, **settings):
     """Train in a process that `doom` ends with SIGKILL."""
-    assert exit_code(started(run_to_death, folder, output, stage, doom)) == -signal.SIGKILL
+    process = started(run_to_death, folder, output, stage, doom, settings)
+    assert exit_code(process) == -signal.SIGKILL
 
 
-def run_to_death(folder, output, stage, doom):
+def run_to_death(folder, output, stage, doom, settings):
     where, *step = doom
     where(*step)
-    run(folder, output, stage)
+    run(folder, output, stage, **settings)
 
 
 def die(*_):
@@ -127,6 +129,29 @@ def test_a_killed_run_goes_on_bit_for_bit(folder, undisturbed, tmp_path, caplog,
     assert [line for line in caplog.messages if line.startswith("going on from")]
     assert_same(tmp_path, undisturbed / stage)
     assert not (tmp_path / "state").exists()
+
+
+def test_plateaus_early_ends_views_and_moments_survive_death(folder, tmp_path):
+    """The rate falls each epoch that is not better by far, and the run may end before its time."""
+    optim = {
+        "algorithm": "adam",
+        "betas": (0.9, 0.9),
+        "schedule": {"factor": 0.5, "patience": 0},
+        "lr": 5e-2,
+        "epochs": 12,
+        "stop_after": 2,
+    }
+    settings = {"stage": "finetune", "optim": optim, "data": {"views": 2}}
+    run(folder, tmp_path / "one", **settings)
+    records = outputs(tmp_path / "one")[1]
+    epochs = len(records)
+    assert 3 <= epochs < 12
+    assert records[-1]["lr"] < 5e-2
+    del settings["stage"]
+    for step in (4, 3 * epochs - 2):
+        killed(folder, tmp_path / "two", "finetune", (at_step, step), **settings)
+    run(folder, tmp_path / "two", "finetune", **settings)
+    assert_same(tmp_path / "one", tmp_path / "two")
 
 
 def test_a_run_that_dies_again_and_again_arrives(folder, undisturbed, tmp_path):
@@ -205,9 +230,7 @@ def test_initial_weights_come_from_the_run_that_the_registry_names(undisturbed):
     made = experiment(init="made-up-pretrain")
     assert checkpoint.initial_weights(made, 0, [path])
     assert checkpoint.initial_weights(experiment(), 0, []) == {}
-    with pytest.raises(
-        ConfigError, match="found initial checkpoints: made-up-pretrain"
-    ):
+    with pytest.raises(ConfigError, match="found initial checkpoints: made-up-pretrain"):
         checkpoint.initial_weights(made, 1, [path])
     with pytest.raises(ConfigError, match="Give --init runs/another/seed0/checkpoint"):
         checkpoint.initial_weights(experiment(init=["another"]), 0, [path])

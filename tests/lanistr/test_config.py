@@ -12,11 +12,13 @@ shared: {fusion: {hidden: 64, heads: 4}}
 pretrain: {optim: {epochs: 3, batch_size: 8}}
 finetune: {optim: {epochs: 5, batch_size: 8, lr: 1.0e-3}}
 methods: {latefusion: {freeze: none}}
+experiments: {again: {optim: {lr: 0.5}}}
 """
 REGISTRY = """
 whole: {stage: pretrain, dataset: mimic, modalities: [text, image]}
 ablated: {stage: finetune, dataset: mimic, modalities: [text], optim: {epochs: 7}}
 late: {stage: finetune, dataset: mimic, method: latefusion, modalities: [text]}
+again: {stage: finetune, dataset: mimic, modalities: [text]}
 wrong: {stage: finetune, dataset: mimic, modalities: [text], optim: {lrr: 1}}
 """
 
@@ -40,6 +42,11 @@ def test_a_method_has_settings_of_its_own(files):
     assert load_experiment(*files, "ablated").freeze == "pretrained"
 
 
+def test_a_recipe_can_say_more_of_one_experiment(files):
+    again, ablated = (load_experiment(*files, name) for name in ("again", "ablated"))
+    assert (again.optim.lr, again.optim.epochs, ablated.optim.lr) == (0.5, 5, 1e-3)
+
+
 def test_an_unknown_key_is_named_with_its_path(files):
     with pytest.raises(ConfigError, match=r"optim\.lrr: Extra inputs are not permitted"):
         load_experiment(*files, "wrong")
@@ -55,7 +62,8 @@ def test_an_unknown_experiment_names_those_there_are(files):
     [
         ({"stage": "pretrain", "init": "whole"}, "init"),
         ({"stage": "pretrain", "method": "latefusion"}, "has no pretraining"),
-        ({"data": {"require": ["image"]}}, "not among the modalities"),
+        ({"stage": "pretrain", "method": "medfuse"}, "medfuse pretrains on"),
+        ({"method": "medfuse"}, "medfuse pretrains on"),
         ({"fusion": {"hidden": 10, "heads": 4}}, "10 is not a multiple of heads, 4"),
         ({"stage": "pretrain", "objectives": {"mlm": 0, "mmm": 0}}, "no weight above 0"),
         ({"objectives": {"timeseries_ratio": 0.5, "segment_hours": 1.5}}, "segment_hours"),

@@ -45,6 +45,24 @@ def test_a_batch_holds_what_the_cache_holds(cache):
     assert batch.observed.dtype == batch.is_token.dtype == torch.bool
 
 
+def test_findings_are_read_where_they_are_learned(cache):
+    settings = {"method": "medfuse", "modalities": ["image"]}
+    samples = select(cache, experiment("pretrain", **settings), "train")
+    batch = samples.batch(np.arange(4))
+    rows = samples.records["image_row"][:4]
+    np.testing.assert_array_equal(batch.findings, cache.findings[rows])
+    assert len(set(samples.records["image_row"])) == len(samples)  # every radiograph once
+    assert select(cache, experiment(), "train").batch(np.arange(4)).findings.shape == (4, 0)
+
+
+def test_the_train_split_can_have_another_population(cache):
+    data = {"require": ["image", "text"], "train_require": ["timeseries"]}
+    loose = select(cache, experiment(data=data), "train")
+    assert len(loose) == len(select(cache, experiment(), "train"))
+    for split in ("valid", "test"):
+        assert (select(cache, experiment(data=data), split).records["image_row"] >= 0).all()
+
+
 def test_texts_are_padded_to_the_longest_of_the_batch(cache):
     samples = select(cache, experiment(), "train")
     rows = samples.records["text_row"]
@@ -96,7 +114,35 @@ def test_smaller_shares_of_unlabeled_data_are_subsets_of_larger_ones(cache):
         for share in (0.25, 0.5, 0.75, 1.0)
     ]
     assert shares[0] < shares[1] < shares[2] < shares[3]
-    assert 5 <= len(shares[1]) <= 31  # of 36
+    assert [len(share) for share in shares] == [9, 18, 27, 36]
+
+
+def test_a_share_of_unlabeled_data_is_one_of_samples(cache):
+    """Patients with many samples do not tilt it."""
+    subject = np.minimum(cache.samples["subject_id"], 1020)
+    samples = cache.samples.copy()
+    samples["subject_id"] = subject
+    uneven = type(cache)(**{**vars(cache), "samples": samples})
+    whole = select(uneven, experiment("pretrain"), "train").records
+    largest = np.unique(whole["subject_id"], return_counts=True)[1].max()
+    for share in (0.25, 0.5, 0.75):
+        part = experiment("pretrain", data={"unlabeled_share": share})
+        missing = share * len(whole) - len(select(uneven, part, "train"))
+        assert 0 <= missing < largest
+
+
+def test_a_share_of_unlabeled_data_leaves_validation_and_labels_alone(cache):
+    part = experiment("pretrain", data={"unlabeled_share": 0.25})
+    assert len(select(cache, part, "valid")) == len(select(cache, experiment("pretrain"), "valid"))
+
+
+def test_the_population_may_demand_a_modality_that_is_not_in_use(cache):
+    """An ablation is tested on the patients of the whole model."""
+    data = {"require": ["image", "text"]}
+    ablated = select(cache, experiment(modalities=["text"], data=data), "test").records
+    whole = select(cache, experiment(data=data), "test").records
+    assert ablated["sample_id"].tolist() == whole["sample_id"].tolist()
+    assert (ablated["image_row"] == -1).all()
 
 
 def test_unused_modalities_do_not_multiply_pretraining_samples(cache):
@@ -164,3 +210,32 @@ def test_reading_processes_give_the_same_batches(cache):
 
 def test_samples_of_many_rows_stay_memory_mapped(cache):
     assert isinstance(Samples(cache, cache.samples).cache.pixels, np.memmap)
+
+
+def test_further_views_change_images_alone(cache):
+    samples = select(cache, experiment(data={"views": 3}), "train")
+    positions = np.arange(len(samples))
+    first, second, again = (samples.shown(view).batch(positions) for view in (0, 1, 1))
+    there = first.has(Modality.IMAGE)
+    assert torch.equal(first.pixels, samples.batch(positions).pixels)
+    assert not torch.equal(first.pixels[there], second.pixels[there])
+    assert torch.equal(second.pixels, again.pixels)
+    assert (second.pixels[~there] == 0).all()
+    for name, value in vars(first).items():
+        assert name == "pixels" or torch.equal(value, getattr(second, name))
+
+
+def test_samples_without_a_modality_have_it_absent(cache):
+    samples = select(cache, experiment(), "train")
+    some = samples.without({Modality.TEXT}).batch(np.arange(len(samples)))
+    assert not some.has(Modality.TEXT).any()
+    assert torch.equal(some.has(Modality.IMAGE), samples.batch(np.arange(36)).has(Modality.IMAGE))
+    assert samples.batch(np.arange(36)).has(Modality.TEXT).any()
+
+
+def test_mirroring_is_refused_for_radiographs_and_for_a_single_view():
+    with pytest.raises(ValueError, match="mirrored radiograph has its heart on the wrong side"):
+        experiment(data={"views": 2, "mirror": True})
+    with pytest.raises(ValueError, match="set views above 1"):
+        experiment(data={"mirror": True}, dataset="amazon/Fashion")
+    assert experiment(data={"views": 2, "mirror": True}, dataset="amazon/Fashion").data.mirror

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import yaml
 
+from lanistr import status
 from lanistr.cache import open_cache
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation import evaluate
@@ -17,10 +18,11 @@ from tests.lanistr.shards import experiment, write_cache
 
 REGISTRY = {
     "pre": {"stage": "pretrain", "dataset": "mimic"},
-    "late": {"dataset": "mimic", "rows": {"table1": "LateFusion"}},
+    "full": {"dataset": "mimic", "rows": {"table1": "LANISTR", "table4": "100 %"}, "init": "pre"},
+    "late": {"dataset": "mimic", "rows": {"table1": "LateFusion", "table4": "0 %"}},
     "scratch": {"dataset": "mimic", "rows": {"table1": "LANISTR w/o pretraining"}},
-    "full": {"dataset": "mimic", "rows": {"table1": "LANISTR"}, "init": "pre"},
-    "other": {"dataset": "mimic", "rows": {"table3": "w/o text"}},
+    "flava": {"dataset": "mimic", "rows": {"table1": "FLAVA"}},
+    "other": {"like": "late", "rows": {"table3": "w/o text"}},
 }
 SEEDS = [0, 1, 2]
 
@@ -45,7 +47,14 @@ def results(cache, tmp_path, repository):
 def write_story(results, name, seed, seconds):
     path = results / f"runs/{name}/seed{seed}/experiment.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"trainable_parameters": 1234, "seconds": seconds}))
+    story = {
+        "experiment": {"init": ["pre"] if name == "full" else []},
+        "trainable_parameters": 1234,
+        "seconds": seconds,
+        "data": {"digest": "0123456789abcdef", "cache": "fedc"},
+        "machine": {"commit": "abc123"},
+    }
+    path.write_text(json.dumps(story))
 
 
 def write_run(results, cache, name, seed):
@@ -85,15 +94,81 @@ def table1(results, cache, repository, table="table1", seeds=SEEDS):
 def test_no_row_vanishes(results, cache, repository):
     rows, _ = table1(results, cache, repository)
     assert [(row.row, row.status) for row in rows] == [
+        ("MedFuse", "not built"),
         ("LateFusion", "ok"),
         ("LANISTR w/o pretraining", "not run"),
         ("LANISTR", "2 of 3 runs"),
-        ("MedFuse", "not built"),
+        ("FLAVA", "not run"),
     ]
+    assert rows[3].reason == "seed 2: not run"
+    assert (rows[4].paper, rows[4].metric) == (None, "auroc")
+
+
+def row_of(name, results, cache, repository, **options):
+    rows, _ = table1(results, cache, repository, **options)
+    return next(row for row in rows if row.row == name)
+
+
+def test_rows_are_compared_with_lanistr_on_the_same_patients(results, cache, repository):
+    rows, _ = table1(results, cache, repository)
+    late, full = rows[1], rows[3]
+    assert late.difference == pytest.approx(late.mean - full.mean)
+    assert late.difference_low <= late.difference <= late.difference_high
+    assert 0 < late.p_value <= 1
+    assert full.difference is None
+    assert row_of("0 %", results, cache, repository, table="table4").difference == late.difference
+    assert row_of("100 %", results, cache, repository, table="table4").difference is None
+
+
+def log_of(results, step, name, seed, text):
+    path = results / f"logs/{step}/{name}_seed{seed}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_a_row_whose_training_failed_says_where_the_log_is(results, cache, repository):
+    log = log_of(results, "train", "scratch", 1, "12:00:00 epoch 1\nerror: loss is not finite\n")
+    row = row_of("LANISTR w/o pretraining", results, cache, repository)
+    assert (row.status, row.mean) == ("failed", None)
+    assert row.reason == f"seed 0 2: not run; seed 1: see {log}"
+    text = markdown("table1", *table1(results, cache, repository))
+    assert f"LANISTR w/o pretraining: failed (seed 0 2: not run; seed 1: see {log})." in text
+
+
+def test_a_row_whose_training_was_killed_is_stopped(results, cache, repository):
+    log_of(results, "train", "scratch", 0, "12:00:00 epoch 1\n")
+    assert row_of("LANISTR w/o pretraining", results, cache, repository).status == "stopped"
+
+
+def test_results_of_an_earlier_pretraining_do_not_stand_for_one_that_failed(
+    results, cache, repository
+):
+    (results / "runs/pre/seed0/experiment.json").unlink()
+    log = log_of(results, "train", "pre", 0, "Traceback (most recent call last):\n")
+    row = row_of("LANISTR", results, cache, repository)
+    assert (row.status, row.seeds) == ("1 of 3 runs", "1")
+    assert row.reason == f"seed 0: failed, see {log}; seed 2: not run"
+
+
+def test_a_method_that_is_not_installed_says_so(results, cache, repository, monkeypatch):
+    monkeypatch.setattr(status, "find_spec", lambda name: None)
+    change(results, "late", method="autogluon")
+    log_of(results, "train", "late", 0, "error: a round before the library was removed\n")
+    row = row_of("LateFusion", results, cache, repository)
+    assert (row.status, row.mean) == ("not installed", None)
+    assert row.reason == "seed 0 1 2: pip install 'lanistr[autogluon]'"
+    assert row_of("LANISTR", results, cache, repository).mean is not None
+
+
+def change(results, name, **settings):
+    """Rewrite one entry of the registry."""
+    entries = REGISTRY | {name: REGISTRY[name] | settings}
+    (results / "registry.yaml").write_text(yaml.safe_dump(entries, sort_keys=False))
 
 
 def test_numbers_follow_from_the_runs(results, cache, repository):
-    row = table1(results, cache, repository)[0][0]
+    row = row_of("LateFusion", results, cache, repository)
     metrics = [json.loads((results / f"metrics/late/seed{s}.json").read_text()) for s in SEEDS]
     values = [100 * m["metrics"]["auroc"]["value"] for m in metrics]
     assert row.mean == pytest.approx(sum(values) / 3)
@@ -110,16 +185,16 @@ def test_the_papers_numbers_have_columns_of_their_own(results, cache, repository
     paper = {row.row: (row.paper, row.paper_std, row.paper_n_runs) for row in rows}
     assert paper["LANISTR"] == (87.37, 1.28, 3)
     assert paper["MedFuse"] == (78.12, 2.79, 3)
-    assert [row.mean for row in rows if row.status in ("not run", "not built")] == [None, None]
+    assert [row.mean for row in rows if row.status in ("not run", "not built")] == [None] * 3
 
 
 def test_pretraining_is_counted_for_the_row_that_uses_it(results, cache, repository):
-    row = table1(results, cache, repository)[0][2]
+    row = row_of("LANISTR", results, cache, repository)
     assert (row.experiment, row.seconds, row.pretraining_seconds) == ("full", 10.5, 101)
 
 
 def test_one_run_has_no_standard_deviation(results, cache, repository):
-    row = table1(results, cache, repository, seeds=[0])[0][0]
+    row = row_of("LateFusion", results, cache, repository, seeds=[0])
     assert (row.status, row.n_runs, row.std) == ("ok", 1, None)
 
 
@@ -134,8 +209,8 @@ def test_an_undefined_metric_is_said_not_shown(results, cache, repository):
         content = json.loads(metrics.read_text())
         content["metrics"] = {name: {"value": None} for name in content["metrics"]}
         metrics.write_text(json.dumps(content))
-    row = table1(results, cache, repository)[0][0]
-    assert row.status == "undefined: all 30 test samples have label 0"
+    row = row_of("LateFusion", results, cache, repository)
+    assert (row.status, row.reason) == ("undefined", "all 30 test samples have label 0")
     assert (row.mean, row.low, row.n_runs) == (None, None, 3)
 
 
@@ -151,7 +226,7 @@ def test_metrics_that_do_not_follow_from_predictions_are_refused(results, cache,
 def test_runs_on_other_shards_are_refused(results, cache, repository):
     path = results / "metrics/late/seed1.json"
     path.write_text(path.read_text().replace("0123456789abcdef", "fedcba9876543210"))
-    with pytest.raises(DataContractError, match="runs on shards \\['fedcba9876543210'\\]"):
+    with pytest.raises(DataContractError, match="is of shards fedcba9876543210"):
         table1(results, cache, repository)
 
 
@@ -173,8 +248,8 @@ def test_the_three_forms_agree_and_are_stamped(results, cache, repository, tmp_p
     write_table("table1", rows, stamp, **paths)
     with paths["csv"].open() as lines:
         table = list(csv.DictReader(lines))
-    assert float(table[0]["mean"]) == rows[0].mean
-    assert table[1]["mean"] == ""
+    assert float(table[1]["mean"]) == rows[1].mean
+    assert table[2]["mean"] == ""
     assert {line["scale"] for line in table} == {"smoke"}
     assert {line["data_digest"] for line in table} == {"0123456789abcdef"}
     assert json.loads(table[0]["switches"]) == {"age": "at_admission"}
@@ -182,7 +257,7 @@ def test_the_three_forms_agree_and_are_stamped(results, cache, repository, tmp_p
         text = paths[kind].read_text()
         assert "generated data" in text
         assert "not comparable with the paper's column" in text
-        assert f"{rows[0].mean:.2f}" in text
+        assert f"{rows[1].mean:.2f}" in text
         assert "not built" in text and "not run" in text
         assert "0123456789abcdef" in text
 
@@ -190,7 +265,7 @@ def test_the_three_forms_agree_and_are_stamped(results, cache, repository, tmp_p
 def test_markdown_is_one_table(results, cache, repository):
     text = markdown("table1", *table1(results, cache, repository))
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + 4
+    assert len(lines) == 2 + 5
     assert len({line.count("|") for line in lines}) == 1
 
 

@@ -175,6 +175,7 @@ def test_every_lost_radiograph_has_a_reason(tmp_path):
         "JPEG file truncated": 1,
     }
     assert entries[0]["rows_before"] == len(films)
+    entries = [entry for entry in entries if entry["table"] != images.CHEXPERT]
     assert entries[-1]["rows_after"] == rows.height == facts["rows"]
     pairs = itertools.pairwise(entries)
     assert all(one["rows_after"] == two["rows_before"] for one, two in pairs)
@@ -196,6 +197,54 @@ def test_parts_chunks_and_row_order_change_nothing(tmp_path, monkeypatch):
     parts, parts_facts, _ = run(tmp_path / "parts", root, parts=3)
     assert parts.sort("dicom_id").equals(whole.sort("dicom_id"))
     assert facts == again_facts == parts_facts
+
+
+def labels(*studies: tuple[int, int], **findings: float | None) -> pl.DataFrame:
+    """CheXpert's table of these patients and studies, all with the same labels."""
+    row = dict.fromkeys(images.FINDINGS) | findings
+    rows = [{"subject_id": subject, "study_id": study} | row for subject, study in studies]
+    types = dict.fromkeys(images.STUDY, pl.Int32) | dict.fromkeys(images.FINDINGS, pl.Float64)
+    return pl.DataFrame(rows, schema=types)
+
+
+def test_radiographs_carry_the_labels_of_their_study(tmp_path):
+    root = release(tmp_path / "cxr", FILMS)
+    edema = labels((10000001, 50000001), Edema=1.0, Fracture=-1.0, Pneumonia=0.0)
+    # Another patient's study of the same number is not theirs.
+    edema.vstack(labels((10000009, 50000002), Edema=1.0)).write_csv(root / f"{images.CHEXPERT}.csv")
+    rows, facts, entries = run(tmp_path, root)
+    of = {row["dicom_id"]: row for row in rows.to_dicts()}
+    found = dict(zip(facts["findings"], of["a1"]["findings"], strict=True))
+    assert {name: value for name, value in found.items() if value is not None} == {
+        "Edema": 1,
+        "Fracture": -1,
+        "Pneumonia": 0,
+    }
+    assert [of[name]["labelled"] for name in ("a1", "a2", "b1", "c1")] == [True] + 3 * [False]
+    assert of["a2"]["findings"] == [None] * 14
+    (note,) = (entry for entry in entries if entry["table"] == images.CHEXPERT)
+    assert (note["reason"], note["rows_before"]) == ("study without labels", 3)
+
+
+def test_release_without_labels_gives_radiographs_without(tmp_path, caplog):
+    rows, facts, _ = run(tmp_path, release(tmp_path / "cxr", FILMS))
+    assert facts["findings"] == []
+    assert not rows["labelled"].any()
+    assert "no mimic-cxr-2.0.0-chexpert: the radiographs get no labels" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (labels((10000001, 50000001), (10000001, 50000001)), "2 rows repeat a study"),
+        (labels((10000001, 50000001), Edema=2.0), "1 rows have a label other than"),
+        (labels((10000001, 50000001), Edema=0.5), "1 rows have a label other than"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(wrong, message):
+    rows = pl.DataFrame({"subject_id": [10000001], "study_id": [50000001]})
+    with pytest.raises(DataContractError, match=message):
+        images.labelled(rows, wrong, Ledger("step"))
 
 
 def test_one_name_for_two_radiographs_is_refused(tmp_path):

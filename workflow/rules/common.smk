@@ -10,12 +10,15 @@ from pathlib import Path
 import yaml
 
 REPOSITORY = Path(workflow.basedir).parent
+sys.path.insert(
+    0, str(REPOSITORY)
+)  # the registry is read by the code that trains from it
 
 
 wildcard_constraints:
     experiment=r"[a-z0-9-]+",
     seed=r"\d+",
-    table=r"table[1-4]",
+    table=r"table[1-4]|modalities|textsources",
 
 
 def results(path):
@@ -44,7 +47,7 @@ def source_digest(*modules):
     """Hash of what a rule runs: editing it re-triggers the rule, a comment does not.
 
     Covers the syntax trees of the modules and of all that they import from this
-    repository, and the tables and queries that lie beside them.
+    repository, and the tables, queries and templates that lie beside them.
     """
     digest, found, todo = hashlib.sha256(), set(), list(modules)
     while todo:
@@ -57,7 +60,8 @@ def source_digest(*modules):
     for file in sorted(files):
         digest.update(ast.dump(ast.parse(file.read_text())).encode())
     for folder in sorted({file.parent for file in files}):
-        for file in sorted([*folder.glob("*.tsv"), *folder.glob("sql/*.sql")]):
+        beside = ("*.tsv", "sql/*.sql", "templates/*")
+        for file in sorted(file for kind in beside for file in folder.glob(kind)):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 

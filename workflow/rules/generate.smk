@@ -2,10 +2,11 @@
 
 
 def generated(location):
-    """Generated tables that the rules below read."""
+    """Generated tables that the rules below read; text sources are compared with all notes."""
+    both = ["note/radiology", "note/discharge"]
+    tables = both if location == "notes" else RAW_TABLES[location]
     return [
-        f"{results('raw')}/{GENERATED[location]}/{table}.csv.gz"
-        for table in RAW_TABLES[location]
+        f"{results('raw')}/{GENERATED[location]}/{table}.csv.gz" for table in tables
     ]
 
 

@@ -29,8 +29,10 @@ RAW_TABLES = {
             else "note/discharge"
         )
     ],
-    "cxr": ["mimic-cxr-2.0.0-metadata"],
+    "cxr": ["mimic-cxr-2.0.0-metadata", "mimic-cxr-2.0.0-chexpert"],
 }
+# Only MedFuse needs the labels of radiographs; its training says so where they are missing.
+OPTIONAL = {"mimic-cxr-2.0.0-chexpert"}
 GENERATED = {"root": "mimic-iv", "notes": "mimic-iv-note", "cxr": "mimic-cxr-jpg"}
 
 
@@ -67,7 +69,7 @@ def missing_mimic():
         missing += [
             f"{raw_root(location)}/{table}.csv.gz (or .csv, .parquet)"
             for table in tables
-            if not found_table(location, table)
+            if table not in OPTIONAL and not found_table(location, table)
         ]
         if location == "cxr" and not os.path.isdir(f"{raw_root('cxr')}/files"):
             missing.append(f"{raw_root('cxr')}/files/")
@@ -105,7 +107,7 @@ def raw(location, *tables):
         refuse_missing("mimic")
         if is_generated(location):
             return [f"{raw_root(location)}/{table}.csv.gz" for table in tables]
-        return [found_table(location, table) for table in tables]
+        return [path for table in tables if (path := found_table(location, table))]
 
     return paths
 

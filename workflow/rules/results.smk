@@ -1,9 +1,17 @@
 """Metrics and the paper's tables."""
 
+from lanistr.status import missing_extra
+
+# A method whose library is an extra is trained where that is installed; elsewhere the
+# tables say what to install.
+INSTALLED = {
+    name: entry for name, entry in REGISTRY.items() if not missing_extra(entry)
+}
+
 
 def rows_of(table):
     """Experiments that are a row of a table, in the registry's order."""
-    return [name for name, entry in REGISTRY.items() if table in entry.get("rows", {})]
+    return [name for name, entry in INSTALLED.items() if table in entry.get("rows", {})]
 
 
 def dataset_of(table):
@@ -17,6 +25,11 @@ def seeds_of(data):
     return config[data.split("/")[0]].get("seeds", config["seeds"])
 
 
+def seeds_of_table(table):
+    """The seeds of a table: its own, or those of its dataset."""
+    return config["table_seeds"].get(table) or seeds_of(dataset_of(table))
+
+
 def of_rows(pattern):
     """Input function: one file per row and seed of a table."""
 
@@ -24,23 +37,44 @@ def of_rows(pattern):
         return expand(
             results(pattern),
             experiment=rows_of(wildcards.table),
-            seed=seeds_of(dataset_of(wildcards.table)),
+            seed=seeds_of_table(wildcards.table),
         )
 
     return paths
 
 
-def manifest_of_table(wildcards):
-    return results(f"shards/{dataset_of(wildcards.table)}/manifest.json")
+def manifest_of(table):
+    folder = "mimic_text" if table == "textsources" else dataset_of(table)
+    return results(f"shards/{folder}/manifest.json")
 
 
-def seed_options(wildcards):
-    return each("--seed", seeds_of(dataset_of(wildcards.table)))
+def truth_of(table):
+    """Where all modalities are generated, what was planted: for the ceiling of a table."""
+    generated = all(map(is_generated, ("root", "notes", "cxr")))
+    return [results("raw/truth.parquet")] if table == "modalities" and generated else []
+
+
+def table_options(table):
+    """What `lanistr table` is told beside the table's files."""
+    return " ".join(
+        [
+            f"--table {table} --results {results('')} --manifest {manifest_of(table)}",
+            f"--resamples {config['bootstrap']}",
+            each("--seed", seeds_of_table(table)),
+            each("--truth", truth_of(table)),
+        ]
+    )
+
+
+def table_cost(wildcards):
+    """What everything behind a table costs, whether or not it is done already."""
+    names = needed_for(INSTALLED, wildcards.table)
+    return told_cost(names, seeds=len(seeds_of_table(wildcards.table)))
 
 
 rule evaluate:
     input:
-        predictions=rules.predict.output.predictions,
+        predictions=rules.finetune.output.predictions,
         cache=cache,
     output:
         metrics=results("metrics/{experiment}/seed{seed}.json"),
@@ -62,7 +96,9 @@ rule table:
         predictions=of_rows("predictions/{experiment}/seed{seed}.parquet"),
         metrics=of_rows("metrics/{experiment}/seed{seed}.json"),
         runs=of_rows("runs/{experiment}/seed{seed}/experiment.json"),
-        manifest=manifest_of_table,
+        gate=results("audit/leakage/selection/{table}.json"),
+        manifest=lambda wildcards: manifest_of(wildcards.table),
+        truth=lambda wildcards: truth_of(wildcards.table),
         paper="config/paper_results.tsv",
     output:
         csv=results("tables/{table}.csv"),
@@ -70,40 +106,64 @@ rule table:
         tex=results("tables/{table}.tex"),
     log:
         results("logs/{table}.log"),
+    resources:
+        cost=table_cost,
     params:
-        results=results(""),
-        registry=config["registry"],
-        seeds=seed_options,
-        resamples=config["bootstrap"],
+        rows=lambda wildcards: {
+            name: REGISTRY[name]["rows"][wildcards.table]
+            for name in rows_of(wildcards.table)
+        },
+        options=lambda wildcards: table_options(wildcards.table),
         source=source_digest("lanistr.tables", "lanistr.render"),
     message:
-        "Assembling {wildcards.table}"
+        "Assembling {wildcards.table} of all its runs{resources.cost}"
     shell:
-        "python -m lanistr table --table {wildcards.table} --results {params.results}"
-        " --registry {params.registry} {params.seeds} --manifest {input.manifest}"
-        " --paper {input.paper} --resamples {params.resamples}"
-        " --csv {output.csv} --md {output.md} --tex {output.tex} > {log} 2>&1"
+        "python -m lanistr table {params.options} --registry {config[registry]}"
+        " --paper {input.paper} --csv {output.csv} --md {output.md} --tex {output.tex}"
+        " > {log} 2>&1"
+
+
+FORMS = ["csv", "md", "tex"]
 
 
 rule table1:
     input:
-        expand(results("tables/table1.{ending}"), ending=["csv", "md", "tex"]),
+        expand(results("tables/table1.{form}"), form=FORMS),
 
 
 rule table2:
     input:
-        expand(results("tables/table2.{ending}"), ending=["csv", "md", "tex"]),
+        expand(results("tables/table2.{form}"), form=FORMS),
+
+
+rule table3:
+    input:
+        expand(results("tables/table3.{form}"), form=FORMS),
+
+
+rule table4:
+    input:
+        expand(results("tables/table4.{form}"), form=FORMS),
+
+
+rule modalities:
+    input:
+        expand(results("tables/modalities.{form}"), form=FORMS),
+
+
+OF_MIMIC = [rules.table1.input, rules.table3.input, rules.table4.input]
 
 
 rule tables:
     input:
-        rules.table1.input if "mimic" in config["recipes"] else [],
+        OF_MIMIC if "mimic" in config["recipes"] else [],
         rules.table2.input
         if "amazon" in config["recipes"] and PRETRAINED_CATEGORY
         else [],
 
 
-# Every fine-tuning whose data the configuration has, whether or not it is a row.
+# Every fine-tuning whose data the configuration has, whether or not it is a row;
+# but not those that only the extra table has.
 DATASETS = [
     *(["mimic"] if "mimic" in config["recipes"] else []),
     *([f"amazon/{c}" for c in CATEGORIES] if "amazon" in config["recipes"] else []),
@@ -114,7 +174,43 @@ rule metrics:
     input:
         [
             results(f"metrics/{name}/seed{seed}.json")
-            for name, entry in REGISTRY.items()
+            for name, entry in INSTALLED.items()
             if entry["stage"] == "finetune" and entry["dataset"] in DATASETS
+            if set(entry.get("rows", {})) != {"modalities"}
             for seed in seeds_of(entry["dataset"])
         ],
+
+
+def unfinished(rule):
+    """The jobs of a rule that were to be done, and were not as one that they need failed."""
+    dag = workflow.dag
+    wanted = [job for job in dag.jobs if job.rule.name == rule and dag.needrun(job)]
+    return [job for job in wanted if not dag.finished(job)]
+
+
+def write_unfinished(command, log, files):
+    """Run a command for what there is, its files dated back: the next run makes them anew."""
+    shell(f"python -m lanistr {command} > {results(log)} 2>&1 || true")
+    for path in filter(Path.is_file, map(Path, files)):
+        os.utime(path, (0, 0))
+
+
+onerror:
+    # With --keep-going the other rows are there: table and report say which one failed.
+    for job in unfinished("table"):
+        table = job.wildcards.table
+        files = {form: results(f"tables/{table}.{form}") for form in FORMS}
+        write_unfinished(
+            f"table {table_options(table)} --registry {config['registry']}"
+            " --paper config/paper_results.tsv "
+            + " ".join(f"--{form} {path}" for form, path in files.items()),
+            f"logs/{table}.log",
+            files.values(),
+        )
+    if unfinished("write_report"):
+        page = results("report.html")
+        write_unfinished(
+            f"report --results {results('')} --output {page}",
+            "logs/report.log",
+            [page],
+        )

@@ -1,6 +1,13 @@
 """Cache, pretraining, fine-tuning, predictions: one entry of the registry, one seed, one job."""
 
-REGISTRY = yaml.safe_load(Path(config["registry"]).read_text())
+from lanistr.cost import cost, counts_of
+from lanistr.errors import LanistrError
+from lanistr.recipes import load_experiment, needed_for, read_registry, started_from
+
+try:
+    REGISTRY = read_registry(Path(config["registry"]))
+except LanistrError as error:
+    sys.exit(f"error: {error}")
 
 
 # Several GPUs: one process each. Not a param, as the machine does not change the result.
@@ -18,11 +25,13 @@ def dataset(experiment):
 
 def recipe(wildcards):
     """The recipe of the dataset, which its categories share."""
-    name = dataset(wildcards.experiment).split("/")[0]
+    return recipe_of(wildcards.experiment)
+
+
+def recipe_of(experiment):
+    name = dataset(experiment).split("/")[0]
     if name not in config["recipes"]:
-        sys.exit(
-            f"error: {wildcards.experiment} needs recipes.{name} in the configuration."
-        )
+        sys.exit(f"error: {experiment} needs recipes.{name} in the configuration.")
     return config["recipes"][name]
 
 
@@ -32,23 +41,52 @@ def cache(wildcards):
 
 def initial_checkpoints(wildcards):
     """The checkpoints of the same seed that an experiment starts from, if any."""
-    init = REGISTRY[wildcards.experiment].get("init", [])
-    names = [init] if isinstance(init, str) else init
     return [
         results(f"runs/{name}/seed{wildcards.seed}/checkpoint.safetensors")
-        for name in names
+        for name in started_from(REGISTRY[wildcards.experiment])
     ]
 
 
 def entry_digest(wildcards):
-    """Hash of one registry entry, so that changing it re-runs its row only."""
-    entry = REGISTRY[wildcards.experiment]
+    """Hash of one registry entry, so that changing it re-runs its row only.
+
+    Which tables show it does not change what is trained.
+    """
+    entry = {**REGISTRY[wildcards.experiment], "rows": None}
     return hashlib.sha256(yaml.safe_dump(entry).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def gpu_hours(experiment):
+    """What a run costs, estimated as lanistr/cost.py says."""
+    data = dataset(experiment)
+    family = data.split("/")[0]
+    try:
+        made = load_experiment(
+            Path(config["registry"]), Path(recipe_of(experiment)), experiment
+        )
+        manifest = Path(results(f"shards/{family}/manifest.json"))
+        counted = family if family == "mimic" else data
+        counts = counts_of(
+            manifest, Path("config/paper_samples.tsv"), counted, made.stage
+        )
+    except LanistrError as error:
+        sys.exit(f"error: {error}")
+    one = cost(made, counts, config[family]["image_px"])
+    return one.gpu_hours(config["engine"]["gpu_tflops"])
+
+
+def told_cost(experiments, seeds=1):
+    """What runs cost, as part of a message; on machines with GPUs."""
+    if not config["engine"]["gpus"]:
+        return ""
+    return f", about {seeds * sum(map(gpu_hours, experiments)):,.1f} GPU hours"
 
 
 rule cache_mimic:
     input:
         manifest=results("shards/mimic/manifest.json"),
+        gate=results("audit/leakage/mimic.json"),
         recipe=config["recipes"].get("mimic", []),
     output:
         spec=results("cache/mimic/spec.json"),
@@ -75,6 +113,7 @@ def pretrained_vocabulary(wildcards):
 rule cache_amazon:
     input:
         manifest=results("shards/amazon/manifest.json"),
+        gate=results("audit/leakage/amazon.json"),
         recipe=config["recipes"].get("amazon", []),
         vocabulary=pretrained_vocabulary,
     output:
@@ -96,9 +135,19 @@ rule cache_amazon:
         " --threads {threads} > {log} 2>&1"
 
 
-rule train:
+def any_of(stage):
+    """Pattern for the experiments of a stage."""
+    return "|".join(name for name, entry in REGISTRY.items() if entry["stage"] == stage)
+
+
+def vocabulary_gate(wildcards):
+    return results(f"audit/leakage/vocabulary/{dataset(wildcards.experiment)}.json")
+
+
+rule pretrain:
     input:
         cache=cache,
+        gate=vocabulary_gate,
         recipe=recipe,
         init=initial_checkpoints,
     output:
@@ -109,42 +158,37 @@ rule train:
         results("logs/train/{experiment}_seed{seed}.log"),
     benchmark:
         results("benchmarks/train/{experiment}_seed{seed}.tsv")
+    wildcard_constraints:
+        experiment=any_of(stage="pretrain"),
     threads: config["engine"]["train_threads"]
     resources:
         gpu=config["engine"]["gpus"],
+        cost=lambda wildcards: told_cost([wildcards.experiment]),
     params:
-        registry=config["registry"],
         entry=entry_digest,
         folder=subpath(output.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
         init=lambda wildcards, input: each("--init", input.init),
-        source=source_digest("lanistr.training.run"),
+        predictions="",
+        source=source_digest("lanistr.training.run", "lanistr.training.autogluon"),
     message:
-        "Training {wildcards.experiment}, seed {wildcards.seed}"
+        "Training {wildcards.experiment}, seed {wildcards.seed}{resources.cost}"
     shell:
-        "{LAUNCH} lanistr train --registry {params.registry} --recipe {input.recipe}"
+        "{LAUNCH} lanistr train --registry {config[registry]} --recipe {input.recipe}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed} --cache {params.cache}"
-        " {params.init} --output-dir {params.folder} --threads {threads} > {log} 2>&1"
+        " {params.init} --output-dir {params.folder} {params.predictions}"
+        " --threads {threads} > {log} 2>&1"
 
 
-rule predict:
-    input:
-        cache=cache,
-        checkpoint=rules.train.output.checkpoint,
-        experiment=rules.train.output.experiment,
+# The test split is asked where the model is in memory already: a process that starts anew
+# imports for longer than it predicts. `python -m lanistr predict` does the same on its own.
+use rule pretrain as finetune with:
     output:
+        checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
+        experiment=results("runs/{experiment}/seed{seed}/experiment.json"),
+        history=results("runs/{experiment}/seed{seed}/history.jsonl"),
         predictions=results("predictions/{experiment}/seed{seed}.parquet"),
-    log:
-        results("logs/predict/{experiment}_seed{seed}.log"),
-    threads: config["engine"]["train_threads"]
-    resources:
-        gpu=min(config["engine"]["gpus"], 1),
+    wildcard_constraints:
+        experiment=any_of(stage="finetune"),
     params:
-        run=subpath(input.checkpoint, parent=True),
-        cache=subpath(input.cache, parent=True),
-        source=source_digest("lanistr.training.predict"),
-    message:
-        "Predicting with {wildcards.experiment}, seed {wildcards.seed}"
-    shell:
-        "python -m lanistr predict --run {params.run} --cache {params.cache}"
-        " --threads {threads} --output {output.predictions} > {log} 2>&1"
+        predictions=lambda wildcards, output: f"--predictions {output.predictions}",

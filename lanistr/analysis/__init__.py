@@ -1,0 +1,1 @@
+"""What a trained model makes of each modality: exact Shapley values, and curves of removal."""

@@ -1,0 +1,156 @@
+"""The files of `lanistr presence`: what one model says under every subset. Works without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lanistr.analysis.subsets import in_order, subset_names
+from lanistr.config import Experiment, Modality
+from lanistr.errors import DataContractError
+from lanistr.evaluation import resample_weights, resampled
+from lanistr.metrics import Metric, metrics_of
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the runs of one experiment say of the N test samples, sorted by sample.
+
+    Attributes:
+        experiment: that was run.
+        seeds: of the runs, K.
+        sample_id: (N,) int64.
+        subject_id: patient or product of each sample, (N,) int64.
+        label: class, (N,) int8.
+        present: number of the subset of modalities that a sample has of itself, (N,) int64.
+        scores: what metrics compare with the label, by run and subset, (K, 2^M, N).
+        data: where the samples come from.
+    """
+
+    experiment: Experiment
+    seeds: tuple[int, ...]
+    sample_id: np.ndarray
+    subject_id: np.ndarray
+    label: np.ndarray
+    present: np.ndarray
+    scores: np.ndarray
+    data: dict[str, Any]
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Those that the experiment reads; bits and subsets count in this order."""
+        return in_order(self.experiment.modalities)
+
+    @property
+    def metric(self) -> tuple[str, Metric]:
+        """The one that is reported, with its name."""
+        return next(iter(metrics_of(self.experiment.classes).items()))
+
+    def has(self, modality: Modality) -> np.ndarray:
+        """True where a sample has the modality, (N,) bool."""
+        return self.present >> self.modalities.index(modality) & 1 == 1
+
+    def weights(self, resamples: int) -> np.ndarray:
+        """How often each sample counts: once, then in each resample of subjects, (1 + R, N)."""
+        drawn = resample_weights(self.subject_id, resamples)
+        return np.concatenate([np.ones((1, len(self.label)), drawn.dtype), drawn])
+
+    def performance(self, subsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The metric, mean over runs, when each sample has a subset of its own.
+
+        Args:
+            subsets: number of what is left of each sample, (N,).
+            weights: how often each sample counts, (R, N).
+
+        Returns:
+            (R,) float64; NaN where undefined.
+        """
+        _, metric = self.metric
+        samples = np.arange(len(self.label))
+        values = [
+            resampled(metric, self.label, scores[subsets, samples], weights)
+            for scores in self.scores
+        ]
+        return np.mean(values, axis=0)
+
+    def described(self) -> dict[str, Any]:
+        """What results state about themselves."""
+        return {
+            "experiment": self.experiment.name,
+            "dataset": self.experiment.dataset,
+            "metric": self.metric[0],
+            "n_runs": len(self.seeds),
+            "n": len(self.label),
+            "n_subjects": len(np.unique(self.subject_id)),
+            "scale": self.data.get("scale"),
+            "data_digest": self.data.get("digest"),
+        }
+
+
+def read_answers(paths: Iterable[Path]) -> list[Answers]:
+    """The files of `lanistr presence`, those of one experiment together, in their first order.
+
+    Raises:
+        DataContractError: not such files, a seed twice, or runs of other samples.
+    """
+    runs: dict[str, list[tuple[Path, Answers]]] = {}
+    for path in paths:
+        run = _read(path)
+        runs.setdefault(run.experiment.name, []).append((path, run))
+    return [_together(several) for several in runs.values()]
+
+
+def _together(runs: list[tuple[Path, Answers]]) -> Answers:
+    """The runs of one experiment as one."""
+    first = runs[0][1]
+    seeds = tuple(run.seeds[0] for _, run in runs)
+    if len(set(seeds)) < len(seeds):
+        raise DataContractError(f"{first.experiment.name}: found seeds {seeds}; give each once.")
+    for path, run in runs:
+        same = all(
+            np.array_equal(getattr(first, name), getattr(run, name))
+            for name in ("sample_id", "subject_id", "label", "present")
+        )
+        if not same or first.data != run.data:
+            raise DataContractError(
+                f"{path} is of other samples than {runs[0][0]}. Make both from one cache."
+            )
+    return replace(first, seeds=seeds, scores=np.concatenate([run.scores for _, run in runs]))
+
+
+def _read(path: Path) -> Answers:
+    """The file of one run."""
+    import polars as pl
+
+    try:
+        about = pl.read_parquet_metadata(path)
+        experiment = Experiment.model_validate_json(about["experiment"])
+        table = pl.read_parquet(path).sort("sample_id")
+        names = subset_names(in_order(experiment.modalities))
+        probabilities = np.stack([table[name].to_numpy() for name in names])
+        present = np.array([names.index(name) for name in table["present"]], np.int64)
+        data, seeds = json.loads(about["data"]), table["seed"].unique().to_list()
+    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataContractError(
+            f"{path} is not a file of `python -m lanistr presence` ({type(error).__name__}). "
+            "Make it again."
+        ) from None
+    if len(seeds) != 1:
+        raise DataContractError(f"{path} holds {len(seeds)} seeds, allowed is one. Make it again.")
+    two = experiment.classes == 2
+    scores = probabilities[:, :, 1] if two else probabilities.argmax(axis=2)
+    return Answers(
+        experiment,
+        seeds=(seeds[0],),
+        sample_id=table["sample_id"].to_numpy(),
+        subject_id=table["subject_id"].to_numpy(),
+        label=table["label"].to_numpy(),
+        present=present,
+        scores=scores[None],
+        data=data,
+    )

@@ -1,0 +1,78 @@
+"""How much of a trained model's performance each modality brings, exactly, with intervals.
+
+The players are the modalities; what a subset is worth is the metric on the whole test split when
+every sample keeps only that subset. Nothing is trained again. A sample that lacks a modality of
+itself stays in: for it the modality changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lanistr.analysis.answers import Answers, read_answers
+from lanistr.analysis.games import shapley_values
+from lanistr.analysis.results import estimate, write_results
+from lanistr.analysis.subsets import subset_names
+
+log = logging.getLogger(__name__)
+
+NOTE = (
+    "Exact Shapley values of the modalities for the metric of the trained model: its performance "
+    "over all 2^M choices of modalities that are kept at test time. They add up to `total`, the "
+    "performance with everything there minus that with nothing there. Mean over runs; 95 % "
+    "intervals by bootstrap over subjects. Samples that lack a modality of themselves stay in."
+)
+
+
+def shapley(files: Sequence[Path], *, csv: Path, json: Path, resamples: int) -> None:
+    """Write the Shapley values of all experiments.
+
+    Args:
+        files: made by `lanistr presence`; runs of one experiment belong together.
+        csv: one row per experiment and modality, and one with their total.
+        json: the same, with the performance under every subset.
+        resamples: of the bootstrap.
+
+    Raises:
+        DataContractError: not such files.
+    """
+    found = [attributed(answers, resamples) for answers in read_answers(files)]
+    rows = [
+        {**one["about"], "modality": name, **cell}
+        for one in found
+        for name, cell in one["modalities"].items()
+    ]
+    write_results(rows, {"note": NOTE, "experiments": found}, csv=csv, json=json)
+    log.info("Shapley values of %d experiments", len(found))
+
+
+def attributed(answers: Answers, resamples: int) -> dict[str, Any]:
+    """The Shapley values of one experiment, their total, and what each subset is worth.
+
+    Values are fractions of 1; null, where the metric is undefined.
+    """
+    weights, names = answers.weights(resamples), subset_names(answers.modalities)
+    everyone = np.ones_like(answers.present)
+    worth = np.stack(
+        [answers.performance(number * everyone, weights) for number in range(len(names))]
+    )
+    shares = shapley_values(worth)
+    modalities: dict[str, Any] = {
+        modality: {**estimate(share), **_lacking(answers.has(modality))}
+        for modality, share in zip(answers.modalities, shares, strict=True)
+    }
+    return {
+        "about": answers.described(),
+        "modalities": {**modalities, "total": estimate(worth[-1] - worth[0])},
+        "subsets": {name: estimate(value) for name, value in zip(names, worth, strict=True)},
+    }
+
+
+def _lacking(has: np.ndarray) -> dict[str, int]:
+    """How many samples have a modality of themselves, and how many lack it."""
+    return {"n_present": int(has.sum()), "n_absent": int((~has).sum())}

@@ -1,0 +1,27 @@
+"""Subsets of modalities as numbers: bit i stands for the i-th modality, in enum order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lanistr.config import Modality
+
+NOTHING = "none"
+"""The name of the empty subset."""
+
+
+def in_order(modalities: Iterable[Modality]) -> tuple[Modality, ...]:
+    """Modalities in enum order, in which bits and names follow each other."""
+    return tuple(sorted(modalities, key=lambda modality: modality.index))
+
+
+def subset_names(modalities: Sequence[Modality]) -> list[str]:
+    """The name of each of the 2^M subsets, by number.
+
+    >>> subset_names((Modality.TEXT, Modality.IMAGE))
+    ['none', 'text', 'image', 'text+image']
+    """
+    return [
+        "+".join(m for bit, m in enumerate(modalities) if number >> bit & 1) or NOTHING
+        for number in range(2 ** len(modalities))
+    ]

@@ -1,0 +1,22 @@
+"""Options that several subcommands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    """Where tensors are computed."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+CacheDir = Annotated[Path, typer.Option(help="Folder made by `lanistr cache`.")]
+RunDir = Annotated[Path, typer.Option(help="Folder with checkpoint.safetensors.")]
+OnDevice = Annotated[Device, typer.Option(help="auto = a GPU where there is one.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Of torch; default: its own choice.")]
+Resamples = Annotated[int, typer.Option(min=1, help="Of the bootstrap over subjects.")]

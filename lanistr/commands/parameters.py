@@ -1,0 +1,27 @@
+"""How large the models of a recipe are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def parameters(
+    registry: Annotated[Path, typer.Option(help="Registry of experiments (YAML).")],
+    recipe: Annotated[Path, typer.Option(help="Sizes and optimisation per stage (YAML).")],
+    experiment: Annotated[list[str], typer.Option(help="Entry of the registry; repeatable.")],
+    published: Annotated[Path, typer.Option(help="Published counts (TSV).")] = Path(
+        "config/published_parameters.tsv"
+    ),
+) -> None:
+    """Millions of parameters beside published counts; needs neither weights nor memory."""
+    from lanistr.recipes import load_experiment
+    from lanistr.sizes import size_of
+
+    for name in experiment:
+        size = size_of(load_experiment(registry, recipe, name), published)
+        total = sum(size.parts.values())
+        typer.echo(f"{name}: {total / 1e6:.2f} M, of which {size.trained / 1e6:.2f} M trained")
+        typer.echo("  " + ", ".join(f"{part} {n / 1e6:.2f}" for part, n in size.parts.items()))
+        if size.published is not None:
+            typer.echo(f"  published: {size.published} M ({size.counted})")

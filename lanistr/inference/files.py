@@ -1,0 +1,74 @@
+"""Files of new rows to files of answers, for the command line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from lanistr.config import Modality
+from lanistr.errors import DataContractError
+from lanistr.inference.predictor import Predictor
+from lanistr.inference.rows import read_table
+from lanistr.training.distributed import world
+
+log = logging.getLogger(__name__)
+
+
+def predict_rows(
+    model: str, rows: Path, output: Path, *, device: str = "auto", threads: int | None = None
+) -> None:
+    """Write what a model says of the rows of a file.
+
+    Args:
+        model: folder or hub name.
+        rows: .parquet or .csv; see `lanistr.inference.rows`.
+        output: .parquet or .csv; see `Predictor.predict`.
+        device: `auto`, `cpu` or `cuda`.
+        threads: of torch.
+    """
+    table = read_table(rows)
+    with world(device, threads) as here:
+        write_table(Predictor.from_pretrained(model, device=here.device).predict(table), output)
+
+
+def embed_rows(
+    model: str,
+    rows: Path,
+    output: Path,
+    modalities: Sequence[Modality] | None = None,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+) -> None:
+    """Write the embeddings of the rows of a file.
+
+    Args:
+        model: folder or hub name, of LANISTR.
+        rows: .parquet or .csv.
+        output: .parquet; see `Predictor.embed`.
+        modalities: what to look at; None or empty = all that a row has.
+        device: `auto`, `cpu` or `cuda`.
+        threads: of torch.
+    """
+    table = read_table(rows)
+    with world(device, threads) as here:
+        predictor = Predictor.from_pretrained(model, device=here.device)
+        write_table(predictor.embed(table, modalities or None), output)
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write a table as its file's ending says.
+
+    Raises:
+        DataContractError: another ending than .parquet or .csv, or lists for a CSV.
+    """
+    flat = not any(kind.is_nested() for kind in table.dtypes)
+    allowed = [".parquet", ".csv"] if flat else [".parquet"]
+    if path.suffix not in allowed:
+        raise DataContractError(f"{path}: found the ending {path.suffix!r}, allowed are {allowed}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.write_csv(path) if path.suffix == ".csv" else table.write_parquet(path)
+    log.info("%d rows written to %s", table.height, path)

@@ -1,0 +1,244 @@
+"""New rows, checked: which columns they have, and which modalities each row has.
+
+| Modality | Columns |
+| :-- | :-- |
+| text | `text`: a string |
+| image | `image`: a path, or the bytes of a file |
+| tabular | one for each category and number of the training data |
+| timeseries | `timeseries`: hours * values, in clinical units |
+|            | `observed`: hours * variables, 1 = measured in that hour, else 0 |
+
+Null means absent; a table is absent where all of its columns are null. `sample_id` may name the
+rows in the results.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lanistr.batch import InputSpec
+from lanistr.config import Experiment, Modality
+from lanistr.errors import DataContractError
+from lanistr.tab2txt import REVIEW
+
+log = logging.getLogger(__name__)
+
+SAMPLE_ID = "sample_id"
+TEXT, IMAGE, SERIES, OBSERVED = "text", "image", "timeseries", "observed"
+
+Inputs = Mapping[Modality, tuple[str, ...]]
+"""The columns of each modality that a model reads."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of which each has something that the model reads.
+
+    Attributes:
+        table: one row per sample.
+        present: True = the row has it, (N,) bool each; of the modalities that the model reads.
+        first: number of the first row, counted from 0 over all rows.
+    """
+
+    table: pl.DataFrame
+    present: Mapping[Modality, np.ndarray]
+    first: int = 0
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    def slices(self, size: int) -> Iterator[Rows]:
+        """All rows in their order, so many at a time."""
+        for start in range(0, len(self), size):
+            here = slice(start, start + size)
+            some = {modality: flags[here] for modality, flags in self.present.items()}
+            yield Rows(self.table[here], some, self.first + start)
+
+    def only(self, modalities: Iterable[Modality]) -> Rows:
+        """The rows as if they had nothing but these modalities.
+
+        Raises:
+            DataContractError: the model does not read one of them, or rows have none of them.
+        """
+        kept = frozenset(modalities)
+        if unknown := sorted(kept - self.present.keys()):
+            raise DataContractError(
+                f"modalities: found {unknown}, the model reads {sorted(self.present)}."
+            )
+        present = {modality: flags for modality, flags in self.present.items() if modality in kept}
+        check_not_empty(present)
+        return Rows(self.table, present, self.first)
+
+    def described(self) -> pl.DataFrame:
+        """How results begin: `sample_id`, where given, and `modalities`, such as "text+image"."""
+        names = np.array(list(self.present), dtype=object)
+        flags = np.stack(list(self.present.values()), axis=1)
+        listed = ["+".join(names[row]) for row in flags]
+        kept = [column for column in self.table.columns if column == SAMPLE_ID]
+        told = self.table.with_columns(modalities=pl.Series(listed, dtype=pl.String))
+        return told.select(*kept, "modalities")
+
+
+def inputs_of(experiment: Experiment, spec: InputSpec) -> Inputs:
+    """The columns that a model reads."""
+    columns: dict[Modality, tuple[str, ...]] = {
+        Modality.TEXT: (TEXT, *REVIEW) if experiment.data.columns_as_text else (TEXT,),
+        Modality.IMAGE: (IMAGE,),
+        Modality.TABULAR: (*spec.category_names, *spec.number_names),
+        Modality.TIMESERIES: (SERIES, OBSERVED),
+    }
+    return {name: columns[name] for name in Modality if name in experiment.modalities}
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """The rows of a .parquet or .csv file; time series need the former.
+
+    Raises:
+        DataContractError: no such file, or it cannot be read.
+    """
+    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
+        ".parquet": pl.read_parquet,
+        ".csv": _read_csv,
+    }
+    if path.suffix not in readers:
+        raise DataContractError(
+            f"{path}: found the ending {path.suffix!r}, allowed are {sorted(readers)}."
+        )
+    try:
+        return readers[path.suffix](path)
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is not there. Check the path.") from None
+    except pl.exceptions.PolarsError as error:
+        raise DataContractError(
+            f"{path} could not be read ({type(error).__name__}). Is it {path.suffix[1:]}?"
+        ) from None
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    """A table whose columns get the type that fits all of their values."""
+    names = pl.read_csv(path, n_rows=0).columns
+    words = {name: pl.String for name in (TEXT, IMAGE) if name in names}
+    return pl.read_csv(path, schema_overrides=words, infer_schema_length=None)
+
+
+def as_table(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Rows as a table; of mappings, arrays and paths are taken too.
+
+    Raises:
+        DataContractError: values of a column differ in type.
+    """
+    if isinstance(rows, pl.DataFrame):
+        return rows
+    plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
+    try:
+        return pl.DataFrame(plain, infer_schema_length=None)
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise DataContractError(
+            f"rows: no table can be made of them ({type(error).__name__}). "
+            "Give each column values of one type, and None for what is absent."
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """A value that polars knows."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value) if isinstance(value, Path) else value
+
+
+def checked(table: pl.DataFrame, inputs: Inputs) -> Rows:
+    """Rows that a model with these inputs can read; how many have what is logged.
+
+    Raises:
+        DataContractError: unknown or missing columns, a type that does not fit, or rows without
+            any modality.
+    """
+    _check_names(table.columns, inputs)
+    _check_types(table)
+    table = table.with_columns(
+        _tidy(table[name]) for name in table.columns if name not in (SAMPLE_ID, IMAGE)
+    )
+    present = {modality: _present(table, names) for modality, names in inputs.items()}
+    check_not_empty(present)
+    counts = ", ".join(f"{modality} in {flags.sum()}" for modality, flags in present.items())
+    log.info("%d rows: %s", table.height, counts)
+    return Rows(table, present)
+
+
+def _check_names(found: list[str], inputs: Inputs) -> None:
+    """Refuse unknown columns, and modalities with some of their columns only."""
+    known = [name for names in inputs.values() for name in names]
+    unknown = [name for name in found if name not in (SAMPLE_ID, *known)]
+    missing = [
+        name
+        for names in inputs.values()
+        if any(name in found for name in names)
+        for name in names
+        if name not in found
+    ]
+    if unknown or missing or not set(found) & set(known):
+        listed = "; ".join(f"{modality}: {', '.join(names)}" for modality, names in inputs.items())
+        raise DataContractError(
+            f"rows: unknown columns {unknown}, missing columns {missing}. Allowed are {SAMPLE_ID} "
+            f"and, all or none of a modality, {listed}. Null stands for what is absent."
+        )
+
+
+def _check_types(table: pl.DataFrame) -> None:
+    """Refuse texts and images of another type."""
+    allowed = {TEXT: (pl.String,), IMAGE: (pl.String, pl.Binary)}
+    for name, types in allowed.items():
+        if name in table.columns and table.schema[name] not in (*types, pl.Null):
+            raise DataContractError(
+                f"rows: {name} is of type {table.schema[name]}, allowed is "
+                f"{' or '.join(map(str, types))}."
+            )
+
+
+def _tidy(column: pl.Series) -> pl.Series:
+    """A column without the marks of the tool that wrote it.
+
+    NaN and blank texts become null, whole numbers that a null made floats integers again, and
+    "True" or "false" flags.
+    """
+    if column.dtype.is_float():
+        column = column.fill_nan(None)
+        whole = column.is_finite().all() and (column == column.round()).all()
+        return column.cast(pl.Int64) if whole else column
+    if column.dtype == pl.String:
+        words = pl.col(column.name)
+        column = column.to_frame().select(pl.when(words.str.strip_chars() != "").then(words))[:, 0]
+        lower = column.str.to_lowercase()
+        if column.name != TEXT and lower.is_in(["true", "false"]).all():
+            return (lower == "true").alias(column.name)
+    return column
+
+
+def _present(table: pl.DataFrame, names: Iterable[str]) -> np.ndarray:
+    """True where any of the columns has a value, (N,) bool; text and series need their own."""
+    found = [name for name in names if name in table.columns]
+    decisive = [name for name in found if name in (TEXT, SERIES)] or found
+    if not decisive:
+        return np.zeros(table.height, bool)
+    return table.select(pl.any_horizontal(pl.col(decisive).is_not_null())).to_series().to_numpy()
+
+
+def check_not_empty(present: Mapping[Modality, np.ndarray]) -> None:
+    """Refuse rows that have none of the modalities.
+
+    Raises:
+        DataContractError: says how many there are and where the first is.
+    """
+    nothing = np.flatnonzero(~np.logical_or.reduce(list(present.values())))
+    if len(nothing):
+        raise DataContractError(
+            f"rows: {len(nothing)} have none of {', '.join(present)}, such as row {nothing[0]} "
+            "(from 0): nothing can be said of them. Leave them out."
+        )

@@ -1,0 +1,204 @@
+"""How training went: losses by term, selection metric, learning rate and throughput by epoch."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lanistr.errors import DataContractError
+from lanistr.report.figures import PALETTE, WIDTH, figure, svg, svg_file
+from lanistr.report.page import Section, beside, captioned, folded, notice, paragraph
+
+log = logging.getLogger(__name__)
+
+History = Sequence[Mapping[str, Any]]
+
+TERMS = {
+    "mlm": "masked language",
+    "mim": "masked image",
+    "mfm": "masked features",
+    "mtm": "masked time series",
+    "mmm": "similarity (SimMMM)",
+    "cross_entropy": "cross-entropy",
+}
+OTHERS = {"lr": "learning rate", "samples_per_second": "samples per second"}
+
+
+def read_history(path: Path) -> History:
+    """The epochs of a run, first to last.
+
+    Raises:
+        DataContractError: not a history of `lanistr train`.
+    """
+    try:
+        history = [json.loads(line) for line in path.read_text().splitlines()]
+        epochs = [record["epoch"] for record in history]
+    except (ValueError, KeyError, TypeError):
+        raise DataContractError(
+            f"{path} is no history of `python -m lanistr train`: every line must be a JSON object "
+            "with an epoch. Train again."
+        ) from None
+    return [record for _, record in sorted(zip(epochs, history, strict=True), key=lambda p: p[0])]
+
+
+def histories(results: Path) -> dict[str, dict[int, Path]]:
+    """The history files below a results folder, by experiment and seed."""
+    found: dict[str, dict[int, Path]] = {}
+    for path in sorted(results.glob("runs/*/seed*/history.jsonl")):
+        seed = int(path.parent.name.removeprefix("seed"))
+        found.setdefault(path.parent.parent.name, {})[seed] = path
+    return found
+
+
+def panels(runs: Sequence[History]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What is drawn: title of each panel, and the keys in it with their names.
+
+    >>> epoch = {"epoch": 1, "loss": 2.0, "loss/mim": 2.0, "valid/loss/mim": 1.9, "lr": 0.1}
+    >>> panels([[epoch]])
+    [('masked image', [('loss/mim', 'train'), ('valid/loss/mim', 'valid')]), ('learning rate', [('lr', '')])]
+    """  # noqa: E501
+    keys = {
+        key for history in runs for record in history for key, v in record.items() if v is not None
+    }
+    terms = [key.removeprefix("loss/") for key in ordered(keys, "loss/")]
+    metrics = [key for key in ordered(keys, "valid/") if not key.startswith("valid/loss")]
+    wanted = [
+        *([("total loss", pair("loss"))] if len(terms) != 1 else []),
+        *((TERMS.get(term, term), pair(f"loss/{term}")) for term in terms),
+        *((key.removeprefix("valid/"), [(key, "valid")]) for key in metrics),
+        *((title, [(key, "")]) for key, title in OTHERS.items()),
+    ]
+    present = [
+        (title, [(key, name) for key, name in lines if key in keys]) for title, lines in wanted
+    ]
+    return [(title, lines) for title, lines in present if lines]
+
+
+def ordered(keys: set[str], prefix: str) -> list[str]:
+    """Keys with a prefix, in the order of `TERMS`, then by name."""
+    place = {name: index for index, name in enumerate(TERMS)}
+    chosen = [key for key in keys if key.startswith(prefix)]
+    return sorted(chosen, key=lambda key: (place.get(key.removeprefix(prefix), len(place)), key))
+
+
+def pair(key: str) -> list[tuple[str, str]]:
+    """A loss in training and in validation."""
+    return [(key, "train"), (f"valid/{key}", "valid")]
+
+
+def draw(axes: Any, runs: Sequence[History], lines: Sequence[tuple[str, str]]) -> None:
+    """The keys of one panel, a line per run."""
+    for key, name in lines:
+        is_valid = name == "valid"
+        for history in runs:
+            points = [(r["epoch"], r[key]) for r in history if r.get(key) is not None]
+            axes.plot(
+                *zip(*points, strict=True) if points else ([], []),
+                color=PALETTE[is_valid],
+                linestyle="--" if is_valid else "-",
+                linewidth=1.6 if len(runs) == 1 else 1.1,
+                marker="." if len(points) < 2 else None,
+            )
+
+
+def drawn(title: str, runs: Mapping[int, History], *, alone: bool = False) -> str:
+    """The figure of an experiment's runs, one line per seed.
+
+    Args:
+        title: of the figure.
+        runs: history by seed.
+        alone: True for a file of its own, False for a place in a page.
+    """
+    shown = panels(list(runs.values()))
+    rows = max(1, -(-len(shown) // 2))
+    with figure(rows, 2, width=WIDTH, height=1.45 * rows + 0.1, squeeze=False) as (fig, grid):
+        for axes, (name, lines) in zip(grid.flat, shown, strict=False):
+            draw(axes, list(runs.values()), lines)
+            axes.set_title(name)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        for axes in grid.flat[max(len(shown) - 2, 0) : len(shown)]:
+            axes.set_xlabel("epoch")
+        for axes in grid.flat[len(shown) :]:
+            axes.set_axis_off()
+        if alone:
+            fig.suptitle(title, x=0.02, ha="left", fontsize=10)
+            strokes = fig.axes[0].lines
+            names = ["train", "valid"][: len(strokes)]
+            fig.legend(strokes, names, loc="upper right", ncols=2)
+        write = svg_file if alone else svg
+        return write(fig, title=title, description=told(shown, runs))
+
+
+def sections(results: Path) -> list[Section]:
+    """The curves of every experiment, all its seeds in one figure; pretraining first."""
+    found = histories(results)
+    parts: dict[str, list[str]] = {"pretrain": [], "finetune": []}
+    for name, seeds in found.items():
+        runs = {seed: read_history(path) for seed, path in seeds.items()}
+        described = f"{name}: {len(runs)} seed{'s' if len(runs) > 1 else ''}."
+        parts[stage_of(next(iter(seeds.values())))].append(
+            captioned(drawn(f"Training of {name}", runs), described)
+        )
+    if not found:
+        return [Section("training", "Training", notice("No training run left its history."))]
+    return [
+        Section("training", "Training", paragraph(READ)),
+        Section("pretraining", "Pretraining", beside(parts["pretrain"]), level=3),
+        Section(
+            "finetuning",
+            "Fine-tuning",
+            folded(f"Curves of {len(parts['finetune'])} experiments", beside(parts["finetune"])),
+            level=3,
+        ),
+    ]
+
+
+READ = (
+    "By epoch, one line per seed; solid: training, dashed: validation. The total loss is the "
+    "weighted sum of its terms, which are shown without their weights. Dips of the throughput are "
+    "other work on the same machine."
+)
+
+
+def stage_of(history: Path) -> str:
+    """Whether a run pretrains or fine-tunes."""
+    story = json.loads((history.parent / "experiment.json").read_text())
+    return story["experiment"]["stage"]
+
+
+def told(shown: Sequence[tuple[str, Any]], runs: Mapping[int, History]) -> str:
+    """The curves in words: first and last value of each, of the first seed."""
+    history = next(iter(runs.values()))
+    ends = [
+        f"{name}{f', {part}' if part else ''}: {history[0][key]:.4g} to {history[-1][key]:.4g}"
+        for name, lines in shown
+        for key, part in lines
+        if history[0].get(key) is not None and history[-1].get(key) is not None
+    ]
+    seeds = f"{len(runs)} seeds; values of the first" if len(runs) > 1 else "One run"
+    return f"{seeds}, first to last of {len(history)} epochs. {'; '.join(ends)}."
+
+
+def write_run_figures(results: Path, output: Path) -> int:
+    """Draw every training run of a results folder.
+
+    Args:
+        results: holds runs/<experiment>/seed<k>/history.jsonl.
+        output: folder that receives <experiment>_seed<k>.svg.
+
+    Returns:
+        How many were drawn.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for name, seeds in histories(results).items():
+        for seed, path in seeds.items():
+            runs = {seed: read_history(path)}
+            drawing = drawn(f"{name}, seed {seed}", runs, alone=True)
+            (output / f"{name}_seed{seed}.svg").write_text(drawing)
+            count += 1
+    log.info("%d training runs drawn in %s", count, output)
+    return count

@@ -1,0 +1,198 @@
+"""The leakage audit as a page: what was looked for, what was found, and how much it gives away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lanistr.errors import DataContractError
+from lanistr.report.figures import GREY, INK, PALETTE, figure, svg
+from lanistr.report.page import (
+    Cell,
+    Section,
+    captioned,
+    folded,
+    listing,
+    notice,
+    page,
+    paragraph,
+    table,
+)
+
+Entry = Mapping[str, Any]
+
+# Worst first.
+ANSWERS = {
+    "leak": "found",
+    "acknowledged": "found and acknowledged",
+    "notice": "noticed",
+    "clean": "not found",
+}
+INTRODUCTION = (
+    "Leakage is when a model is given, openly or hidden, what it is asked to predict. It then "
+    "looks good here and fails on new patients. Each question below is one way in which that "
+    "happens. A leak that was found stops the run unless the configuration acknowledges it by "
+    "name; what is noticed does not stop it, but should be known."
+)
+READING = (
+    "Each dot is what the giveaway alone predicts on the test split, without any model, with its "
+    "95 % interval over patients or products; the grey mark is what knowing nothing reaches. A "
+    "model that is no better than its giveaways may have learned nothing else."
+)
+
+
+def read_audit(path: Path) -> dict[str, Any]:
+    """audit/leakage.json.
+
+    Raises:
+        DataContractError: not such a file.
+    """
+    try:
+        audit = dict(json.loads(path.read_text()))
+        audit["datasets"], audit["limit"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataContractError(
+            f"{path} is not the leakage audit ({type(error).__name__}). "
+            "Make it again: snakemake audit."
+        ) from None
+    return audit
+
+
+def write_page(audit_path: Path, output: Path) -> None:
+    """Write audit/leakage.html."""
+    audit = read_audit(audit_path)
+    scales = sorted({entry["scale"] for entry in audit["datasets"]})
+    shown = page("Leakage audit", sections(audit), stamp=[f"Scale: {', '.join(scales)}."])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(shown)
+
+
+def sections(audit: Entry, level: int = 2, *, runs: Sequence[Entry] = ()) -> list[Section]:
+    """The audit as sections of a page.
+
+    Args:
+        audit: `read_audit`.
+        level: of the headings of the data sets; the gates are one below.
+        runs: what audit/leakage/selection/*.json say of the runs of each table.
+    """
+    found = [_overview(audit, level)]
+    if runs:
+        body = "".join(_told(gate) for entry in runs for gate in entry["gates"])
+        found.append(Section("leakage-runs", "Were the runs selected on test cases?", body, level))
+    for entry in audit["datasets"]:
+        anchor = "leakage-" + entry["dataset"].replace("/", "-")
+        heading = f"{entry['dataset']}, text: {entry['text_source']}"
+        found.append(Section(anchor, heading, _drawn(entry), level))
+        worst_first = sorted(entry["gates"], key=lambda gate: list(ANSWERS).index(gate["status"]))
+        found += [
+            Section(f"{anchor}-{gate['gate']}", gate["question"], _told(gate), level + 1)
+            for gate in worst_first
+            if gate["status"] != "clean"
+        ]
+        clean = [gate for gate in worst_first if gate["status"] == "clean"]
+        body = "".join(folded(gate["question"], _told(gate)) for gate in clean)
+        if clean:
+            found.append(Section(f"{anchor}-clean", "Not found", body, level + 1))
+    return found
+
+
+def _overview(audit: Entry, level: int) -> Section:
+    rows: list[dict[str, Cell]] = [
+        {
+            "question": gate["question"],
+            "data": entry["dataset"],
+            "answer": ANSWERS[gate["status"]],
+            "gate": gate["gate"],
+        }
+        for entry in audit["datasets"]
+        for gate in entry["gates"]
+    ]
+    order = list(ANSWERS.values())
+    rows.sort(key=lambda row: order.index(str(row["answer"])))
+    columns = {"question": "Question", "data": "Data", "answer": "Answer", "gate": "Gate"}
+    body = paragraph(INTRODUCTION)
+    if leaks := [row for row in rows if row["answer"] == ANSWERS["leak"]]:
+        body += notice(
+            f"Leaks that are not acknowledged: {len(leaks)}. Trust no number on these data."
+        )
+    body += table(rows, columns, "What was looked for, worst first")
+    if idle := audit["acknowledged_without_finding"]:
+        body += paragraph(f"Acknowledged in the configuration, but not found: {', '.join(idle)}.")
+    body += paragraph(
+        f"Counts below {audit['limit']}, and counts from which such a one would follow, are "
+        "withheld, so that nobody can be told apart."
+    )
+    return Section("leakage", "Does the answer get into the input?", body, level)
+
+
+def _told(gate: Entry) -> str:
+    """What a gate found, why it matters and what to do."""
+    body = paragraph(f"{ANSWERS[gate['status']].capitalize()}. {gate['danger']}")
+    rows: list[dict[str, Cell]] = [
+        {"what": what, "n": "withheld" if n is None else n}
+        for what, n in {**gate["counts"], **gate["context"]}.items()
+    ]
+    if rows:
+        body += table(rows, {"what": "What", "n": "Number"}, f"Counts of {gate['gate']}")
+    if gate["settings"]:
+        body += listing(gate["settings"])
+    if gate["measures"]:
+        body += table(
+            [_measure(measure) for measure in gate["measures"]],
+            {"of": "Giveaway alone", "metric": "Measure", "value": "Value", "n": "Test samples"},
+            f"What the giveaway of {gate['gate']} predicts",
+        )
+    if gate["status"] != "clean":
+        body += paragraph(f"What to do: {gate['remedy']}")
+    return body
+
+
+def _measure(measure: Entry) -> dict[str, Cell]:
+    """A row of the table of measures."""
+    row: dict[str, Cell] = {"of": measure["of"], "metric": measure["metric"]}
+    if measure["value"] is None:
+        return row | {"value": f"withheld: {measure['withheld']}"}
+    if measure["low"] is None:
+        return row | {"value": f"{measure['value']:.2g}"}
+    value = f"{measure['value']:.3f} ({measure['low']:.3f} to {measure['high']:.3f})"
+    if measure["metric"] == "accuracy":
+        value += f"; majority {measure['chance']:.3f}"
+    return row | {"value": value, "n": measure["n"]}
+
+
+def _drawn(entry: Entry) -> str:
+    """Every measure with an interval as a dot beside chance; nothing without any."""
+    measures = [m for gate in entry["gates"] for m in gate["measures"] if m["low"] is not None]
+    if not measures:
+        return paragraph("No giveaway could be measured: too few test samples have one.")
+    metric = measures[0]["metric"]
+    with figure(height=0.9 + 0.32 * len(measures)) as (fig, axes):
+        for place, measure in enumerate(measures):
+            stronger = measure["low"] > measure["chance"]
+            colour = PALETTE[1] if stronger else PALETTE[0]
+            ends = [measure["low"], measure["high"]]
+            axes.plot(ends, [place, place], color=colour, linestyle="-")
+            axes.plot(measure["value"], place, "D" if stronger else "o", color=colour)
+            axes.plot(measure["chance"], place, "|", color=GREY, markersize=12)
+        axes.set_yticks(range(len(measures)), [measure["of"] for measure in measures])
+        axes.tick_params(axis="y", labelcolor=INK, labelsize=7)
+        axes.invert_yaxis()
+        axes.set_xlabel(metric)
+        axes.set_xlim(right=1)
+        drawn = svg(
+            fig,
+            title=f"What giveaways alone predict in {entry['dataset']}",
+            description=_spoken(measures),
+        )
+    return captioned(drawn, READING)
+
+
+def _spoken(measures: Sequence[Entry]) -> str:
+    """The figure in words."""
+    return " ".join(
+        f"{m['of']}: {m['metric']} {m['value']:.2f}, interval {m['low']:.2f} to {m['high']:.2f}, "
+        f"knowing nothing {m['chance']:.2f}."
+        for m in measures
+    )

@@ -1,0 +1,302 @@
+"""The missingness audit as a page: UpSet plots, reasons of absence, hours of the series."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lanistr.errors import DataContractError
+from lanistr.report import upset
+from lanistr.report.missingness_series import ALL, WITHHELD, of_series, percent
+from lanistr.report.page import (
+    Cell,
+    Section,
+    captioned,
+    folded,
+    notice,
+    page,
+    paragraph,
+    table,
+)
+
+Audit = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+TITLES = {
+    "patient": "Patients",
+    "admission": "Admissions",
+    "stay": "ICU stays",
+    "stay_48h": "ICU stays of at least 48 hours",
+    "stay_under_48h": "ICU stays of less than 48 hours",
+    "study": "Imaging studies",
+    "join": "Rows of the join",
+    "review": "Reviews",
+    "product": "Products",
+}
+# Stays of less than 48 hours are stays less those of 48 hours: counted, lest they be worked out.
+ONLY_IN_FILES = ("stay_under_48h",)
+BREAKDOWNS = {"split": "split", "careunit": "care unit", "period": "period"}
+INTRODUCTION = (
+    "A pattern is a set of modalities that a unit has and no others. The same data look complete "
+    "or full of holes depending on what is counted: a patient has whatever was made at any time, "
+    "a stay only what was known in its first 48 hours."
+)
+SUPPRESSION = (
+    "Counts below {limit} are withheld, and as many others as it takes that none of them can be "
+    "worked out from totals; so are shares of people with an outcome if either side is that "
+    "small. What is withheld need not be small, and zeros are told unless a breakdown is withheld "
+    "as a whole. Counts are of units: ten stays may be those of fewer patients. There are no "
+    "identifiers, so this page and its files may be shared."
+)
+PERIODS = (
+    "MIMIC shifts all dates of a patient by one secret offset, so that calendar years mean "
+    "nothing. The period is the three years in which the patient's anchor year lies, which the "
+    "release tells; a later admission of the same patient may be of later years."
+)
+# Samples for pretraining on MIMIC, arXiv 2305.16556; shared/docs/paper-vs-code.md 7.2.
+PAPER_ROWS, PAPER_INCOMPLETE = 3_680_784, 1_315_592
+
+
+def read_audit(path: Path) -> dict[str, Any]:
+    """audit/missingness.json.
+
+    Raises:
+        DataContractError: not such a file.
+    """
+    try:
+        audit = dict(json.loads(path.read_text()))
+        audit["datasets"], audit["limit"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataContractError(
+            f"{path} is not the missingness audit ({type(error).__name__}). "
+            "Make it again: snakemake audit."
+        ) from None
+    return audit
+
+
+def write_page(audit_path: Path, output: Path) -> None:
+    """Write audit/missingness.html."""
+    audit = read_audit(audit_path)
+    scales = sorted({dataset["provenance"]["scale"] for dataset in audit["datasets"]})
+    shown = page("Missingness audit", sections(audit), stamp=[f"Scale: {', '.join(scales)}."])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(shown)
+
+
+def sections(audit: Audit) -> list[Section]:
+    """The parts of the page, to be shown alone or in the report."""
+    text = paragraph(INTRODUCTION) + paragraph(SUPPRESSION.format(limit=audit["limit"]))
+    return [
+        Section("reading", "How to read the counts", text),
+        *(
+            section
+            for number, dataset in enumerate(audit["datasets"])
+            for section in of_dataset(dataset, f"data{number}")
+        ),
+    ]
+
+
+def of_dataset(dataset: Audit, anchor: str) -> Iterator[Section]:
+    """All of a dataset: what is complete, each unit, reasons, and the series if there are any."""
+    name = dataset["dataset"]
+    told = dataset["provenance"]
+    heading = "MIMIC" if name == "mimic" else f"Amazon reviews: {name.split('/')[1]}"
+    digest = f"Shards {told['digest']}, scale {told['scale']}, text from {told['text_source']}."
+    yield Section(
+        anchor,
+        heading,
+        paragraph(digest) + completeness(dataset),
+    )
+    for unit in dataset["units"]:
+        if unit["name"] not in ONLY_IN_FILES:
+            body = of_unit(dataset, unit)
+            yield Section(f"{anchor}-{unit['name']}", TITLES[unit["name"]], body, level=3)
+    yield Section(f"{anchor}-reasons", "Reasons for absence", reasons(dataset), level=3)
+    if dataset["observed"]:
+        yield Section(
+            f"{anchor}-series", "What the series hold", of_series(dataset["observed"]), level=3
+        )
+
+
+def completeness(dataset: Audit) -> str:
+    """The share of each unit that lacks a modality, by what is counted."""
+    definitions = {unit["name"]: unit["definition"] for unit in dataset["units"]}
+    needed = ", ".join(dataset["complete_with"])
+    with_join = "join" in definitions
+    lines: list[dict[str, Cell]] = [
+        {
+            "unit": TITLES[entry["unit"]],
+            "what": definitions[entry["unit"]],
+            "count": counted(entry["count"]),
+            "share": percent(entry["share"], 2),
+            "rows": "" if entry["join_rows"] is None else f"{entry['join_rows']:,.2f}",
+        }
+        for entry in dataset["completeness"]
+        if entry["unit"] not in ONLY_IN_FILES
+    ]
+    paper: dict[str, Cell] = {
+        "unit": "The paper's rows",
+        "what": "as published, of MIMIC-IV 2.2",
+        "count": PAPER_ROWS,
+        "share": percent(PAPER_INCOMPLETE / PAPER_ROWS, 2),
+    }
+    columns = {"unit": "Counted", "count": "Number", "share": "Incomplete"}
+    joined = table(
+        [*lines, *([paper] if with_join else [])],
+        {
+            **columns,
+            **({"rows": "Rows of the join for each"} if with_join else {}),
+            "what": "What is counted",
+        },
+        f"Units that lack at least one of {needed}.",
+    )
+    return joined + (paragraph(JOIN) + paragraph(PERIODS) if with_join else "")
+
+
+JOIN = (
+    "The paper pairs every image of a patient with every note and every stay, and counts the rows: "
+    "a patient with 50 images and 20 notes weighs 1,000 times as much as one with one of each. "
+    "Rows of the join for each is by how much the rows outnumber what is real. The share of "
+    "incomplete rows is thus not that of patients or stays."
+)
+
+
+def of_unit(dataset: Audit, unit: Audit) -> str:
+    """The UpSet plot of a unit, its patterns as a table, and its breakdowns."""
+    own = [row for row in dataset["rows"] if row["unit"] == unit["name"]]
+    overall = {(row["kind"], row["name"]): row for row in own if row["breakdown"] == ALL}
+    shown = [
+        row
+        for (kind, _), row in overall.items()
+        if kind == "pattern" and (row["suppressed"] or row["count"])
+    ]
+    shown.sort(key=lambda row: -(row["count"] or 0))
+    total = overall["total", "any"]
+    sizes = {name: overall["has", name]["count"] for name in unit["modalities"]}
+    title = f"{TITLES[unit['name']]}: {place_of(dataset)}"
+    drawn = upset.plot([(r["name"], r["count"]) for r in shown], sizes, title)
+    caption = (
+        f"Patterns of {unit['definition']}. Bars at the top are those with exactly the modalities "
+        "whose dots are filled below; bars at the left are all with a modality, whatever else "
+        "they have. An x stands for a number that is withheld."
+    )
+    listed = table(
+        [pattern_line(row) for row in [total, *shown]],
+        {
+            "pattern": "Pattern",
+            "count": "Number",
+            "share": "Share",
+            "outcome": f"Outcome: {unit['outcome']}",
+            "known": "Outcome known of",
+        },
+        f"{TITLES[unit['name']]}: patterns that occur. Of all other sets of modalities there are "
+        "none.",
+    )
+    names = [row["name"] for row in shown]
+    return captioned(drawn, caption) + listed + breakdowns(unit, own, names)
+
+
+def place_of(dataset: Audit) -> str:
+    """A dataset in the title of a figure."""
+    return "MIMIC" if dataset["dataset"] == "mimic" else dataset["dataset"].split("/")[1]
+
+
+def pattern_line(row: Row) -> dict[str, Cell]:
+    """A pattern as a line of the table."""
+    return {
+        "pattern": "all patterns" if row["name"] == "any" else plus(row["name"]),
+        "count": counted(row["count"]),
+        "share": WITHHELD if row["share"] is None else percent(row["share"]),
+        "outcome": WITHHELD if row["outcome_suppressed"] else percent(row["outcome"]),
+        "known": WITHHELD if row["outcome_suppressed"] else row["known"],
+    }
+
+
+def breakdowns(unit: Audit, rows: Sequence[Row], names: Sequence[str]) -> str:
+    """Counts of the patterns, and how it ended, by split, care unit and period, to be unfolded."""
+    found = ""
+    for breakdown, heading in BREAKDOWNS.items():
+        own = {
+            (row["level"], row["name"]): row
+            for row in rows
+            if row["breakdown"] == breakdown and row["kind"] in ("total", "pattern")
+        }
+        levels = in_order(list(dict.fromkeys(level for level, _ in own)))
+        if not levels:
+            continue
+        if all(row["suppressed"] for row in own.values()):
+            found += notice(f"By {heading}: withheld as a whole, as nearly every cell is small.")
+            continue
+        lines = [
+            {
+                "pattern": "all patterns" if name == "any" else plus(name),
+                **{level: cell_of(own[level, name]) for level in levels},
+            }
+            for name in ["any", *names]
+        ]
+        caption = f"Number, and in brackets the outcome ({unit['outcome']}), by {heading}."
+        made = table(lines, {"pattern": "Pattern", **{level: level for level in levels}}, caption)
+        found += folded(f"By {heading}", made)
+    return found
+
+
+def in_order(levels: Sequence[str]) -> list[str]:
+    """Splits in their order, everything else as it is.
+
+    >>> in_order(["test", "train", "valid"])
+    ['train', 'valid', 'test']
+    """
+    first = [name for name in ("train", "valid", "test") if name in levels]
+    return [*first, *(level for level in levels if level not in first)]
+
+
+def cell_of(row: Row) -> str:
+    """Count and outcome of a group in one cell."""
+    if row["suppressed"]:
+        return WITHHELD
+    outcome = f" ({percent(row['outcome'])})" if row["outcome"] is not None else ""
+    return f"{row['count']:,}{outcome}"
+
+
+def reasons(dataset: Audit) -> str:
+    """Why samples lack a modality."""
+    rows = [row for row in dataset["rows"] if row["kind"] == "absence"]
+    if not rows:
+        return notice("None is known.")
+    by_reason: dict[tuple[str, str], dict[str, Cell]] = {}
+    for row in rows:
+        modality, reason = row["name"].split(": ", 1)
+        line = by_reason.setdefault(
+            (row["unit"], row["name"]),
+            {"unit": TITLES[row["unit"]], "modality": modality, "reason": reason},
+        )
+        line[row["level"]] = counted(row["count"])
+    levels = in_order(list(dict.fromkeys(row["level"] for row in rows)))
+    columns = {"unit": "Counted", "modality": "Absent", "reason": "Reason"}
+    lines = sorted(by_reason.values(), key=lambda line: (line["unit"], line["modality"]))
+    caption = (
+        "Why a sample lacks a modality, by split. Stays are the samples of fine-tuning, rows of "
+        "the join those of pretraining, where patients of the test split have no part."
+    )
+    is_mimic = dataset["dataset"] == "mimic"
+    return table(
+        lines,
+        {**columns, **{level: level for level in levels}},
+        caption if is_mimic else "Why a review lacks a modality, by split.",
+    )
+
+
+def counted(n: int | None) -> Cell:
+    """A count, or that it is withheld."""
+    return WITHHELD if n is None else n
+
+
+def plus(pattern: str) -> str:
+    """A pattern as text that can be broken into lines.
+
+    >>> plus("image+text")
+    'image + text'
+    """
+    return pattern.replace("+", " + ")

@@ -1,0 +1,123 @@
+"""What each modality brings a trained model: Shapley values, and what is lost without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lanistr.render import METRIC_NAMES
+from lanistr.report.figures import GREY, INK, PALETTE, STROKES, figure, svg
+from lanistr.report.page import Cell, Section, beside, captioned, folded, notice, paragraph, table
+
+Entry = Mapping[str, Any]
+
+
+def sections(results: Path) -> list[Section]:
+    """The analysis of every experiment that the configuration names."""
+    paths = [results / "analysis" / f"{name}.json" for name in ("shapley", "removal")]
+    if not all(path.is_file() for path in paths):
+        body = notice("Not run. Make it with: snakemake analysis")
+        return [Section("analysis", "What each modality brings", body)]
+    shapley, removal = (json.loads(path.read_text()) for path in paths)
+    found = [
+        Section(
+            "analysis",
+            "What each modality brings",
+            paragraph(shapley["note"]) + paragraph(removal["note"]),
+        )
+    ]
+    for one in shapley["experiments"]:
+        name = one["about"]["experiment"]
+        points = [point for point in removal["points"] if point["experiment"] == name]
+        drawn = [shares(one), *([curves(points)] if points else [])]
+        body = beside(drawn, wide=True) + folded("Performance by subset", subsets(one))
+        found.append(Section(f"analysis-{name}", name, body, level=3))
+    return found
+
+
+def shares(one: Entry) -> str:
+    """The Shapley values of an experiment with their intervals, as bars from zero."""
+    name, metric = one["about"]["experiment"], METRIC_NAMES[one["about"]["metric"]]
+    known = {what: e for what, e in one["modalities"].items() if e["value"] is not None}
+    with figure(height=0.9 + 0.4 * max(len(known), 1)) as (fig, axes):
+        for place, (what, estimate) in enumerate(known.items()):
+            colour = GREY if what == "total" else PALETTE[place % len(PALETTE)]
+            axes.barh(place, 100 * estimate["value"], 0.6, color=colour, alpha=0.8)
+            if estimate["low"] is not None:
+                ends = [[100 * estimate["low"], 100 * estimate["high"]], [place, place]]
+                axes.plot(*ends, color=INK, linestyle="-", linewidth=1, marker="|")
+        axes.set_yticks(range(len(known)), list(known))
+        axes.set(ylim=(len(known) - 0.4, -0.6), xlabel=f"{metric}, percent points")
+        axes.axvline(0, color=INK, linestyle="-", linewidth=0.8)
+        axes.grid(False, axis="y")
+        drawn = svg(fig, title=f"Shapley values of {name}", description=told(known))
+    return captioned(drawn, f"Shapley values: shares of {metric}, with 95 % interval.")
+
+
+def told(known: Mapping[str, Entry]) -> str:
+    """The values in words."""
+    return " ".join(
+        f"{what}: {percent(estimate)} percent points." for what, estimate in known.items()
+    )
+
+
+def percent(estimate: Entry) -> str:
+    """An estimate in percent with its interval.
+
+    >>> percent({"value": 0.5, "low": 0.4, "high": 0.6})
+    '50.0 (40.0 to 60.0)'
+    """
+    if estimate["value"] is None:
+        return "undefined"
+    if estimate["low"] is None:
+        return f"{100 * estimate['value']:.1f}"
+    low, high = 100 * estimate["low"], 100 * estimate["high"]
+    return f"{100 * estimate['value']:.1f} ({low:.1f} to {high:.1f})"
+
+
+def curves(points: Sequence[Entry]) -> str:
+    """Performance against the share of a modality that is removed, a line per modality."""
+    name, metric = points[0]["experiment"], METRIC_NAMES[points[0]["metric"]]
+    names = list(dict.fromkeys(point["modality"] for point in points))
+    ends = []
+    with figure(height=2.9) as (fig, axes):
+        for place, modality in enumerate(names):
+            own = [p for p in points if p["modality"] == modality and p["value"] is not None]
+            if not own:
+                continue
+            removed = [p["percent_removed"] for p in own]
+            value = [scaled(p, "value") for p in own]
+            style = {
+                "color": PALETTE[place % len(PALETTE)],
+                "linestyle": STROKES[place % len(STROKES)],
+            }
+            axes.plot(removed, value, label=modality, **style)
+            # At the right end only, and beside each other: bands would hide one another.
+            last = [removed[-1] + 2 * (place + 1)] * 2
+            interval = [scaled(own[-1], end) for end in ("low", "high")]
+            axes.plot(last, interval, color=style["color"], linestyle="-", linewidth=1, marker="_")
+            ends.append(f"{modality}: {value[0]:.1f} with all, {value[-1]:.1f} with none of it.")
+        axes.set(xlabel="removed at test time, percent", ylabel=f"{metric} in percent")
+        axes.legend()
+        drawn = svg(fig, title=f"Removal of modalities, {name}", description=" ".join(ends))
+    return captioned(
+        drawn, "Removed at test time; at the right the 95 % intervals of the last points."
+    )
+
+
+def scaled(point: Entry, end: str) -> float:
+    """A value or an end of its interval in percent; without an interval, the value itself."""
+    return 100 * float(point["value"] if point[end] is None else point[end])
+
+
+def subsets(one: Entry) -> str:
+    """What the model reaches when only a subset of the modalities is kept."""
+    rows: list[dict[str, Cell]] = [
+        {"subset": name, "value": percent(estimate)} for name, estimate in one["subsets"].items()
+    ]
+    metric = METRIC_NAMES[one["about"]["metric"]]
+    headings = {"subset": "Kept at test time", "value": f"{metric} in percent (95 % interval)"}
+    name = one["about"]["experiment"]
+    return table(rows, headings, f"{name}: {metric} by the modalities that are kept.")

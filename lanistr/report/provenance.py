@@ -1,0 +1,149 @@
+"""What the numbers come from: data, code, machine, configuration and time."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lanistr.report.page import Cell, Section, facts, folded, notice, paragraph, table
+
+SEED = re.compile(r"_seed\d+$")
+
+
+def manifests(results: Path) -> dict[str, dict[str, Any]]:
+    """The manifest of each dataset's shards."""
+    return {
+        path.parent.name: json.loads(path.read_text())
+        for path in sorted((results / "shards").glob("*/manifest.json"))
+    }
+
+
+def stories(results: Path) -> list[dict[str, Any]]:
+    """What every run tells of itself."""
+    return [
+        json.loads(path.read_text())
+        for path in sorted((results / "runs").glob("*/seed*/experiment.json"))
+    ]
+
+
+def sections(results: Path, config: dict[str, Any] | None) -> list[Section]:
+    """Data, software, times and configuration.
+
+    Args:
+        results: folder of the run.
+        config: that the workflow ran with, if known.
+    """
+    return [
+        Section("provenance", "Where the numbers come from", paragraph(TRACED)),
+        Section("data", "Data", data(results), level=3),
+        Section("software", "Software and machine", software(results), level=3),
+        Section("times", "Times", times(results / "benchmarks"), level=3),
+        Section("configuration", "Configuration", configuration(config), level=3),
+    ]
+
+
+TRACED = (
+    "Each cell of a table can be made again from its predictions: `python -m lanistr trace "
+    "--results results/NAME --table table1 --row LANISTR`."
+)
+
+
+def data(results: Path) -> str:
+    """Digest, scale and switches of each dataset."""
+    found = manifests(results)
+    if not found:
+        return notice("No manifest of shards was found.")
+    return "".join(
+        facts(
+            {
+                "Dataset": name,
+                "Digest": manifest["digest"],
+                "Scale": manifest["scale"],
+                "Profile": manifest["profile"],
+                "Text": f"{manifest['text_source']}{' (leaky)' if manifest['leaky_text'] else ''}",
+            }
+        )
+        + folded(f"Switches of {name}", facts(texts(manifest["switches"])))
+        for name, manifest in found.items()
+    )
+
+
+def software(results: Path) -> str:
+    """Commit and versions that the runs were made with, and this machine."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for story in stories(results):
+        for name, value in story["machine"].items():
+            values[name].add(str(value))
+    runs: dict[str, Cell] = {name: ", ".join(sorted(found)) for name, found in values.items()}
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return facts({**runs, "Report made on": machine})
+
+
+def times(folder: Path) -> str:
+    """Wall time and memory of the rules that are measured, summed over seeds."""
+    measured: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for path in sorted(folder.glob("**/*.tsv")):
+        name = SEED.sub("", path.relative_to(folder).with_suffix("").as_posix())
+        measured[name] += benchmark(path)
+    if not measured:
+        return notice("No rule was measured.")
+    rows: list[dict[str, Cell]] = [
+        {
+            "rule": name.replace("/", ": "),
+            "jobs": len(jobs),
+            "seconds": round(sum(seconds for seconds, _ in jobs)),
+            "mean": sum(seconds for seconds, _ in jobs) / len(jobs),
+            "memory": round(max(memory for _, memory in jobs)),
+        }
+        for name, jobs in measured.items()
+    ]
+    headings = {
+        "rule": "Rule",
+        "jobs": "Jobs",
+        "seconds": "Seconds, all",
+        "mean": "Seconds, mean",
+        "memory": "Largest memory (MB)",
+    }
+    total = sum(seconds for jobs in measured.values() for seconds, _ in jobs)
+    caption = f"Wall time of the measured rules; jobs run beside each other. Sum: {total:,.0f} s."
+    return folded(f"{len(rows)} rules, {total:,.0f} seconds", table(rows, headings, caption))
+
+
+def benchmark(path: Path) -> Iterable[tuple[float, float]]:
+    """Seconds and megabytes of each job that Snakemake measured; memory it did not see is 0."""
+    with path.open(newline="") as file:
+        for line in csv.DictReader(file, delimiter="\t"):
+            memory = line["max_rss"]
+            yield float(line["s"]), 0.0 if memory in ("-", "NA", "") else float(memory)
+
+
+def configuration(config: dict[str, Any] | None) -> str:
+    """The configuration, key by key."""
+    if config is None:
+        return notice("The report was made without its configuration.")
+    return folded("All keys, defaults included", facts(texts(flat(config))))
+
+
+def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys with dots.
+
+    >>> flat({"a": {"b": 1}, "c": [2]})
+    {'a.b': 1, 'c': [2]}
+    """
+    pairs: dict[str, Any] = {}
+    for key, value in mapping.items():
+        nested = isinstance(value, dict) and value
+        pairs |= flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return pairs
+
+
+def texts(mapping: dict[str, Any]) -> dict[str, Cell]:
+    """Values as JSON prints them, strings without quotes."""
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in sorted(mapping.items())}

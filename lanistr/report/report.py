@@ -1,0 +1,132 @@
+"""All of a run on one page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lanistr.errors import DataContractError
+from lanistr.report import (
+    curves,
+    flow,
+    leakage,
+    missingness,
+    modalities,
+    predicted,
+    provenance,
+    tables,
+)
+from lanistr.report.page import Cell, Section, facts, notice, page, table
+
+log = logging.getLogger(__name__)
+
+SCALES = {
+    "smoke": "Generated data and tiny models (scale smoke): this page shows that everything runs. "
+    "Its numbers say nothing about patients and are not comparable with the paper's.",
+    "demo": "A few open patients, with generated radiographs and notes, and tiny models (scale "
+    "demo): the numbers are not comparable with the paper's.",
+    "paper": "Scale paper: the data and sizes of the paper.",
+}
+
+
+def write_report(results: Path, output: Path, config: dict[str, Any] | None = None) -> None:
+    """Write the report of a results folder.
+
+    Args:
+        results: holds tables/, predictions/, runs/, audit/, analysis/, ledger/ and so on; what is
+            missing is said to be missing.
+        output: HTML file.
+        config: that the workflow ran with; shown as it is.
+
+    Raises:
+        DataContractError: nothing was run there.
+    """
+    manifests = provenance.manifests(results)
+    if not manifests:
+        raise DataContractError(
+            f"{results} holds no shards/*/manifest.json. Give the folder of a run, results/NAME."
+        )
+    scales = dict.fromkeys(manifest["scale"] for manifest in manifests.values())
+    stamp = [SCALES.get(scale, f"Scale {scale}.") for scale in scales]
+    content = page(f"LANISTR: report of {results.name}", list(parts(results, config)), stamp=stamp)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(content)
+    log.info("report of %s: %.1f MB in %s", results, len(content) / 1e6, output)
+
+
+def parts(results: Path, config: dict[str, Any] | None) -> Iterable[Section]:
+    """The sections in their order."""
+    yield Section("summary", "Summary", summary(results))
+    yield from tables.sections(results)
+    yield from predicted.sections(results)
+    yield from modalities.sections(results)
+    yield from curves.sections(results)
+    yield from audits(results)
+    yield from flow.sections(results)
+    yield from provenance.sections(results, config)
+
+
+def summary(results: Path) -> str:
+    """What ran, table by table."""
+    stories = provenance.stories(results)
+    names = {story["experiment"]["name"] for story in stories}
+    minutes = sum(story["seconds"] for story in stories) / 60
+    what = {
+        "Datasets": ", ".join(provenance.manifests(results)),
+        "Trained": f"{len(names)} experiments in {len(stories)} runs",
+        "Training time": f"{minutes:,.1f} minutes, all runs one after the other",
+    }
+    return facts(what) + table(
+        [line for name in tables.PAPERS for line in lines(name, results)],
+        {
+            "table": "Table",
+            "dataset": "Dataset",
+            "rows": "Rows",
+            "ok": "Complete",
+            "lanistr": "LANISTR",
+            "trivial": "Trivial baseline",
+            "paper": "LANISTR in the paper",
+        },
+        "What ran. Metrics in percent, ours with their 95 % interval over subjects.",
+    )
+
+
+def lines(name: str, results: Path) -> list[dict[str, Cell]]:
+    """A table in one line per dataset: how many rows are complete, and the row of LANISTR."""
+    heading = tables.HEADINGS[name]
+    path = results / "tables" / f"{name}.csv"
+    if not path.is_file():
+        return [{"table": heading, "lanistr": "not run"}]
+    rows, _ = tables.read_rows(path)
+    found: list[dict[str, Cell]] = []
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        own = [row for row in rows if row.dataset == dataset]
+        best = next((row for row in own if row.row in ("LANISTR", "100 %")), None)
+        found.append(
+            {
+                "table": heading,
+                "dataset": dataset,
+                "rows": len(own),
+                "ok": sum(row.status == "ok" for row in own),
+                "lanistr": tables.number_told(best) if best else "",
+                "trivial": best.trivial if best else None,
+                "paper": best.paper if best else None,
+            }
+        )
+    return found
+
+
+def audits(results: Path) -> Iterable[Section]:
+    """The pages of both audits, one level deeper; one that was not made says so."""
+    for module, name in ((missingness, "missingness"), (leakage, "leakage")):
+        path, heading = results / "audit" / f"{name}.json", f"{name.capitalize()} audit"
+        if path.is_file():
+            yield Section(f"{name}-audit", heading)
+            for section in module.sections(module.read_audit(path)):
+                yield replace(section, level=section.level + 1)
+        else:
+            body = notice("Not run. Make it with: snakemake audit")
+            yield Section(f"{name}-audit", heading, body)

@@ -1,0 +1,117 @@
+"""How many parameters the experiments of a recipe have, without weights, data or memory for them.
+
+Models are built on torch's meta device. What only data fix takes the values of the full datasets.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lanistr.batch import InputSpec
+from lanistr.config import Experiment, Modality
+from lanistr.errors import ConfigError
+
+IMAGE_PX = 224
+VALUES, VARIABLES, HOURS = 59, 17, 48  # of a stay, as preprocessing writes it
+FINDINGS = 14  # of CheXpert
+IDENTIFIERS = {
+    "amazon/Office_Products": (306_800, 3_404_914),
+    "amazon/All_Beauty": (32_586, 324_038),
+}
+"""Products and reviewers. Source: Amazon Reviews 2018, as commonly reported."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Parameters of an experiment.
+
+    Attributes:
+        experiment: its name.
+        parts: number of parameters of each part.
+        trained: those that get a gradient; with `freeze: pretrained` fine-tuning trains fewer.
+        published: in millions, None = no number is known.
+        counted: by which rule that was counted, and where it is published.
+    """
+
+    experiment: str
+    parts: dict[str, int]
+    trained: int
+    published: float | None
+    counted: str
+
+
+def size_of(experiment: Experiment, published: Path) -> Size:
+    """Build an experiment's model without memory and count.
+
+    Raises:
+        ConfigError: a table whose identifiers are not known.
+    """
+    import torch
+
+    from lanistr.models.build import build, parameter_counts
+
+    settings = without_weights(experiment.model_dump())
+    with torch.device("meta"):
+        model = build(Experiment.model_validate(settings), full_spec(experiment))
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    with published.open(newline="") as lines:
+        known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
+    about = known.get(experiment.name, {"million": None, "counted": ""})
+    number = float(about["million"]) if about["million"] else None
+    return Size(experiment.name, parameter_counts(model), trained, number, about["counted"] or "")
+
+
+def without_weights(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with random weights, which are as many.
+
+    >>> without_weights({"text": {"pretrained": "bert-base-uncased", "hidden": 768}})
+    {'text': {'pretrained': None, 'hidden': 768}}
+    """
+    return {
+        key: None
+        if key == "pretrained"
+        else without_weights(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in settings.items()
+    }
+
+
+def full_spec(experiment: Experiment) -> InputSpec:
+    """What the full datasets fix about a model's inputs.
+
+    Raises:
+        ConfigError: a table whose identifiers are not known.
+    """
+    columns: dict[str, Any] = {}
+    if Modality.TABULAR in experiment.modalities:
+        if experiment.dataset not in IDENTIFIERS:
+            raise ConfigError(
+                f"{experiment.name}: it is not known how many products and reviewers "
+                f"{experiment.dataset} has; known are {sorted(IDENTIFIERS)}."
+            )
+        products, reviewers = IDENTIFIERS[experiment.dataset]
+        columns = {
+            "category_names": ("product", "reviewer", "verified", "year"),
+            "category_sizes": (products + 2, reviewers + 2, 4, 24),
+            "identifiers": ("product", "reviewer"),
+            "number_names": ("votes", "time"),
+        }
+    text = experiment.encoders.text
+    return InputSpec(
+        vocab_size=text.vocab_size,
+        pad_token_id=0,
+        mask_token_id=4,
+        special_token_ids=(0, 1, 2, 3, 4),
+        max_tokens=text.max_tokens,
+        image_px=IMAGE_PX,
+        series_steps=HOURS,
+        series_values=VALUES,
+        series_variables=VARIABLES,
+        variable_of_value=tuple(sorted(i % VARIABLES for i in range(VALUES))),
+        finding_names=tuple(f"finding {i}" for i in range(FINDINGS)),
+        **columns,
+    )

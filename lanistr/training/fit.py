@@ -1,0 +1,48 @@
+"""Whether an experiment and a cache belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lanistr.cache import Cache, text_settings
+from lanistr.config import Experiment
+from lanistr.errors import ConfigError
+
+
+def check_fit(experiment: Experiment, cache: Cache, folder: Path) -> None:
+    """Refuse a cache of another dataset or tokenizer, or without the labels that are learned.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    if experiment.task != "classification":
+        raise ConfigError(
+            f"task: {experiment.name} is a {experiment.task}; caches hold classes. "
+            "Use task: classification, or train the model in code of your own."
+        )
+    dataset, wanted = cache.provenance["dataset"], text_settings(experiment.encoders.text)
+    if experiment.dataset != dataset:
+        raise ConfigError(
+            f"{experiment.name} is an experiment on {experiment.dataset}, {folder} holds {dataset}."
+        )
+    if experiment.learns_findings and not (cache.findings >= 0).any():
+        raise ConfigError(
+            f"{experiment.name} learns the findings of radiographs, {folder} holds none. They "
+            "come from mimic-cxr-2.0.0-chexpert.csv.gz of MIMIC-CXR-JPG: put it into mimic.cxr "
+            "and make shards and cache again, or leave the experiments of medfuse out."
+        )
+    differences = [
+        f"  encoders.text.{name}: {experiment.name} has {wanted[name]!r}, the cache {value!r}"
+        for name, value in cache.text.items()
+        if wanted[name] != value
+    ]
+    if differences:
+        raise ConfigError(
+            "\n".join(
+                [
+                    f"{folder} was made with other text settings:",
+                    *differences,
+                    "Change them in the recipe's `shared` section and make the cache again.",
+                ]
+            )
+        )

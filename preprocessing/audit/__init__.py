@@ -1,0 +1,1 @@
+"""What the shards say about the data itself: which modalities are missing, and what leaks."""

@@ -1,0 +1,203 @@
+"""Texts that come again in another split, word for word or nearly.
+
+Two texts are near-duplicates if their sets of runs of five words (shingles) have a Jaccard index
+of at least 0.8. The search is exact, which MinHash would not be: of n shingles, a near-duplicate
+shares at least 0.8 n, hence one of any n - ceil(0.8 n) + 1 of them. Only the rarest that many are
+looked up. The texts searched pass by some thousands at a time, so that memory is bounded.
+
+Source: prefix filtering, Chaudhuri, Ganti and Kaushik (2006), "A primitive operator for similarity
+joins in data cleaning".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.measure import Measure, measured
+
+if TYPE_CHECKING:
+    from preprocessing.audit.leakage.amazon import Reviews
+    from preprocessing.audit.leakage.mimic import Mimic
+
+RUN = 5  # words of a shingle
+SIMILAR = 0.8
+# Shorter texts come again by chance: "Great product, works as expected".
+FEWEST_WORDS = 10
+ROWS_AT_ONCE = 20_000
+
+PAIRS = {"copy": pl.UInt64, "place": pl.String, "label": pl.Int8, "jaccard": pl.Float64}
+
+
+def worth_comparing(texts: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose `text` is long enough, with `words` and `copy`, the hash of these, instead.
+
+    Case, punctuation and masks (___) do not count.
+    """
+    words = pl.col("text").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}]+")
+    long = texts.with_columns(words=words).filter(pl.col("words").list.len() >= FEWEST_WORDS)
+    return long.with_columns(copy=pl.col("words").list.join(" ").hash()).drop("text")
+
+
+def shingles(texts: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The distinct shingles of each text.
+
+    Args:
+        texts: the column `key`, which names a text, and `words`.
+        key: its name.
+
+    Returns:
+        The key and `shingle` (uint64), one row each.
+
+    >>> shingles(pl.DataFrame({"copy": [7], "words": [list("abcdef")]}), "copy").height
+    2
+    """
+    left = pl.col("words").list.len().cast(pl.Int64) - pl.int_ranges(pl.col("words").list.len())
+    exploded = texts.select(key, word="words", left=left).explode("word", "left")
+    hashed = exploded["word"].hash().to_numpy()
+    starts = max(len(hashed) - RUN + 1, 0)
+    rolled = np.zeros(starts, np.uint64)
+    for step in range(RUN):
+        # Odd, so that no bit of any word is lost modulo 2**64.
+        rolled = rolled * np.uint64(0x9E3779B97F4A7C15) + hashed[step : step + starts]
+    found = exploded.head(starts).with_columns(shingle=pl.Series(rolled, dtype=pl.UInt64))
+    return found.filter(pl.col("left") >= RUN).select(key, "shingle").unique()
+
+
+def nearest(queries: pl.DataFrame, others: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The most similar near-duplicate of each text in each place, if any.
+
+    Args:
+        queries: words, copy; as `worth_comparing` gives them.
+        others: frames of the texts searched: words, copy, place (where they are from) and label.
+
+    Returns:
+        copy (of the query), place, label, jaccard; 1 = the same words.
+    """
+    distinct = queries.unique("copy")
+    own = shingles(distinct, "copy")
+    sizes = own.group_by("copy").agg(size=pl.len())
+    found = pl.DataFrame(schema=PAIRS)
+    for some in others:
+        once = some.unique(["copy", "place", "label"], maintain_order=True).with_row_index("other")
+        same = once.join(distinct.select("copy"), on="copy", how="semi")
+        exact = same.select("copy", "place", pl.col("label").cast(pl.Int8), jaccard=pl.lit(1.0))
+        near = _similar(own, sizes, once).join(once.drop("copy"), on="other")
+        found = pl.concat([found, exact, near.select(pl.col(n).cast(t) for n, t in PAIRS.items())])
+        # In order of rows and labels: the same texts give the same pairs.
+        best = found.sort("jaccard", "label", descending=[True, False], maintain_order=True)
+        found = best.unique(["copy", "place"], keep="first", maintain_order=True)
+    return found
+
+
+def _similar(own: pl.DataFrame, sizes: pl.DataFrame, once: pl.DataFrame) -> pl.DataFrame:
+    """The pairs of near-duplicates: copy, other and jaccard."""
+    theirs = shingles(once, "other")
+    their_sizes = theirs.group_by("other").agg(their_size=pl.len())
+    theirs = theirs.join(own.select("shingle").unique(), on="shingle", how="semi")
+    frequency = theirs.group_by("shingle").len()
+    ranked = own.join(sizes, on="copy").join(frequency, on="shingle", how="left")
+    rank = pl.struct(pl.col("len").fill_null(0), "shingle").rank("ordinal").over("copy")
+    enough = pl.col("size") - (SIMILAR * pl.col("size")).ceil() + 1
+    rarest = ranked.filter(rank <= enough).select("copy", "shingle")
+    pairs = rarest.join(theirs, on="shingle").select("copy", "other").unique()
+    pairs = pairs.join(sizes, on="copy").join(their_sizes, on="other")
+    ratio = pl.col("their_size") / pl.col("size")
+    pairs = pairs.filter(ratio.is_between(SIMILAR, 1 / SIMILAR))
+    shared = pairs.join(own, on="copy").join(theirs, on=["other", "shingle"])
+    counted = shared.group_by("copy", "other", "size", "their_size").agg(both=pl.len())
+    either = pl.col("size") + pl.col("their_size") - pl.col("both")
+    scored = counted.with_columns(jaccard=pl.col("both") / either)
+    # Five words of a short text may come twice in it; only the same words are the same text.
+    return scored.filter(pl.col("jaccard") >= SIMILAR).with_columns(
+        pl.col("jaccard").clip(upper_bound=np.nextafter(1, 0))
+    )
+
+
+def of_notes(shards: Mimic, resamples: int) -> Finding:
+    """Notes of test and validation samples that come again in another split."""
+    columns = ["note_id", "split", "subject", "label", "text"]
+    rows = shards.labelled.drop_nulls("note_id").select(columns)
+    labelled = worth_comparing(rows)
+    queries = labelled.filter(pl.col("split") != "train")
+    found = nearest(queries, [_placed(labelled), *_pretraining_notes(shards)])
+    return _finding({"": labelled}, {"": found}, 2, resamples)
+
+
+def of_reviews(shards: Reviews, resamples: int) -> Finding:
+    """Reviews of test and validation samples that come again in another split."""
+    pretraining = [category for category in shards.categories if category.pretrains]
+    labelled, found = {}, {}
+    for category in shards.finetuned:
+        rows = worth_comparing(category.texts)
+        queries = rows.filter(pl.col("split") != "train")
+        seen = (part for other in pretraining for part in _some(other.texts))
+        others = (worth_comparing(part).with_columns(place=pl.lit("pretraining")) for part in seen)
+        name = f" of {category.name}"
+        found[name] = nearest(queries, [_placed(rows), *others])
+        labelled[name] = rows
+    return _finding(labelled, found, 5, resamples)
+
+
+def _placed(labelled: pl.DataFrame) -> pl.DataFrame:
+    return labelled.select("words", "copy", "label", place="split")
+
+
+def _some(texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    return texts.iter_slices(ROWS_AT_ONCE)
+
+
+def _pretraining_notes(shards: Mimic) -> Iterator[pl.DataFrame]:
+    """The notes that pretraining sees, some thousands at a time; they have no label."""
+    samples = shards.scan("samples").filter(pl.col("stage") == "pretrain")
+    seen = samples.select("note_id").drop_nulls().unique().collect()
+    for path in shards.parts("notes"):
+        part = pl.read_parquet(path, columns=["note_id", "text"])
+        for some in _some(part.join(seen, on="note_id", how="semi", maintain_order="left")):
+            yield worth_comparing(some).with_columns(
+                place=pl.lit("pretraining"), label=pl.lit(None, pl.Int8)
+            )
+
+
+def _finding(
+    labelled: dict[str, pl.DataFrame], found: dict[str, pl.DataFrame], classes: int, resamples: int
+) -> Finding:
+    """Counts by split and place, and how well copying the label of the nearest text does.
+
+    Args:
+        labelled: the texts of a population, by what is said after "texts".
+        found: the near-duplicates of those outside of training, by the same.
+        classes: of the label.
+        resamples: behind the interval.
+    """
+    counts, context, measures = {}, {}, []
+    for name, rows in labelled.items():
+        context[f"test texts{name} of {FEWEST_WORDS} words or more"] = rows.filter(
+            split="test"
+        ).height
+        for split, places in (("test", ("train", "valid", "pretraining")), ("valid", ("train",))):
+            own = rows.filter(split=split)
+            for place in places:
+                near = own.join(found[name].filter(place=place), on="copy")
+                same = near.filter(jaccard=1.0).height
+                counts[f"{split} texts{name} that are word for word in {place}"] = same
+                counts[f"{split} texts{name} that are nearly in {place}"] = near.height - same
+        measures.append(_copied(name, rows, found[name], classes, resamples))
+    return Finding("duplicate-texts", counts=counts, context=context, measures=measures)
+
+
+def _copied(
+    name: str, rows: pl.DataFrame, found: pl.DataFrame, classes: int, resamples: int
+) -> Measure:
+    """How well the label of the nearest training text does; without one, what is usual there."""
+    train, test = rows.filter(split="train"), rows.filter(split="test")
+    usual = train["label"].mean() if classes == 2 else train["label"].mode().sort().first()
+    nearest_label = found.filter(place="train").select("copy", score="label")
+    scored = test.join(nearest_label, on="copy", how="left", maintain_order="left")
+    score = pl.col("score").cast(pl.Float64 if classes == 2 else pl.Int8).fill_null(usual)
+    of = f"label of the nearest training text{name}"
+    return measured(of, scored.with_columns(score), classes=classes, resamples=resamples)

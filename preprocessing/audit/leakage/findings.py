@@ -1,0 +1,115 @@
+"""What a gate found, what the configuration says about it, and how that is told without rows."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from preprocessing.audit.leakage.gates import GATES
+from preprocessing.audit.leakage.measure import Measure
+from preprocessing.audit.suppression import withheld
+from preprocessing.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one gate found in one data set.
+
+    Attributes:
+        gate: key of `GATES`.
+        counts: how often each forbidden thing occurs; zeros say what was looked for.
+        context: counts that are no finding, such as how many were looked at.
+        parts: names of counts or contexts that are disjoint parts of another one, by the name of
+            the whole; where the rest is small, so many are withheld that it does not follow.
+        settings: settings in force that are a finding by themselves.
+        measures: how well the giveaway alone predicts.
+        shortcut: True if a measure that is better than chance is a finding.
+    """
+
+    gate: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    context: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    settings: Sequence[str] = ()
+    measures: Sequence[Measure] = ()
+    shortcut: bool = False
+
+    @property
+    def found(self) -> bool:
+        """True if there is anything to report."""
+        informative = self.shortcut and any(m.better_than_chance for m in self.measures)
+        return any(self.counts.values()) or bool(self.settings) or informative
+
+    def status(self, acknowledged: Collection[str]) -> str:
+        """`clean`, `notice`, `acknowledged` or `leak`."""
+        if not self.found:
+            return "clean"
+        if not GATES[self.gate].stops:
+            return "notice"
+        return "acknowledged" if self.gate in acknowledged else "leak"
+
+    def entry(self, acknowledged: Collection[str]) -> dict[str, Any]:
+        """The finding as JSON that may be shared: small counts are withheld."""
+        gate, shown = GATES[self.gate], self._shown()
+        return {
+            "gate": self.gate,
+            "status": self.status(acknowledged),
+            "stops": gate.stops,
+            "question": gate.question,
+            "danger": gate.danger,
+            "remedy": gate.remedy,
+            "counts": {what: shown[what] for what in self.counts},
+            "context": {what: shown[what] for what in self.context},
+            "settings": list(self.settings),
+            "measures": [measure.entry() for measure in self.measures],
+        }
+
+    def _shown(self) -> dict[str, int | None]:
+        """Every count; None where it, or what follows from it, is small."""
+        cells = {**self.counts, **self.context}
+        relations = []
+        for whole, parts in self.parts.items():
+            rest = f"the rest of {whole}"
+            cells[rest] = cells[whole] - sum(cells[part] for part in parts)
+            relations.append({whole: -1, rest: 1, **dict.fromkeys(parts, 1)})
+        hidden = withheld(cells, relations)
+        return {what: None if what in hidden else n for what, n in cells.items()}
+
+
+def check_names(acknowledged: Iterable[str]) -> None:
+    """Refuse names that no stopping gate has.
+
+    Raises:
+        ConfigError: there is no such gate, or nothing to acknowledge.
+    """
+    allowed = [name for name, gate in GATES.items() if gate.stops]
+    if unknown := sorted(set(acknowledged) - set(allowed)):
+        raise ConfigError(
+            f"leakage.acknowledge: {', '.join(unknown)} is no gate that stops a run. "
+            f"Allowed: {', '.join(allowed)}."
+        )
+
+
+def leaks(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The message on each leak that is not acknowledged: the gate, what was found, what to do."""
+    return [_message(entry) for entry in entries if entry["status"] == "leak"]
+
+
+def _message(entry: Mapping[str, Any]) -> str:
+    counts = [f"{_told(n)} {what}" for what, n in entry["counts"].items() if n != 0]
+    found = [*counts, *entry["settings"], *map(_measured, entry["measures"])]
+    lines = [f"  {entry['gate']}: {entry['question']}", *(f"    {line}" for line in found)]
+    return "\n".join([*lines, f"    {entry['remedy']}"])
+
+
+def _told(count: int | None) -> str:
+    """A count in words; a withheld one is small, or leads to a small one."""
+    return "a withheld number of" if count is None else str(count)
+
+
+def _measured(measure: Mapping[str, Any]) -> str:
+    if measure["value"] is None:
+        return f"{measure['of']}: not measured, {measure['withheld']}"
+    interval = (
+        f" ({measure['low']:.3f} to {measure['high']:.3f})" if measure["low"] is not None else ""
+    )
+    return f"{measure['of']}: {measure['metric']} {measure['value']:.3f}{interval}"

@@ -1,0 +1,141 @@
+"""What lies after the horizon: images, notes and measurements, and stays that are over early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.measure import Measure, learned, measured
+from preprocessing.schemas import HOURS, VARIABLES
+
+HORIZON = timedelta(hours=HOURS)
+
+if TYPE_CHECKING:
+    from preprocessing.audit.leakage.mimic import Mimic
+
+
+def findings(shards: Mimic, resamples: int) -> Iterator[Finding]:
+    """What the gates of time find."""
+    yield images(shards, resamples)
+    yield series(shards)
+    yield over_early(shards, resamples)
+    yield late_results(shards)
+    yield notes(shards, resamples)
+    yield admissions(shards, resamples)
+
+
+def _giveaway(shards: Mimic, of: str, flag: pl.Expr, resamples: int) -> Measure:
+    """How well a property of the sample predicts death, as training saw it."""
+    rows = shards.labelled.with_columns(flag=flag.fill_null(False))
+    train, test = (rows.filter(pl.col("split") == name) for name in ("train", "test"))
+    scored = learned(train, test, ["flag"], classes=2)
+    return measured(of, scored, classes=2, resamples=resamples)
+
+
+def images(shards: Mimic, resamples: int) -> Finding:
+    """Radiographs from before the stay, or after its horizon."""
+    rows = shards.labelled.drop_nulls("dicom_id")
+    early, late = pl.col("image_time") < pl.col("intime"), pl.col("image_time") > pl.col("horizon")
+    return Finding(
+        "image-after-horizon",
+        counts={
+            "radiographs from before the stay": rows.filter(early).height,
+            "radiographs from after 48 hours or discharge": rows.filter(late).height,
+        },
+        context={"samples with a radiograph": rows.height},
+        parts={
+            "samples with a radiograph": [
+                "radiographs from before the stay",
+                "radiographs from after 48 hours or discharge",
+            ]
+        },
+        measures=[
+            _giveaway(shards, "the radiograph is from outside the window", early | late, resamples)
+        ],
+    )
+
+
+def notes(shards: Mimic, resamples: int) -> Finding:
+    """Notes written, or filed, after the horizon."""
+    rows = shards.labelled.drop_nulls("note_id")
+    late = pl.max_horizontal("note_time", "note_filed") > pl.col("horizon")
+    what = "notes written or filed after 48 hours or discharge"
+    return Finding(
+        "note-after-horizon",
+        counts={what: rows.filter(late).height},
+        context={"samples with a note": rows.height},
+        parts={"samples with a note": [what]},
+        measures=[_giveaway(shards, "the note is from after the horizon", late, resamples)],
+    )
+
+
+def admissions(shards: Mimic, resamples: int) -> Finding:
+    """Notes of another admission; those of none, such as an outpatient report, are no finding."""
+    other = pl.col("note_admission") != pl.col("hadm_id")
+    later = other & (pl.col("note_time") > pl.col("dischtime"))
+    rows = shards.labelled.drop_nulls("note_id")
+    return Finding(
+        "note-of-other-admission",
+        counts={
+            "notes of a later admission": rows.filter(later).height,
+            "notes of an earlier or parallel admission": rows.filter(other & ~later).height,
+        },
+        context={
+            "samples with a note": rows.height,
+            "notes of no admission": rows["note_admission"].null_count(),
+        },
+        parts={
+            "samples with a note": [
+                "notes of a later admission",
+                "notes of an earlier or parallel admission",
+                "notes of no admission",
+            ]
+        },
+        measures=[_giveaway(shards, "the note is of a later admission", later, resamples)],
+    )
+
+
+def over_early(shards: Mimic, resamples: int) -> Finding:
+    """Stays that ended, by discharge or death, before their 48 hours were over."""
+    over = pl.col("ended") < pl.col("intime") + HORIZON
+    return Finding(
+        "stay-over-early",
+        counts={"stays that were over before hour 48": shards.labelled.filter(over).height},
+        context={"stays": shards.labelled.height},
+        parts={"stays": ["stays that were over before hour 48"]},
+        measures=[_giveaway(shards, "the stay is over before hour 48", over, resamples)],
+    )
+
+
+def series(shards: Mimic) -> Finding:
+    """Time series with a measurement in an hour that begins after discharge.
+
+    Hours beyond the 48th cannot be stored.
+    """
+    over = shards.labelled.filter(pl.col("ended") < pl.col("intime") + HORIZON)
+    hours = (pl.col("ended") - pl.col("intime")).dt.total_seconds() / 3600
+    ended = over.select("stay_id", ended=hours)
+    every = shards.scan("timeseries").select("stay_id", "observed")
+    rows = every.join(ended.lazy(), on="stay_id").collect()
+    observed = rows["observed"].to_numpy().reshape(-1, HOURS, VARIABLES).any(axis=2)
+    after = np.arange(HOURS) > rows["ended"].to_numpy()[:, None]
+    return Finding(
+        "series-after-horizon",
+        counts={
+            "time series that go on after discharge": int((observed & after).any(axis=1).sum())
+        },
+        context={"time series": shards.labelled.height},
+        parts={"time series": ["time series that go on after discharge"]},
+    )
+
+
+def late_results(shards: Mimic) -> Finding:
+    """Whether a value counts from when it was taken, or from when it could be read."""
+    horizon = shards.manifest["switches"]["horizon"]
+    late = horizon == "charttime"
+    return Finding("late-results", settings=[f"switch horizon={horizon}"] if late else [])

@@ -1,0 +1,1 @@
+"""Which modalities patients, admissions, stays, studies, reviews and products have."""

@@ -1,0 +1,69 @@
+"""Tasks whose label is planted in one modality, and how well a model learns them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from lanistr.batch import Batch
+from lanistr.metrics import metrics_of
+from lanistr.models.method import Model
+
+WORDS = torch.tensor([20, 30])  # one for each class
+RESAMPLES = 200
+
+
+def planted(samples: Batch, where: str, seed: int) -> Batch:
+    """Samples with labels that can be read off the modality `where`, or off none of them."""
+    label = torch.randint(2, (len(samples),), generator=torch.Generator().manual_seed(seed))
+    tokens, pixels = samples.tokens.clone(), samples.pixels.clone()
+    if where == "text":
+        tokens[:, 1] = WORDS[label]
+    if where == "image":
+        pixels[:, :, :8] += 2.0 * label[:, None, None, None]
+    return replace(samples, tokens=tokens, pixels=pixels, label=label)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Mean losses of the first and the last five steps, and the AUROC of new samples at 95 %."""
+
+    first: float
+    last: float
+    low: float
+    high: float
+
+
+def outcome(model: Model, make: Callable[[int], Batch], *, steps: int, lr: float) -> Outcome:
+    """Fine-tune on a few batches again and again, then ask about new samples.
+
+    Args:
+        model: in training mode.
+        make: a batch for each number; the first four are learned from.
+        steps: of the optimiser.
+        lr: of the optimiser.
+    """
+    learned = [make(number) for number in range(4)]
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=lr)
+    losses = []
+    for step in range(steps):
+        batch = learned[step % len(learned)]
+        loss = model.label_loss(model(batch), batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        model.after_step((step + 1) / steps)
+        losses.append(loss.item())
+    new = [make(100 + number) for number in range(4)]
+    with torch.no_grad():
+        logits = torch.cat([model.eval()(batch) for batch in new]).double()
+    label = torch.cat([batch.label for batch in new]).numpy()
+    score = (logits[:, 1] - logits[:, 0]).numpy()
+    n = len(label)
+    resamples = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    values = metrics_of(2)["auroc"](label, score, resamples)
+    return Outcome(np.mean(losses[:5]), np.mean(losses[-5:]), *np.quantile(values, [0.025, 0.975]))

@@ -1,0 +1,237 @@
+"""Shapley values and curves of removal, without torch, on answers made up by hand."""
+
+import csv
+import json
+import subprocess
+import sys
+from itertools import pairwise, permutations
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lanistr.analysis.answers import Answers, read_answers
+from lanistr.analysis.games import shapley_values
+from lanistr.analysis.learning import learning_curve
+from lanistr.analysis.removal import PERCENT, removal, without
+from lanistr.analysis.shapley import shapley
+from lanistr.analysis.subsets import in_order, subset_names
+from lanistr.config import Modality
+from lanistr.errors import DataContractError
+from tests.lanistr.shards import experiment
+
+ALL = in_order([Modality.TIMESERIES, Modality.IMAGE, Modality.TEXT])
+NAMES = subset_names(ALL)
+SAMPLES, RESAMPLES = 80, 60
+
+
+def games(players: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((2**players, 5))
+
+
+@pytest.mark.parametrize("players", [1, 2, 3, 4])
+def test_the_shares_are_the_mean_gain_over_all_orders(players):
+    worth = games(players)
+    expected = np.zeros((players, 5))
+    orders = list(permutations(range(players)))
+    for order in orders:
+        there = 0
+        for player in order:
+            expected[player] += worth[there | 1 << player] - worth[there]
+            there |= 1 << player
+    np.testing.assert_allclose(shapley_values(worth), expected / len(orders))
+
+
+@pytest.mark.parametrize("players", [1, 2, 3, 4])
+def test_the_shares_add_up(players):
+    worth = games(players)
+    np.testing.assert_allclose(shapley_values(worth).sum(axis=0), worth[-1] - worth[0])
+
+
+def test_players_that_add_the_same_get_the_same():
+    worth = games(3)
+    worth[0b010], worth[0b110] = worth[0b001], worth[0b101]
+    first, second, third = shapley_values(worth)
+    np.testing.assert_allclose(first, second)
+    assert not np.allclose(first, third)
+
+
+def test_a_player_that_adds_nothing_gets_nothing_and_one_that_adds_a_constant_that():
+    worth = games(3)
+    worth[0b100:] = worth[:0b100]
+    np.testing.assert_allclose(shapley_values(worth)[2], 0, atol=1e-15)
+    worth[0b100:] = worth[:0b100] + 0.25
+    np.testing.assert_allclose(shapley_values(worth)[2], 0.25)
+
+
+def test_shares_of_a_sum_of_games_are_sums_of_shares():
+    one, other = games(3, 1), games(3, 2)
+    both = shapley_values(one + 2 * other)
+    np.testing.assert_allclose(both, shapley_values(one) + 2 * shapley_values(other))
+
+
+def made_up(folder: Path, seed: int = 0, image: float = 0.0, **settings) -> Path:
+    """Answers of a model that adds up a hint per modality; two in three samples have a text."""
+    rng = np.random.default_rng(5)
+    label = (rng.random(SAMPLES) < 0.4).astype(np.int8)
+    weight = {Modality.TEXT: 1.0, Modality.IMAGE: image, Modality.TIMESERIES: 2.0}
+    has = {m: np.arange(SAMPLES) % 3 > 0 if m == Modality.TEXT else label >= 0 for m in ALL}
+    hints = {m: has[m] * weight[m] * (label - 0.4 + rng.normal(size=SAMPLES)) for m in ALL}
+    columns = {}
+    for number, name in enumerate(NAMES):
+        logit = sum(hints[m] for bit, m in enumerate(ALL) if number >> bit & 1) + np.zeros(SAMPLES)
+        positive = 1 / (1 + np.exp(-(1 + seed / 9) * logit))
+        columns[name] = pl.Series(np.stack([1 - positive, positive], axis=1), dtype=PAIR)
+    table = pl.DataFrame(
+        {
+            "seed": [seed] * SAMPLES,
+            "sample_id": np.arange(SAMPLES) + 500,
+            "subject_id": np.arange(SAMPLES) // 2,
+            "label": label,
+            "present": ["text+image+timeseries" if t else "image+timeseries" for t in has[ALL[0]]],
+            **columns,
+        }
+    )
+    made = experiment(modalities=list(ALL), **settings)
+    path = folder / made.name / f"seed{seed}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {"experiment": made.model_dump_json(), "data": json.dumps({"scale": "smoke"})}
+    table.sample(fraction=1, shuffle=True, seed=seed).write_parquet(path, metadata=about)
+    return path
+
+
+PAIR = pl.Array(pl.Float64, 2)
+
+
+def attributed(folder: Path, files: list[Path]) -> tuple[list[dict], dict]:
+    shapley(files, csv=folder / "s.csv", json=folder / "s.json", resamples=RESAMPLES)
+    return list(csv.DictReader((folder / "s.csv").open())), json.loads(
+        (folder / "s.json").read_text()
+    )
+
+
+def test_modalities_share_what_the_model_reaches(tmp_path):
+    files = [made_up(tmp_path, seed) for seed in (0, 1)]
+    rows, document = attributed(tmp_path, files)
+    found = {row["modality"]: row for row in rows}
+    assert list(found) == ["text", "image", "timeseries", "total"]
+    subsets = document["experiments"][0]["subsets"]
+    assert list(subsets) == NAMES
+    assert subsets["none"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+    values = {name: float(row["value"]) for name, row in found.items()}
+    parts = [values[name] for name in ("text", "image", "timeseries")]
+    assert sum(parts) == pytest.approx(values["total"])
+    assert values["total"] == pytest.approx(subsets["text+image+timeseries"]["value"] - 0.5)
+    assert values["image"] == 0 and values["timeseries"] > values["text"] > 0
+    assert float(found["image"]["low"]) == float(found["image"]["high"]) == 0
+    assert float(found["text"]["low"]) < values["text"] < float(found["text"]["high"])
+    assert found["text"]["n_absent"] == "27" and found["image"]["n_absent"] == "0"
+    assert {row["n_runs"] for row in rows} == {"2"} and rows[0]["n_subjects"] == "40"
+    assert rows[0]["metric"] == "auroc" and rows[0]["scale"] == "smoke"
+
+
+def test_experiments_are_told_apart(tmp_path):
+    files = [made_up(tmp_path), made_up(tmp_path, image=3.0, name="other")]
+    rows, _ = attributed(tmp_path, files)
+    image = {row["experiment"]: float(row["value"]) for row in rows if row["modality"] == "image"}
+    assert image["made-up-finetune"] == 0 and abs(image["other"]) > 1e-3
+
+
+def test_one_class_alone_has_no_auroc(tmp_path):
+    path = made_up(tmp_path)
+    about = pl.read_parquet_metadata(path)
+    kept = {name: about[name] for name in ("experiment", "data")}
+    pl.read_parquet(path).filter(label=0).write_parquet(path, metadata=kept)
+    rows, document = attributed(tmp_path, [path])
+    assert {row["value"] for row in rows} == {""}
+    assert document["experiments"][0]["subsets"]["none"]["value"] is None
+
+
+def test_removal_starts_at_everything_and_ends_at_nothing(tmp_path):
+    files = [made_up(tmp_path, seed) for seed in (0, 1)]
+    _, document = attributed(tmp_path, files)
+    removal(files, csv=tmp_path / "r.csv", json=tmp_path / "r.json", resamples=RESAMPLES)
+    points = json.loads((tmp_path / "r.json").read_text())["points"]
+    assert len(points) == 4 * len(PERCENT) == len(list(csv.DictReader((tmp_path / "r.csv").open())))
+    subsets = document["experiments"][0]["subsets"]
+    by = {(p["modality"], p["percent_removed"]): p for p in points}
+    for name in (*ALL, "every"):
+        whole = {key: by[name, 0][key] for key in ("value", "low", "high")}
+        assert whole == pytest.approx(subsets["text+image+timeseries"])
+    assert by["every", 100]["value"] == 0.5
+    assert by["text", 100]["value"] == pytest.approx(subsets["image+timeseries"]["value"])
+    assert by["timeseries", 100]["value"] < by["timeseries", 0]["value"]
+    assert by["text", 50]["n_removed"] == round(53 / 2) and by["text", 50]["n_present"] == 53
+
+
+def test_a_larger_share_removes_what_a_smaller_one_does(tmp_path):
+    (answers,) = read_answers([made_up(tmp_path)])
+    for modalities in ([Modality.TEXT], ALL):
+        left = [without(answers, modalities, percent) for percent in PERCENT]
+        assert np.array_equal(left[0], answers.present)
+        assert all((less & more == less).all() for more, less in pairwise(left))
+        assert all((less != more).any() for more, less in pairwise(left))
+    assert (left[-1] == 0).all()
+    text, image = (without(answers, [m], 50) for m in (Modality.TEXT, Modality.IMAGE))
+    assert not np.array_equal(text != answers.present, image != answers.present)
+
+
+def test_what_is_no_file_of_presence_is_refused(tmp_path):
+    path = made_up(tmp_path)
+    with pytest.raises(DataContractError, match=r"found seeds \(0, 0\); give each once"):
+        read_answers([path, path])
+    other = made_up(tmp_path, seed=1)
+    about = pl.read_parquet_metadata(other)
+    kept = {name: about[name] for name in ("experiment", "data")}
+    pl.read_parquet(other).with_columns(label=1 - pl.col("label")).write_parquet(
+        other, metadata=kept
+    )
+    with pytest.raises(DataContractError, match="is of other samples than"):
+        read_answers([path, other])
+    pl.DataFrame({"a": [1]}).write_parquet(path)
+    with pytest.raises(DataContractError, match="not a file of `python -m lanistr presence`"):
+        read_answers([path])
+
+
+def test_several_classes_are_compared_by_the_one_predicted(tmp_path):
+    made = experiment(modalities=["text"], classes=3)
+    chances = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])
+    kind = pl.Array(pl.Float64, 3)
+    pl.DataFrame(
+        {
+            "seed": [0, 0],
+            "sample_id": [1, 2],
+            "subject_id": [1, 2],
+            "label": [1, 2],
+            "present": ["text", "none"],
+            "none": pl.Series(chances[[1, 1]], dtype=kind),
+            "text": pl.Series(chances, dtype=kind),
+        }
+    ).write_parquet(
+        tmp_path / "p.parquet", metadata={"experiment": made.model_dump_json(), "data": "{}"}
+    )
+    (answers,) = read_answers([tmp_path / "p.parquet"])
+    assert isinstance(answers, Answers) and answers.scores.tolist() == [[[0, 0], [1, 0]]]
+    assert answers.performance(answers.present, np.ones((1, 2))).tolist() == [0.5]
+
+
+def test_table4_is_a_learning_curve(tmp_path):
+    path = tmp_path / "table4.csv"
+    path.write_text(
+        "row,status,mean,low,high,n_runs,paper\n"
+        "100 %,ok,87.0,80,90,3,87.37\n0 %,ok,80.5,70,85,3,80.87\n25 %,not run,,,,0,81.9\n"
+    )
+    points = learning_curve(path)
+    assert [point.percent for point in points] == [0, 25, 100]
+    assert points[1].mean is None and points[1].status == "not run" and points[1].paper == 81.9
+    assert (points[2].mean, points[2].low, points[2].n_runs) == (87.0, 80.0, 3)
+    path.write_text("row,status\nLANISTR,ok\n")
+    with pytest.raises(DataContractError, match="is not a Table 4"):
+        learning_curve(path)
+
+
+def test_what_comes_after_the_model_needs_no_torch():
+    modules = "lanistr.analysis.shapley, lanistr.analysis.removal, lanistr.analysis.learning"
+    code = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,236 @@
+"""The report of a folder: complete where files are, honest where not, without identifiers."""
+
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lanistr.errors import DataContractError
+from lanistr.report.curves import histories, panels, read_history, write_run_figures
+from lanistr.report.page import page
+from lanistr.report.report import write_report
+from lanistr.report.tables import PATIENTS, learning_curve, read_rows, withheld
+from lanistr.row import Row, write_csv
+from tests.lanistr.test_report_page import check
+
+STAMP = {
+    "scale": "smoke",
+    "profile": "corrected",
+    "text_source": "radiology_48h",
+    "leaky_text": False,
+    "digest": "abc123",
+    "switches": {"age": "admission"},
+}
+FIRST_ID = 30_000_017
+SAMPLES = 120
+LATE = Row(
+    row="LateFusion",
+    status="ok",
+    experiment="mimic-latefusion",
+    dataset="mimic",
+    metric="auroc",
+    mean=78.3,
+    std=2.0,
+    n_runs=2,
+    low=65.6,
+    high=90.2,
+    trivial=50.0,
+    prevalence=25.0,
+    n_test=SAMPLES,
+    n_positive=30,
+    n_subjects=100,
+    paper=80.79,
+    paper_std=1.12,
+    paper_n_runs=3,
+)
+MISSING = Row("MedFuse", "not built", None, "mimic", "auroc", paper=78.12)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A run with Table 1, two seeds of one experiment, a ledger and a manifest; nothing else."""
+    write_csv(tmp_path / "tables/table1.csv", "table1", [LATE, MISSING], STAMP)
+    for seed in range(2):
+        write_run(tmp_path, "mimic-latefusion", seed)
+    write_json(tmp_path / "shards/mimic/manifest.json", {**STAMP, "dataset": "mimic"})
+    drop = {"table": "icu/icustays", "reason": "younger", "rows_before": 90, "rows_after": 50}
+    write_json(tmp_path / "ledger/mimic_cohort.json", {"step": "x", "entries": [drop]})
+    benchmark = tmp_path / "benchmarks/train/mimic-latefusion_seed0.tsv"
+    benchmark.parent.mkdir(parents=True)
+    benchmark.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t-\n")
+    return tmp_path
+
+
+def write_json(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def write_run(results, name, seed):
+    rng = np.random.default_rng(seed)
+    label = np.arange(SAMPLES) % 4 == 0
+    score = np.clip(0.3 * label + 0.7 * rng.random(SAMPLES), 0, 1)
+    ids = FIRST_ID + 31 * np.arange(SAMPLES)
+    path = results / f"predictions/{name}/seed{seed}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(
+        {
+            "sample_id": ids,
+            "subject_id": ids + 7,
+            "label": label.astype(np.int8),
+            "probabilities": np.stack([1 - score, score], axis=1),
+        }
+    ).write_parquet(path)
+    folder = results / f"runs/{name}/seed{seed}"
+    story = {
+        "experiment": {"name": name, "stage": "finetune"},
+        "seconds": 36,
+        "machine": {"python": "3.11", "commit": "0123abc"},
+    }
+    write_json(folder / "experiment.json", story)
+    epochs = [
+        {
+            "epoch": epoch,
+            "lr": 1e-3 / epoch,
+            "samples_per_second": 400.0,
+            "loss": 1 / epoch,
+            "loss/cross_entropy": 1 / epoch,
+            "valid/loss": 1.1 / epoch,
+            "valid/loss/cross_entropy": 1.1 / epoch,
+            "valid/auroc": None if epoch == 1 else 0.6,
+        }
+        for epoch in (1, 2, 3)
+    ]
+    (folder / "history.jsonl").write_text("".join(json.dumps(e) + "\n" for e in epochs))
+
+
+def test_the_page_is_navigable_and_holds_no_identifier(results):
+    write_report(results, results / "report.html", {"name": "tiny", "mimic": {"parts": 1}})
+    html = (results / "report.html").read_text()
+    outline = check(html)
+    assert len(outline.all("svg")) == 3  # bars, ROC with calibration, curves
+    numbers = {int(digits) for digits in re.findall(r"\d{8,}", html)}
+    ids = FIRST_ID + 31 * np.arange(SAMPLES)
+    assert not numbers & {*ids.tolist(), *(ids + 7).tolist()}
+    for text in ("Generated data", "abc123", "0123abc", "mimic.parts", "65.60 to 90.20", "80.79"):
+        assert text in html, text
+
+
+def test_what_was_not_run_says_so(results):
+    write_report(results, results / "report.html")
+    html = (results / "report.html").read_text()
+    for command in ("table2", "table3", "table4", "analysis", "audit"):
+        assert f"Not run. Make it with: snakemake {command}" in html
+    assert "not built" in html
+    assert "without its configuration" in html
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(DataContractError, match=r"manifest\.json"):
+        write_report(tmp_path, tmp_path / "report.html")
+
+
+def test_the_same_files_give_the_same_page(results):
+    pages = []
+    for name in ("one.html", "two.html"):
+        write_report(results, results / name)
+        pages.append((results / name).read_text())
+    assert pages[0] == pages[1]
+
+
+def test_the_report_needs_no_torch(results):
+    code = (
+        "import sys; from pathlib import Path; from lanistr.report.report import write_report; "
+        "write_report(Path(sys.argv[1]), Path(sys.argv[1]) / 'r.html'); "
+        "assert not {'torch', 'transformers', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(results)], check=True)
+
+
+def test_a_row_is_read_as_it_was_written(results):
+    rows, stamp = read_rows(results / "tables/table1.csv")
+    assert rows == [LATE, MISSING]
+    assert stamp == {**STAMP, "dataset": "mimic"}
+
+
+@pytest.mark.parametrize(("positive", "told"), [(9, False), (10, True), (110, True), (111, False)])
+def test_few_patients_are_withheld(positive, told):
+    row = Row("A", "ok", "a", "mimic", "auroc", n_test=120, n_positive=positive, n_subjects=99)
+    cells = {PATIENTS: f"99 ({positive} / 120)", "Prevalence": "9.00", "Ours": "80"}
+    assert (withheld(cells, row) == cells) is told
+    assert ("9.00" in withheld(cells, row).values()) is told
+
+
+def test_the_learning_curve_is_drawn_with_what_there_is():
+    paper = [Row(f"{share} %", "not run", None, "mimic", "auroc", paper=80.0) for share in (0, 50)]
+    ours = Row("25 %", "ok", "e", "mimic", "auroc", mean=71.0, low=60.0, high=80.0)
+    for rows in (paper, [*paper, ours], [ours], [LATE]):
+        html = learning_curve("Table 4", rows)
+        legend = [word for word in ("ours", "paper") if f">{word}</text>" in html]
+        assert legend == ["ours"] * (ours in rows) + ["paper"] * (paper[0] in rows)
+    assert "25 %: ours 71.0 (60.0 to 80.0), paper not given." in learning_curve("Table 4", [ours])
+
+
+def test_every_run_has_a_figure(results):
+    assert write_run_figures(results, results / "figures/runs") == 2
+    for seed in range(2):
+        drawn = results / f"figures/runs/mimic-latefusion_seed{seed}.svg"
+        assert ElementTree.parse(drawn).getroot().get("role") == "img"
+        text = drawn.read_text()
+        for words in ("cross-entropy", "learning rate", "samples per second", "auroc", "valid"):
+            assert f">{words}</text>" in text
+
+
+def test_pretraining_shows_every_term_beside_the_total():
+    record = {"epoch": 1, "loss": 3.0, "loss/mim": 1.0, "loss/mlm": 2.0, "valid/loss/mlm": 2.1}
+    titles = dict(panels([[record]]))
+    assert list(titles) == ["total loss", "masked language", "masked image"]
+    assert titles["masked language"] == [("loss/mlm", "train"), ("valid/loss/mlm", "valid")]
+
+
+def test_a_method_without_epochs_of_its_own_has_a_figure_too(results):
+    for seed, lines in enumerate(('{"epoch": 1}', '{"epoch": 1, "lr": 1}\n{"epoch": 2}')):
+        (results / f"runs/mimic-latefusion/seed{seed}/history.jsonl").write_text(lines)
+    assert write_run_figures(results, results / "figures/runs") == 2
+
+
+def test_a_broken_history_is_named(tmp_path):
+    path = tmp_path / "history.jsonl"
+    for content in ("not json", '{"loss": 1}', "3"):
+        path.write_text(content)
+        with pytest.raises(DataContractError, match="Train again"):
+            read_history(path)
+
+
+def test_runs_are_found_by_experiment_and_seed(results):
+    found = histories(results)
+    assert {name: list(seeds) for name, seeds in found.items()} == {"mimic-latefusion": [0, 1]}
+    assert all(isinstance(path, Path) for path in found["mimic-latefusion"].values())
+
+
+def test_modalities_are_shown_with_their_intervals(tmp_path):
+    from lanistr.report.modalities import sections
+
+    about = {"experiment": "mimic-lanistr", "metric": "auroc"}
+    value = {"value": 0.2, "low": 0.1, "high": 0.3}
+    experiment = {
+        "about": about,
+        "modalities": {"text": value, "image": {**value, "value": None}, "total": value},
+        "subsets": {"none": {"value": 0.5, "low": None, "high": None}, "text": value},
+    }
+    points = [
+        {**about, **value, "modality": "text", "percent_removed": percent} for percent in (0, 100)
+    ]
+    folder = tmp_path / "analysis"
+    write_json(folder / "shapley.json", {"note": "N", "experiments": [experiment]})
+    write_json(folder / "removal.json", {"note": "M", "points": points})
+    html = page("T", sections(tmp_path))
+    assert len(check(html).all("svg")) == 2
+    assert "text: 20.0 (10.0 to 30.0) percent points" in html
+    assert ">50.0</td>" in html

@@ -1,0 +1,55 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from lanistr.errors import ConfigError
+from lanistr.recipes import load_experiment, read_registry
+from lanistr.sizes import size_of
+
+CONFIG = Path("config")
+
+
+def size(repository, name):
+    family = name.split("-")[0]
+    config = repository / CONFIG
+    experiment = load_experiment(
+        config / "experiments.yaml", config / f"recipes/{family}-paper.yaml", name
+    )
+    return size_of(experiment, config / "published_parameters.tsv")
+
+
+def test_albef_is_as_large_as_published_and_has_a_teacher_as_large(repository):
+    """Published are BERT with cross-attention, 123.7 M, and ViT, 85.8 M."""
+    found = size(repository, "amazon-beauty-albef")
+    assert found.published == 209.5
+    both = found.parts["student.encoders"] + found.parts["student.fusion"]
+    assert both == pytest.approx(209.5e6, rel=4e-3)  # and a pooler or not
+    assert sum(found.parts.values()) == 2 * found.trained
+
+
+def test_flava_is_as_large_as_the_librarys_model(repository):
+    found = size(repository, "mimic-flava")
+    assert found.parts["flava"] == pytest.approx(241.4e6, rel=1e-3)
+    assert found.trained < sum(found.parts.values())  # but for what is not read
+
+
+def test_coca_is_as_large_as_published_but_for_its_vocabulary(repository):
+    pytest.importorskip("open_clip", reason="open_clip is not installed")
+    found = size(repository, "mimic-coca")
+    words, scores = (49408 - 30522) * 512, 512 * 49408
+    assert found.parts["coca"] + words + scores == pytest.approx(253.56e6, rel=1e-4)
+    assert found.published == 253.56
+
+
+def test_published_counts_are_of_entries_of_the_registry(repository):
+    entries = read_registry(repository / CONFIG / "experiments.yaml")
+    with (repository / CONFIG / "published_parameters.tsv").open() as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    assert {row["experiment"] for row in rows} <= entries.keys()
+    assert all(float(row["million"]) > 0 and row["counted"] for row in rows)
+
+
+def test_tables_with_unknown_identifiers_are_refused(repository):
+    with pytest.raises(ConfigError, match=r"how many products and reviewers amazon/AMAZON_FASH"):
+        size(repository, "amazon-fashion-lanistr")

@@ -1,0 +1,196 @@
+"""Every gate of MIMIC on shards without a leak, and on shards in which its leak is planted."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from preprocessing.audit.leakage import mimic
+from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.gates import GATES
+from tests.preprocessing.leakage_shards import (
+    ADMITTED,
+    HOUR,
+    Plant,
+    Tables,
+    mimic_manifest,
+    mimic_shards,
+)
+
+FIRST_TEST = 1003  # the fourth patient
+
+
+def found(folder: Path, plant: Plant | None = None) -> dict[str, Finding]:
+    shards = mimic.Mimic.open(mimic_shards(folder, plant))
+    return {finding.gate: finding for finding in mimic.findings(shards, resamples=50)}
+
+
+def stopping(findings: dict[str, Finding]) -> set[str]:
+    return {name for name, finding in findings.items() if finding.found and GATES[name].stops}
+
+
+def of_test(column: pl.Expr, value: Any) -> pl.Expr:
+    """The value for the test split, else the column."""
+    return pl.when(pl.col("split") == "test").then(value).otherwise(column)
+
+
+def changed(table: str, **columns: pl.Expr) -> Plant:
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        tables[table] = tables[table].with_columns(**columns)
+
+    return plant
+
+
+def copied_patient(tables: Tables, manifest: dict[str, Any]) -> None:
+    """A test patient's note among those of training, as two lists that overlap would give."""
+    note = tables["notes"].filter(pl.col("subject_id") == FIRST_TEST)
+    copy = note.with_columns(split=pl.lit("train"), note_id=pl.lit("n-copy"))
+    tables["notes"] = pl.concat([tables["notes"], copy])
+
+
+def anothers_image(tables: Tables, manifest: dict[str, Any]) -> None:
+    tables["samples"] = tables["samples"].with_columns(
+        dicom_id=of_test(pl.col("dicom_id"), pl.lit("d3000"))
+    )
+
+
+def pretraining_on_test(tables: Tables, manifest: dict[str, Any]) -> None:
+    test = tables["samples"].filter(split="test")
+    unlabeled = test.with_columns(stage=pl.lit("pretrain"), label=pl.lit(None, pl.Int8))
+    tables["samples"] = pl.concat([tables["samples"], unlabeled])
+
+
+def validation_is_test(tables: Tables, manifest: dict[str, Any]) -> None:
+    """As in the official code: mimic_utils.py:834-838."""
+    samples = tables["samples"].filter(pl.col("split") != "valid")
+    test = samples.filter(split="test").with_columns(split=pl.lit("valid"))
+    tables["samples"] = pl.concat([samples, test])
+
+
+def statistics_of_all(tables: Tables, manifest: dict[str, Any]) -> None:
+    manifest |= {"timeseries": mimic_manifest(tables, ("train", "valid", "test"))["timeseries"]}
+
+
+def age_of_all(tables: Tables, manifest: dict[str, Any]) -> None:
+    manifest |= {"tabular": mimic_manifest(tables, ("train", "valid", "test"))["tabular"]}
+
+
+def category_of_test(tables: Tables, manifest: dict[str, Any]) -> None:
+    gender = of_test(pl.col("gender"), pl.lit("M"))
+    tables["tabular"] = tables["tabular"].with_columns(gender=gender)
+    manifest["tabular"]["categorical"]["gender"].append("M")
+
+
+def copied_text(tables: Tables, manifest: dict[str, Any]) -> None:
+    """One test note is a training note with a word changed."""
+    original = tables["notes"]["text"][0]
+    altered = original.rsplit(" ", 1)[0] + " otherwise"
+    is_copy = pl.col("subject_id") == FIRST_TEST
+    text = pl.when(is_copy).then(pl.lit(altered)).otherwise("text")
+    tables["notes"] = tables["notes"].with_columns(text=text)
+
+
+def measured_after_discharge(tables: Tables, manifest: dict[str, Any]) -> None:
+    """One stay was over after 30 hours, and is observed in hours after that."""
+    over = pl.col("subject_id") == FIRST_TEST
+    dischtime = pl.when(over).then(pl.lit(ADMITTED + 54 * HOUR)).otherwise("dischtime")
+    tables["cohort"] = tables["cohort"].with_columns(dischtime=dischtime)
+
+
+DIED = pl.col("text") + " the patient expired"
+
+PLANTED = {
+    "patients-in-two-splits": [copied_patient, anothers_image],
+    "test-in-pretraining": [pretraining_on_test],
+    "selection-on-test": [validation_is_test],
+    "image-after-horizon": [
+        changed("images", study_time=of_test(pl.col("study_time"), ADMITTED + 80 * HOUR)),
+        changed("images", study_time=of_test(pl.col("study_time"), ADMITTED)),
+    ],
+    "series-after-horizon": [measured_after_discharge],
+    "stay-over-early": [measured_after_discharge],
+    "note-after-horizon": [
+        changed("notes", charttime=of_test(pl.col("charttime"), ADMITTED + 300 * HOUR)),
+        changed("notes", storetime=of_test(pl.col("storetime"), ADMITTED + 80 * HOUR)),
+    ],
+    "note-of-other-admission": [changed("notes", hadm_id=pl.col("hadm_id") + 1)],
+    "outcome-words": [changed("notes", text=of_test(pl.col("text"), DIED))],
+    "fitted-outside-training": [statistics_of_all, age_of_all, category_of_test],
+    "duplicate-texts": [copied_text],
+}
+
+
+def test_clean_shards_pass_every_gate(tmp_path: Path) -> None:
+    findings = found(tmp_path)
+    assert stopping(findings) == set()
+    assert not findings["late-results"].found
+    assert not findings["borrowed-statistics"].found
+
+
+@pytest.mark.parametrize(
+    ("gate", "plant"), [(gate, plant) for gate, plants in PLANTED.items() for plant in plants]
+)
+def test_a_planted_leak_is_caught(tmp_path: Path, gate: str, plant: Plant) -> None:
+    assert gate in stopping(found(tmp_path, plant))
+
+
+def test_every_stopping_gate_of_the_shards_has_a_planted_leak(tmp_path: Path) -> None:
+    assert {name for name in found(tmp_path) if GATES[name].stops} == set(PLANTED)
+
+
+def test_settings_are_noticed(tmp_path: Path) -> None:
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        manifest["switches"] = {"horizon": "charttime", "statistics": "reference"}
+
+    findings = found(tmp_path, plant)
+    assert findings["late-results"].settings == ["switch horizon=charttime"]
+    assert findings["borrowed-statistics"].settings == ["switch statistics=reference"]
+    assert stopping(findings) == set()
+
+
+def test_the_giveaway_of_death_words_is_measured(tmp_path: Path) -> None:
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        died = tables["cohort"].select("subject_id", died="in_hospital_mortality")
+        notes = tables["notes"].join(died, on="subject_id", maintain_order="left")
+        text = pl.when(pl.col("died") == 1).then(DIED).otherwise("text")
+        tables["notes"] = notes.with_columns(text=text).drop("died")
+
+    (measure,) = found(tmp_path, plant)["outcome-words"].measures
+    assert (measure.metric, measure.value, measure.n) == ("AUROC", 1.0, 40)
+    assert measure.better_than_chance
+
+
+def test_the_giveaway_of_a_known_patient_is_measured(tmp_path: Path) -> None:
+    """Each test patient is a training patient of the same outcome."""
+
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        for name in ("samples", "timeseries", "tabular", "images", "notes"):
+            twin = of_test(pl.col("subject_id"), pl.col("subject_id") - 3)
+            tables[name] = tables[name].with_columns(subject_id=twin)
+
+    (measure,) = found(tmp_path, plant)["patients-in-two-splits"].measures
+    assert measure.value == 1.0
+
+
+def test_a_date_of_discharge_is_not_taken_for_midnight(tmp_path: Path) -> None:
+    """MIMIC has midnight before for many deaths; the stay may have gone on all that day."""
+
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        midnight = pl.lit(ADMITTED.replace(hour=0) + 72 * HOUR)  # 40 h after intime
+        tables["cohort"] = tables["cohort"].with_columns(dischtime=midnight)
+
+    assert "stay-over-early" not in stopping(found(tmp_path, plant))
+
+
+def test_counts_that_lead_to_a_small_one_are_withheld(tmp_path: Path) -> None:
+    """All but three notes are late: the three follow from the others and the total."""
+    plant = changed(
+        "notes",
+        charttime=pl.when(pl.col("subject_id") > 1002)
+        .then(pl.lit(ADMITTED + 300 * HOUR))
+        .otherwise("charttime"),
+    )
+    entry = found(tmp_path, plant)["note-after-horizon"].entry([])
+    assert entry["status"] == "leak"
+    assert entry["counts"]["notes written or filed after 48 hours or discharge"] is None

@@ -1,0 +1,93 @@
+"""What a trained model makes of each modality: Shapley values and curves of removal."""
+
+if unknown := set(config["analysis"]) - set(REGISTRY):
+    sys.exit(
+        f"error: analysis: {sorted(unknown)} are not in {config['registry']}. "
+        "Give names of fine-tuned experiments."
+    )
+
+# Those that can be trained, on data that the configuration has.
+ANALYSED = [
+    name
+    for name in config["analysis"]
+    if name in INSTALLED and dataset(name) in DATASETS
+]
+
+
+def presence_files(_):
+    """The files of every run, seeds of one experiment together."""
+    return [
+        results(f"analysis/{name}/seed{seed}.parquet")
+        for name in ANALYSED
+        for seed in seeds_of(dataset(name))
+    ]
+
+
+rule presence:
+    input:
+        cache=cache,
+        checkpoint=rules.finetune.output.checkpoint,
+    output:
+        presence=results("analysis/{experiment}/seed{seed}.parquet"),
+    log:
+        results("logs/presence/{experiment}_seed{seed}.log"),
+    threads: config["engine"]["train_threads"]
+    resources:
+        gpu=min(config["engine"]["gpus"], 1),
+    params:
+        run=subpath(input.checkpoint, parent=True),
+        cache=subpath(input.cache, parent=True),
+        source=source_digest("lanistr.analysis.presence"),
+    message:
+        "Asking {wildcards.experiment}, seed {wildcards.seed}, under every subset of modalities"
+    shell:
+        "python -m lanistr presence --run {params.run} --cache {params.cache}"
+        " --threads {threads} --output {output.presence} > {log} 2>&1"
+
+
+rule shapley:
+    input:
+        presence=presence_files,
+    output:
+        csv=results("analysis/shapley.csv"),
+        json=results("analysis/shapley.json"),
+    log:
+        results("logs/shapley.log"),
+    params:
+        presence=lambda wildcards, input: each("--presence", input.presence),
+        resamples=config["bootstrap"],
+        source=source_digest("lanistr.analysis.shapley"),
+    message:
+        "Attributing performance to modalities"
+    shell:
+        "python -m lanistr shapley {params.presence} --resamples {params.resamples}"
+        " --csv {output.csv} --json {output.json} > {log} 2>&1"
+
+
+rule removal:
+    input:
+        presence=presence_files,
+    output:
+        csv=results("analysis/removal.csv"),
+        json=results("analysis/removal.json"),
+    log:
+        results("logs/removal.log"),
+    params:
+        presence=lambda wildcards, input: each("--presence", input.presence),
+        resamples=config["bootstrap"],
+        source=source_digest("lanistr.analysis.removal"),
+    message:
+        "Removing modalities at test time"
+    shell:
+        "python -m lanistr removal {params.presence} --resamples {params.resamples}"
+        " --csv {output.csv} --json {output.json} > {log} 2>&1"
+
+
+rule analysis:
+    input:
+        [
+            results(f"analysis/{name}.{form}")
+            for name in ("shapley", "removal")
+            for form in ("csv", "json")
+            if ANALYSED
+        ],
