@@ -222,7 +222,7 @@ class Experiment(Part):
             raise ValueError(f"stage: {self.method} has no pretraining; use stage: finetune")
         if self.task == "regression" and self.stage == "pretrain":
             raise ValueError("task: pretraining has no labels; a regression is of stage finetune")
-        if self.data.mirror and self.dataset == "mimic":
+        if self.data.mirror and self.dataset.split("/")[0] == "mimic":
             raise ValueError("data.mirror: a mirrored radiograph has its heart on the wrong side")
         if self.method == "lanistr" and self.stage == "pretrain" and not self.losses:
             raise ValueError("objectives: no weight above 0 for any of the modalities")
@@ -232,12 +232,39 @@ class Experiment(Part):
             raise ValueError(f"modalities: {self.method} reads text and image, those and no other")
         if self.method == "autogluon" and Modality.TIMESERIES in self.modalities:
             raise ValueError("modalities: autogluon reads text, image and tabular, no timeseries")
+        if self.method == "autogluon" and (without := self.unknown_to_autogluon):
+            raise ValueError(f"{', '.join(without)}: autogluon cannot do it; leave it at its default")
         if self.method == "medfuse" and self.modalities not in MEDFUSE_MODALITIES[self.stage]:
             raise ValueError(
                 "modalities: medfuse pretrains on [image], and fine-tunes on [timeseries] or on "
                 "[image, timeseries]"
             )
         return self
+
+    @property
+    def unknown_to_autogluon(self) -> list[str]:
+        """What AutoGluon, which trains itself, would ignore, as far as it is not the default."""
+        ignored = {
+            "data": ("views", "mirror", "samples_per_epoch"),
+            "optim": ("algorithm", "betas", "schedule"),
+        }
+        return [
+            f"{part}.{name}"
+            for part, names in ignored.items()
+            for name in names
+            if getattr(section := getattr(self, part), name)
+            != type(section).model_fields[name].default
+        ]
+
+    @property
+    def frozen(self) -> frozenset[Modality]:
+        """The encoders that fine-tuning leaves as they are: those that start from trained weights.
+
+        AutoGluon trains all of its own.
+        """
+        if self.stage == "pretrain" or self.freeze == "none" or self.method == "autogluon":
+            return frozenset()
+        return frozenset(m for m in self.modalities if self.init or self.encoders.pretrained(m))
 
     @property
     def learns_findings(self) -> bool:

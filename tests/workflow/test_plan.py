@@ -5,6 +5,10 @@ import re
 
 import pytest
 
+from lanistr.recipes import needed_for, read_registry
+from lanistr.status import missing_extra
+from tests.workflow.registry import change
+
 TABLES = {
     "mimic": [
         *("hosp/patients", "hosp/admissions", "hosp/d_labitems", "hosp/d_icd_diagnoses"),
@@ -39,24 +43,72 @@ def paper_roots(tmp_path_factory):
     return [f"{name}={json.dumps(keys, default=str)}" for name, keys in roots.items()]
 
 
-def test_the_paper_is_planned_where_its_raw_files_are(snakemake, paper_roots):
-    run = snakemake(
-        *("table1", "-n", "--configfile", "config/paper.yaml"),
-        *("--config", *paper_roots, "seeds=[0, 1, 2, 3]"),
+def planned(text):
+    """How many jobs of each rule a dry run counts."""
+    counts = re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)
+    return {rule: int(count) for rule, count in counts}
+
+
+def trained(text):
+    """The experiments that a dry run would train."""
+    return set(re.findall(r"Training ([a-z0-9-]+), seed", text))
+
+
+def runs(text):
+    """How many trainings a dry run counts."""
+    return sum(planned(text).get(rule, 0) for rule in ("pretrain", "finetune"))
+
+
+@pytest.fixture(scope="module")
+def registry(repository):
+    """The entries that can be trained with what is installed."""
+    entries = read_registry(repository / "config/experiments.yaml")
+    return {name: entry for name, entry in entries.items() if not missing_extra(entry)}
+
+
+@pytest.fixture(scope="module")
+def plan(snakemake, paper_roots):
+    """Plan targets on the paper's configuration."""
+    return lambda *arguments: snakemake(
+        *(*arguments, "-n", "--configfile", "config/paper.yaml", "--config", *paper_roots)
     )
+
+
+@pytest.mark.parametrize("table", ["table1", "table2", "table3", "table4"])
+def test_a_table_of_the_paper_is_planned_with_what_it_needs_and_its_cost(plan, registry, table):
+    run = plan(table)
+    assert run.returncode == 0, run.stdout
+    needed = needed_for(registry, table)
+    seeds = 5 if table == "table2" else 3
+    assert trained(run.stdout) == set(needed)
+    assert runs(run.stdout) == seeds * len(needed)
+    assert planned(run.stdout)["table"] == 1
+    assert ("amazon" if table != "table2" else "mimic") not in run.stdout.split("Job stats")[1]
+    hours = re.findall(r"Training [^,]*, seed \d, about ([\d,.]+) GPU hours", run.stdout)
+    (total,) = re.findall(rf"Assembling {table} .* about ([\d,.]+) GPU hours", run.stdout)
+    each = [float(number.replace(",", "")) for number in (*hours, total)]
+    assert len(hours) == runs(run.stdout)
+    assert each[-1] == pytest.approx(sum(each[:-1]), rel=0.01)
+
+
+def test_the_paper_is_planned_where_its_raw_files_are(plan, registry):
+    run = plan("all")
     assert run.returncode == 0, run.stdout
     assert "generate_mimic" not in run.stdout
-    planned = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE))
-    assert planned["table"] == "1"
-    assert planned["train"] == "16"  # four experiments, four seeds
+    wanted = {name for table in range(1, 5) for name in needed_for(registry, f"table{table}")}
+    assert trained(run.stdout) == wanted
+    jobs = planned(run.stdout)
+    assert [jobs[rule] for rule in ("table", "missingness", "write_report")] == [4, 1, 1]
 
 
-def test_table_2_needs_nothing_of_mimic(snakemake, paper_roots):
-    run = snakemake(
-        *("table2", "-n", "--configfile", "config/paper.yaml", "--config", paper_roots[1])
-    )
+def test_an_extra_that_is_not_installed_is_left_out(plan, registry, tmp_path, monkeypatch):
+    (tmp_path / "autogluon").mkdir()
+    (tmp_path / "autogluon/__init__.py").touch()  # hides the library
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run = plan("table2", "figures")
     assert run.returncode == 0, run.stdout
-    assert "mimic" not in run.stdout.split("Job stats")[1]
+    assert "autogluon" not in run.stdout
+    assert "amazon-fashion-lanistr" in trained(run.stdout)
 
 
 def test_every_missing_raw_file_is_named_at_once(snakemake):
@@ -87,3 +139,36 @@ def test_unknown_keys_and_wrong_values_are_refused_together(snakemake):
     assert "Traceback" not in run.stdout
     for part in ("'nam' was unexpected", "'rot' was unexpected", "'exact' is not one of"):
         assert part in run.stdout
+
+
+@pytest.fixture(scope="module")
+def finished(snakemake, folder):
+    """A configuration all of whose files are there, empty, and a registry that may change."""
+    registry = folder / "registry.yaml"
+    registry.write_text((folder / "tests/workflow/toy-experiments.yaml").read_text())
+    options = ("--configfile", "tests/workflow/toy.yaml", "--config", "registry=registry.yaml")
+    listing = snakemake("all", "--summary", *options)
+    assert listing.returncode == 0, listing.stdout
+    for line in listing.stdout.splitlines():
+        if (name := line.split("\t")[0]).startswith("results/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+    touched = snakemake("all", "--touch", "--cores", "1", *options)
+    assert touched.returncode == 0, touched.stdout
+    return lambda: snakemake("all", "-n", *options).stdout
+
+
+def test_changing_an_ablation_runs_its_row_again_and_no_other(finished, folder):
+    before = (folder / "registry.yaml").read_text()
+    change(folder / "registry.yaml", "mimic-pretrain-without-mim", objectives={"mim": 0.1})
+    again = finished()
+    (folder / "registry.yaml").write_text(before)
+    assert trained(again) == {"mimic-pretrain-without-mim", "mimic-without-mim"}
+    jobs = planned(again)
+    assert [jobs[rule] for rule in ("pretrain", "finetune", "evaluate", "table")] == [1, 1, 1, 1]
+    assert "presence" not in jobs
+
+
+def test_another_name_of_a_row_makes_its_table_again_and_trains_nothing(finished, folder):
+    change(folder / "registry.yaml", "mimic-unlabeled-25", rows={"table4": "a quarter"})
+    assert planned(finished()) == {"all": 1, "table": 1, "write_report": 1, "total": 3}

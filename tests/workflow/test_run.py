@@ -1,4 +1,4 @@
-"""The whole road on a toy configuration: raw dumps to Table 1, killed, resumed and repeated."""
+"""The whole road on a toy configuration: raw dumps to the report, failed, killed and resumed."""
 
 import os
 import signal
@@ -9,8 +9,19 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.workflow.registry import change
+
 CONFIG = ("--configfile", "tests/workflow/toy.yaml")
-TABLE = "results/toy/tables/table1.csv"
+ROWS = {
+    "table1": {"LateFusion", "LANISTR w/o pretraining", "LANISTR"},
+    "table2": {"LANISTR"},
+    "table3": {"LANISTR", "w/o MIM"},
+    "table4": {"0 %", "25 %", "100 %"},
+}
+
+
+def read_table(folder, name="table1"):
+    return pl.read_csv(folder / f"results/toy/tables/{name}.csv")
 
 
 def wait_for(condition, *, seconds):
@@ -30,34 +41,69 @@ def descendants(pid):
 
 @pytest.fixture(scope="module")
 def undisturbed(snakemake, folder):
-    """Table 1 of a run that nobody disturbed; its folder is then set aside."""
+    """Tables of a run that nobody disturbed, by name."""
     run = snakemake("all", "--cores", "2", *CONFIG)
     assert run.returncode == 0, run.stdout
-    return pl.read_csv(folder / TABLE)
+    return {name: read_table(folder, name) for name in ROWS}
 
 
 def without_times(table):
     return table.drop(pl.selectors.contains("seconds"))
 
 
-def test_table_1_has_our_rows_and_the_papers(undisturbed):
-    assert undisturbed["scale"].unique().to_list() == ["smoke"]
-    ours = undisturbed.filter(pl.col("n_runs") > 0)
-    assert set(ours["row"]) == {"LateFusion", "LANISTR w/o pretraining", "LANISTR"}
-    assert undisturbed.filter(row="LANISTR")["paper"].item() == 87.37
+@pytest.mark.parametrize("name", ROWS)
+def test_every_table_has_our_rows_beside_the_papers(undisturbed, name):
+    table = undisturbed[name]
+    assert table["scale"].unique().to_list() == ["smoke"]
+    ours = table.filter(status="ok")
+    assert set(ours["row"]) == ROWS[name]
+    assert ours["mean"].is_between(0, 100).all()
+    assert set(table.filter(pl.col("status") != "ok")["status"]) <= {"not built"}
+    assert table["paper"].is_not_null().sum() >= table.height - 1
 
 
-def test_table_2_has_each_method_on_each_category(undisturbed, folder):
-    table = pl.read_csv(folder / "results/toy/tables/table2.csv").filter(pl.col("n_runs") > 0)
-    assert table.height == 8
-    assert table["n_test"].unique().to_list() == [64]
-    assert table["mean"].is_between(0, 100).all()
+def test_audits_analysis_figures_and_report_are_there(undisturbed, folder):
+    results = folder / "results/toy"
+    pages = ["report.html", "audit/missingness.html", "audit/leakage.html"]
+    for name in pages:
+        assert (results / name).read_text().startswith("<!doctype html>"), name
+    for name in ("audit/missingness", "analysis/shapley", "analysis/removal"):
+        assert pl.read_csv(results / f"{name}.csv").height > 0, name
+        assert (results / f"{name}.json").stat().st_size > 0
+    assert (results / "audit/leakage.json").stat().st_size > 0
+    drawn = {path.stem for path in (results / "figures/runs").glob("*.svg")}
+    assert drawn == {f"{path.name}_seed0" for path in (results / "runs").iterdir()}
 
 
 def test_a_second_run_has_nothing_to_do(undisturbed, snakemake):
     engine = ("--config", 'engine={"memory_mb": 512}')  # the machine does not change the results
     run = snakemake("all", "--cores", "1", *CONFIG, *engine)
     assert "Nothing to be done" in run.stdout
+
+
+def test_a_training_that_fails_stops_no_other_row(undisturbed, snakemake, folder):
+    options = (*CONFIG, "--config", "registry=registry.yaml")
+    toy = folder / "tests/workflow/toy-experiments.yaml"
+    (folder / "registry.yaml").write_text(toy.read_text())
+    change(folder / "registry.yaml", "mimic-without-mim", optim={"lr": 1e30})
+    change(folder / "registry.yaml", "mimic-latefusion", optim={"lr": 2e-3})
+    run = snakemake("all", "--cores", "2", *options)
+    assert run.returncode != 0
+
+    failed = read_table(folder, "table3").filter(row="w/o MIM")
+    assert (failed["status"].item(), failed["mean"].item()) == ("failed", None)
+    log = folder / failed["reason"].item().split("see ")[1]
+    assert "error: " in log.read_text()
+    lanistr = [table.filter(row="LANISTR") for table in (read_table(folder), undisturbed["table1"])]
+    assert lanistr[0]["mean"].item() == lanistr[1]["mean"].item()
+    other = read_table(folder).filter(row="LateFusion")
+    assert (other["status"].item(), other["n_runs"].item()) == ("ok", 1)
+    assert log.name in (folder / "results/toy/report.html").read_text()
+
+    (folder / "registry.yaml").write_text(toy.read_text())
+    again = snakemake("table3", "report", "--dry-run", *options).stdout
+    assert "Assembling table3" in again
+    assert "Writing the report" in again
 
 
 @pytest.mark.parametrize("victim", ["snakemake", "lanistr"])
@@ -67,19 +113,21 @@ def test_killed_in_training_it_ends_with_the_same_table(victim, undisturbed, sna
         (run / "seed0/checkpoint.safetensors").unlink()
     for path in folder.glob("results/toy/*/mimic-lanistr/seed0.*"):
         path.unlink()
-    (folder / TABLE).unlink()
-    process = snakemake("all", "--cores", "2", *CONFIG, start=subprocess.Popen)
-    wait_for((runs / "mimic-pretrain/seed0/state/state.pt").exists, seconds=120)
+    (folder / "results/toy/tables/table1.csv").unlink()
+    process = snakemake("table1", "--cores", "2", *CONFIG, start=subprocess.Popen)
+    state = runs / "mimic-pretrain/seed0/state/state.pt"
+    wait_for(lambda: state.exists() or process.poll() is not None, seconds=120)
+    assert state.exists(), "training ended before it saved a state"
     started = [process.pid, *descendants(process.pid)]
     os.kill(next(pid for pid in started if victim in command(pid)), signal.SIGKILL)
     assert process.wait(timeout=60) != 0
     wait_for(lambda: not any(map(is_alive, started)), seconds=10)
 
-    run = snakemake("all", "--cores", "2", *CONFIG)
+    run = snakemake("table1", "--cores", "2", *CONFIG)
     assert run.returncode == 0, run.stdout
     log = (folder / "results/toy/logs/train/mimic-pretrain_seed0.log").read_text()
     assert "going on from" in log
-    assert without_times(pl.read_csv(folder / TABLE)).equals(without_times(undisturbed))
+    assert without_times(read_table(folder)).equals(without_times(undisturbed["table1"]))
 
 
 def command(pid):

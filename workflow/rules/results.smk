@@ -1,5 +1,7 @@
 """Metrics and the paper's tables."""
 
+from shlex import quote
+
 from lanistr.status import missing_extra
 
 # A method whose library is an extra is trained where that is installed; elsewhere the
@@ -188,29 +190,30 @@ def unfinished(rule):
     return [job for job in wanted if not dag.finished(job)]
 
 
-def write_unfinished(command, log, files):
-    """Run a command for what there is, its files dated back: the next run makes them anew."""
-    shell(f"python -m lanistr {command} > {results(log)} 2>&1 || true")
-    for path in filter(Path.is_file, map(Path, files)):
-        os.utime(path, (0, 0))
+def write_for_now(job, command):
+    """Write the outputs of a job from what there is; the next run makes them anew.
+
+    To Snakemake they are older than all that they are made of, which it compares only
+    where it has no record of an earlier round.
+    """
+    shell("python -m lanistr {command} > {job.log} 2>&1 || true")
+    for file in filter(os.path.isfile, job.output):
+        os.utime(file, (1, 1))  # Snakemake takes 0 for no time
+        workflow.persistence.cleanup_metadata(file)
 
 
 onerror:
     # With --keep-going the other rows are there: table and report say which one failed.
     for job in unfinished("table"):
-        table = job.wildcards.table
-        files = {form: results(f"tables/{table}.{form}") for form in FORMS}
-        write_unfinished(
-            f"table {table_options(table)} --registry {config['registry']}"
-            " --paper config/paper_results.tsv "
-            + " ".join(f"--{form} {path}" for form, path in files.items()),
-            f"logs/{table}.log",
-            files.values(),
+        forms = " ".join(f"--{form} {job.output[form]}" for form in FORMS)
+        write_for_now(
+            job,
+            f"table {table_options(job.wildcards.table)} --registry {config['registry']}"
+            f" --paper config/paper_results.tsv {forms}",
         )
-    if unfinished("write_report"):
-        page = results("report.html")
-        write_unfinished(
-            f"report --results {results('')} --output {page}",
-            "logs/report.log",
-            [page],
+    for job in unfinished("write_report"):
+        write_for_now(
+            job,
+            f"report --results {results('')} --config {quote(job.params.config)}"
+            f" --output {job.output.report}",
         )
