@@ -232,8 +232,11 @@ class Experiment(Part):
             raise ValueError(f"modalities: {self.method} reads text and image, those and no other")
         if self.method == "autogluon" and Modality.TIMESERIES in self.modalities:
             raise ValueError("modalities: autogluon reads text, image and tabular, no timeseries")
-        if self.method == "autogluon" and (without := self.unknown_to_autogluon):
-            raise ValueError(f"{', '.join(without)}: autogluon cannot do it; leave it at its default")
+        if self.method == "autogluon" and (ignored := self.unknown_to_autogluon):
+            raise ValueError(
+                f"{', '.join(ignored)}: autogluon trains itself and would ignore this; set the "
+                "default in the recipe's section methods.autogluon"
+            )
         if self.method == "medfuse" and self.modalities not in MEDFUSE_MODALITIES[self.stage]:
             raise ValueError(
                 "modalities: medfuse pretrains on [image], and fine-tunes on [timeseries] or on "
@@ -264,7 +267,11 @@ class Experiment(Part):
         """
         if self.stage == "pretrain" or self.freeze == "none" or self.method == "autogluon":
             return frozenset()
-        return frozenset(m for m in self.modalities if self.init or self.encoders.pretrained(m))
+        return frozenset(m for m in self.modalities if self.init or self.from_library(m))
+
+    def from_library(self, modality: Modality) -> bool:
+        """Whether the recipe names weights of an encoder."""
+        return getattr(getattr(self.encoders, modality), "pretrained", None) is not None
 
     @property
     def learns_findings(self) -> bool:

@@ -6,13 +6,17 @@ Models are built on torch's meta device. What only data fix takes the values of 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lanistr.batch import InputSpec
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lanistr.models.method import Model
 
 IMAGE_PX = 224
 VALUES, VARIABLES, HOURS = 59, 17, 48  # of a stay, as preprocessing writes it
@@ -31,7 +35,7 @@ class Size:
     Attributes:
         experiment: its name.
         parts: number of parameters of each part.
-        trained: those that get a gradient; with `freeze: pretrained` fine-tuning trains fewer.
+        trained: those that training changes; encoders that the recipe freezes are not.
         published: in millions, None = no number is known.
         counted: by which rule that was counted, and where it is published.
     """
@@ -43,25 +47,43 @@ class Size:
     counted: str
 
 
-def size_of(experiment: Experiment, published: Path) -> Size:
-    """Build an experiment's model without memory and count.
+def size_of(experiment: Experiment, published: Path, init: Sequence[Experiment] = ()) -> Size:
+    """Build an experiment's model without memory, freeze what its run would, and count.
+
+    Args:
+        experiment: of any method but autogluon.
+        published: counts (TSV).
+        init: the experiments that `experiment.init` names. What their weights do not fit, such as
+            the embeddings of other products, is trained.
 
     Raises:
-        ConfigError: a table whose identifiers are not known.
+        ConfigError: a table whose identifiers are not known, or AutoGluon.
     """
-    import torch
+    from lanistr.models.build import frozen_encoders, parameter_counts, trained_parameters
 
-    from lanistr.models.build import build, parameter_counts
-
-    settings = without_weights(experiment.model_dump())
-    with torch.device("meta"):
-        model = build(Experiment.model_validate(settings), full_spec(experiment))
-    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    model = model_of(experiment)
+    anew: tuple[str, ...] = ()
+    if init:
+        weights = [model_of(each).state_dict() for each in init]
+        anew = model.load_pretrained_part({name: w for each in weights for name, w in each.items()})
+    model.freeze(frozen_encoders(experiment, anew))
+    trained = trained_parameters(model)
     with published.open(newline="") as lines:
         known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
     about = known.get(experiment.name, {"million": None, "counted": ""})
     number = float(about["million"]) if about["million"] else None
     return Size(experiment.name, parameter_counts(model), trained, number, about["counted"] or "")
+
+
+def model_of(experiment: Experiment) -> Model:
+    """The model of an experiment on the full data, on the meta device."""
+    import torch
+
+    from lanistr.models.build import build
+
+    settings = without_weights(experiment.model_dump())
+    with torch.device("meta"):
+        return build(Experiment.model_validate(settings), full_spec(experiment))
 
 
 def without_weights(settings: dict[str, Any]) -> dict[str, Any]:

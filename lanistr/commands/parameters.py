@@ -19,9 +19,17 @@ def parameters(
     from lanistr.sizes import size_of
 
     for name in experiment:
-        size = size_of(load_experiment(registry, recipe, name), published)
+        made = load_experiment(registry, recipe, name)
+        if made.method == "autogluon":
+            typer.echo(f"{name}: AutoGluon builds its model itself; a run's experiment.json counts")
+            continue
+        init = [load_experiment(registry, recipe, before) for before in made.init]
+        size = size_of(made, published, init)
         total = sum(size.parts.values())
-        typer.echo(f"{name}: {total / 1e6:.2f} M, of which {size.trained / 1e6:.2f} M trained")
+        typer.echo(
+            f"{name}: {total / 1e6:.2f} M, of which {size.trained / 1e6:.2f} M trained "
+            f"({100 * size.trained / total:.1f} %)"
+        )
         typer.echo("  " + ", ".join(f"{part} {n / 1e6:.2f}" for part, n in size.parts.items()))
         if size.published is not None:
             typer.echo(f"  published: {size.published} M ({size.counted})")

@@ -72,9 +72,10 @@ def cost(
     samples: Annotated[Path, typer.Option(help="The paper's numbers of samples (TSV).")] = Path(
         "config/paper_samples.tsv"
     ),
-    manifest: Annotated[Path, typer.Option(help="Counts instead, where it is there.")] = Path(
-        "manifest.json"
-    ),
+    manifest: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="manifest.json of the shards, to count these instead."),
+    ] = None,
     image_px: Annotated[int, typer.Option(min=1, help="Side of the images.")] = 224,
     tflops: Annotated[float, typer.Option(min=0.1, help="Sustained by one GPU.")] = 100.0,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each experiment.")] = 1,

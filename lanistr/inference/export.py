@@ -24,16 +24,16 @@ def export(run: Path, cache_folder: Path, folder: Path) -> None:
 
     Raises:
         WeightsError: not a run.
-        ConfigError: the cache is of another dataset or tokenizer.
+        ConfigError: the cache is of another dataset or tokenizer, or the model is AutoGluon's.
         DataContractError: the cache does not hold what new rows need.
     """
     weights, experiment, seed = read_checkpoint(run / "checkpoint.safetensors")
     cache = open_cache(cache_folder)
     check_fit(experiment, cache, cache_folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    processor = copy_processor(cache_folder, folder)
     model = build(experiment, cache.spec)
     model.load_state_dict(weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    processor = copy_processor(cache_folder, folder)
     labels = processor.labels if experiment.task == "classification" else ()
     model.save_pretrained(folder, labels if experiment.stage == "finetune" else ())
     log.info("%s, seed %d: exported into %s", experiment.name, seed, folder)

@@ -12,15 +12,8 @@ from lanistr import architecture, config
 from lanistr.batch import InputSpec
 from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
-from lanistr.models.albef import (
-    Albef,
-    AlbefForPrediction,
-    AlbefForPretraining,
-    CrossEncoder,
-    Student,
-    classifier,
-    pretraining_heads,
-)
+from lanistr.models.albef import Albef, AlbefForPrediction, AlbefForPretraining
+from lanistr.models.albef_student import CrossEncoder, Student, classifier, pretraining_heads
 from lanistr.models.coca import build_coca
 from lanistr.models.encoders import Encoder, Encoders
 from lanistr.models.flava import build_flava
@@ -56,9 +49,16 @@ def build(experiment: Experiment, spec: InputSpec) -> Model:
         spec: what the data fixes.
 
     Raises:
-        ConfigError: sizes that do not fit the data, or a modality without an encoder.
+        ConfigError: sizes that do not fit the data, a modality without an encoder, or a method
+            that builds its models itself.
         WeightsError: pretrained weights that are missing or do not fit.
     """
+    if experiment.method not in BUILDERS:
+        raise ConfigError(
+            f"{experiment.name}: {experiment.method} builds and saves its models itself, so that "
+            "they can be trained (lanistr train) and asked about the test split (lanistr predict "
+            f"--run), no more. All else is for the methods {', '.join(BUILDERS)}."
+        )
     model = BUILDERS[experiment.method](experiment, spec).train()
     model.origin = Origin(experiment, spec)
     return model
@@ -237,6 +237,26 @@ def build_fusion(
         if settings.pretrained is None:
             start_at_random(transformer.cls_token)
     return Fusion(joined, transformer)
+
+
+def frozen_encoders(experiment: Experiment, anew: tuple[str, ...] = ()) -> frozenset[Modality]:
+    """The encoders of `experiment.frozen` but for those that the initial weights did not fit.
+
+    Args:
+        experiment: what is trained.
+        anew: tensors that the initial weights did not fit; their encoders must learn.
+    """
+    return frozenset(
+        modality
+        for modality in experiment.frozen
+        if experiment.from_library(modality)
+        or not any(name.startswith(f"encoders.{modality}.") for name in anew)
+    )
+
+
+def trained_parameters(model: nn.Module) -> int:
+    """How many numbers training changes."""
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
 def parameter_counts(model: nn.Module) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lanistr.errors import DataContractError
@@ -22,6 +23,7 @@ from lanistr.report.page import (
 )
 
 Entry = Mapping[str, Any]
+NONE: Mapping[str, Any] = MappingProxyType({})
 
 # Worst first.
 ANSWERS = {
@@ -69,17 +71,26 @@ def write_page(audit_path: Path, output: Path) -> None:
     output.write_text(shown)
 
 
-def sections(audit: Entry, level: int = 2, *, runs: Sequence[Entry] = ()) -> list[Section]:
+def read_selection(folder: Path) -> dict[str, Entry]:
+    """What audit/leakage/selection/*.json say of the runs of each table, by its name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def sections(audit: Entry, level: int = 2, *, runs: Mapping[str, Entry] = NONE) -> list[Section]:
     """The audit as sections of a page.
 
     Args:
         audit: `read_audit`.
         level: of the headings of the data sets; the gates are one below.
-        runs: what audit/leakage/selection/*.json say of the runs of each table.
+        runs: `read_selection`.
     """
     found = [_overview(audit, level)]
     if runs:
-        body = "".join(_told(gate) for entry in runs for gate in entry["gates"])
+        body = "".join(
+            folded(f"{name}: {ANSWERS[gate['status']]}", _told(gate))
+            for name, entry in runs.items()
+            for gate in entry["gates"]
+        )
         found.append(Section("leakage-runs", "Were the runs selected on test cases?", body, level))
     for entry in audit["datasets"]:
         anchor = "leakage-" + entry["dataset"].replace("/", "-")

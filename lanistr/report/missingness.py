@@ -1,43 +1,21 @@
-"""The missingness audit as a page: UpSet plots, reasons of absence, hours of the series."""
+"""The missingness audit as a page: what is complete, each unit, reasons, hours of the series."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from lanistr.errors import DataContractError
-from lanistr.report import upset
-from lanistr.report.missingness_series import ALL, WITHHELD, of_series, percent
-from lanistr.report.page import (
-    Cell,
-    Section,
-    captioned,
-    folded,
-    notice,
-    page,
-    paragraph,
-    table,
-)
+from lanistr.report.missingness_series import of_series, percent
+from lanistr.report.missingness_units import TITLES, counted, in_order, of_unit
+from lanistr.report.page import Cell, Section, notice, page, paragraph, table
 
 Audit = Mapping[str, Any]
-Row = Mapping[str, Any]
 
-TITLES = {
-    "patient": "Patients",
-    "admission": "Admissions",
-    "stay": "ICU stays",
-    "stay_48h": "ICU stays of at least 48 hours",
-    "stay_under_48h": "ICU stays of less than 48 hours",
-    "study": "Imaging studies",
-    "join": "Rows of the join",
-    "review": "Reviews",
-    "product": "Products",
-}
 # Stays of less than 48 hours are stays less those of 48 hours: counted, lest they be worked out.
 ONLY_IN_FILES = ("stay_under_48h",)
-BREAKDOWNS = {"split": "split", "careunit": "care unit", "period": "period"}
 INTRODUCTION = (
     "A pattern is a set of modalities that a unit has and no others. The same data look complete "
     "or full of holes depending on what is counted: a patient has whatever was made at any time, "
@@ -55,7 +33,8 @@ PERIODS = (
     "nothing. The period is the three years in which the patient's anchor year lies, which the "
     "release tells; a later admission of the same patient may be of later years."
 )
-# Samples for pretraining on MIMIC, arXiv 2305.16556; shared/docs/paper-vs-code.md 7.2.
+# Samples for pretraining on MIMIC, and those of them that lack a modality. Source: LANISTR,
+# arXiv 2305.16556.
 PAPER_ROWS, PAPER_INCOMPLETE = 3_680_784, 1_315_592
 
 
@@ -163,103 +142,6 @@ JOIN = (
 )
 
 
-def of_unit(dataset: Audit, unit: Audit) -> str:
-    """The UpSet plot of a unit, its patterns as a table, and its breakdowns."""
-    own = [row for row in dataset["rows"] if row["unit"] == unit["name"]]
-    overall = {(row["kind"], row["name"]): row for row in own if row["breakdown"] == ALL}
-    shown = [
-        row
-        for (kind, _), row in overall.items()
-        if kind == "pattern" and (row["suppressed"] or row["count"])
-    ]
-    shown.sort(key=lambda row: -(row["count"] or 0))
-    total = overall["total", "any"]
-    sizes = {name: overall["has", name]["count"] for name in unit["modalities"]}
-    title = f"{TITLES[unit['name']]}: {place_of(dataset)}"
-    drawn = upset.plot([(r["name"], r["count"]) for r in shown], sizes, title)
-    caption = (
-        f"Patterns of {unit['definition']}. Bars at the top are those with exactly the modalities "
-        "whose dots are filled below; bars at the left are all with a modality, whatever else "
-        "they have. An x stands for a number that is withheld."
-    )
-    listed = table(
-        [pattern_line(row) for row in [total, *shown]],
-        {
-            "pattern": "Pattern",
-            "count": "Number",
-            "share": "Share",
-            "outcome": f"Outcome: {unit['outcome']}",
-            "known": "Outcome known of",
-        },
-        f"{TITLES[unit['name']]}: patterns that occur. Of all other sets of modalities there are "
-        "none.",
-    )
-    names = [row["name"] for row in shown]
-    return captioned(drawn, caption) + listed + breakdowns(unit, own, names)
-
-
-def place_of(dataset: Audit) -> str:
-    """A dataset in the title of a figure."""
-    return "MIMIC" if dataset["dataset"] == "mimic" else dataset["dataset"].split("/")[1]
-
-
-def pattern_line(row: Row) -> dict[str, Cell]:
-    """A pattern as a line of the table."""
-    return {
-        "pattern": "all patterns" if row["name"] == "any" else plus(row["name"]),
-        "count": counted(row["count"]),
-        "share": WITHHELD if row["share"] is None else percent(row["share"]),
-        "outcome": WITHHELD if row["outcome_suppressed"] else percent(row["outcome"]),
-        "known": WITHHELD if row["outcome_suppressed"] else row["known"],
-    }
-
-
-def breakdowns(unit: Audit, rows: Sequence[Row], names: Sequence[str]) -> str:
-    """Counts of the patterns, and how it ended, by split, care unit and period, to be unfolded."""
-    found = ""
-    for breakdown, heading in BREAKDOWNS.items():
-        own = {
-            (row["level"], row["name"]): row
-            for row in rows
-            if row["breakdown"] == breakdown and row["kind"] in ("total", "pattern")
-        }
-        levels = in_order(list(dict.fromkeys(level for level, _ in own)))
-        if not levels:
-            continue
-        if all(row["suppressed"] for row in own.values()):
-            found += notice(f"By {heading}: withheld as a whole, as nearly every cell is small.")
-            continue
-        lines = [
-            {
-                "pattern": "all patterns" if name == "any" else plus(name),
-                **{level: cell_of(own[level, name]) for level in levels},
-            }
-            for name in ["any", *names]
-        ]
-        caption = f"Number, and in brackets the outcome ({unit['outcome']}), by {heading}."
-        made = table(lines, {"pattern": "Pattern", **{level: level for level in levels}}, caption)
-        found += folded(f"By {heading}", made)
-    return found
-
-
-def in_order(levels: Sequence[str]) -> list[str]:
-    """Splits in their order, everything else as it is.
-
-    >>> in_order(["test", "train", "valid"])
-    ['train', 'valid', 'test']
-    """
-    first = [name for name in ("train", "valid", "test") if name in levels]
-    return [*first, *(level for level in levels if level not in first)]
-
-
-def cell_of(row: Row) -> str:
-    """Count and outcome of a group in one cell."""
-    if row["suppressed"]:
-        return WITHHELD
-    outcome = f" ({percent(row['outcome'])})" if row["outcome"] is not None else ""
-    return f"{row['count']:,}{outcome}"
-
-
 def reasons(dataset: Audit) -> str:
     """Why samples lack a modality."""
     rows = [row for row in dataset["rows"] if row["kind"] == "absence"]
@@ -286,17 +168,3 @@ def reasons(dataset: Audit) -> str:
         {**columns, **{level: level for level in levels}},
         caption if is_mimic else "Why a review lacks a modality, by split.",
     )
-
-
-def counted(n: int | None) -> Cell:
-    """A count, or that it is withheld."""
-    return WITHHELD if n is None else n
-
-
-def plus(pattern: str) -> str:
-    """A pattern as text that can be broken into lines.
-
-    >>> plus("image+text")
-    'image + text'
-    """
-    return pattern.replace("+", " + ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from lanistr.report import (
     provenance,
     tables,
 )
-from lanistr.report.page import Cell, Section, facts, notice, page, table
+from lanistr.report.page import Cell, Section, facts, notice, page, paragraph, table
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,16 @@ SCALES = {
     "demo): the numbers are not comparable with the paper's.",
     "paper": "Scale paper: the data and sizes of the paper.",
 }
+
+
+ORIGINS = {
+    "smoke": "generated, nobody in it is real",
+    "demo": "open patients with generated radiographs and notes",
+}
+FLOW = (
+    "What became of the raw rows is drawn below, from the ledgers. Small counts are grouped there: "
+    "reasons that dropped fewer than ten rows are told together or not at all."
+)
 
 
 def write_report(results: Path, output: Path, config: dict[str, Any] | None = None) -> None:
@@ -75,11 +85,14 @@ def summary(results: Path) -> str:
     names = {story["experiment"]["name"] for story in stories}
     minutes = sum(story["seconds"] for story in stories) / 60
     what = {
-        "Datasets": ", ".join(provenance.manifests(results)),
+        "Datasets": "; ".join(
+            f"{name}: {ORIGINS.get(manifest['scale'], 'read from your files')}"
+            for name, manifest in provenance.manifests(results).items()
+        ),
         "Trained": f"{len(names)} experiments in {len(stories)} runs",
         "Training time": f"{minutes:,.1f} minutes, all runs one after the other",
     }
-    return facts(what) + table(
+    ran = table(
         [line for name in tables.PAPERS for line in lines(name, results)],
         {
             "table": "Table",
@@ -92,6 +105,7 @@ def summary(results: Path) -> str:
         },
         "What ran. Metrics in percent, ours with their 95 % interval over subjects.",
     )
+    return facts(what) + ran + paragraph(FLOW)
 
 
 def lines(name: str, results: Path) -> list[dict[str, Cell]]:
@@ -121,11 +135,16 @@ def lines(name: str, results: Path) -> list[dict[str, Cell]]:
 
 def audits(results: Path) -> Iterable[Section]:
     """The pages of both audits, one level deeper; one that was not made says so."""
-    for module, name in ((missingness, "missingness"), (leakage, "leakage")):
+    runs = leakage.read_selection(results / "audit/leakage/selection")
+    readers: dict[str, Callable[[Path], list[Section]]] = {
+        "missingness": lambda path: missingness.sections(missingness.read_audit(path)),
+        "leakage": lambda path: leakage.sections(leakage.read_audit(path), runs=runs),
+    }
+    for name, sections in readers.items():
         path, heading = results / "audit" / f"{name}.json", f"{name.capitalize()} audit"
         if path.is_file():
             yield Section(f"{name}-audit", heading)
-            for section in module.sections(module.read_audit(path)):
+            for section in sections(path):
                 yield replace(section, level=section.level + 1)
         else:
             body = notice("Not run. Make it with: snakemake audit")

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.cache import SPLITS, Cache, open_cache
-from lanistr.config import Experiment, Modality
+from lanistr.config import Experiment
 from lanistr.data import Samples, select
-from lanistr.models.build import build, parameter_counts
+from lanistr.models.build import build, frozen_encoders, parameter_counts, trained_parameters
 from lanistr.training import checkpoint
 from lanistr.training.distributed import World, world
 from lanistr.training.fit import check_fit
@@ -25,6 +25,9 @@ from lanistr.training.loop import Trainer
 from lanistr.training.predict import outputs, write_predictions
 
 log = logging.getLogger(__name__)
+
+LIBRARIES = {"autogluon": ("autogluon.multimodal", "timm"), "coca": ("open_clip_torch",)}
+"""What methods are made of besides transformers, under the names that pip knows."""
 
 
 def train(
@@ -101,28 +104,6 @@ def train(
                 model.load_state_dict(trainer.best_weights)
                 said = outputs(model.eval(), experiment, test).numpy()
                 write_predictions(predictions, experiment, seed, test, said)
-
-
-def frozen_encoders(experiment: Experiment, anew: tuple[str, ...] = ()) -> frozenset[Modality]:
-    """The encoders that fine-tuning leaves as they are: those that start from trained weights.
-
-    Args:
-        experiment: its stage, `freeze` and `init`.
-        anew: tensors that the initial weights did not fit; their encoders must learn.
-    """
-    if experiment.stage == "pretrain" or experiment.freeze == "none":
-        return frozenset()
-    return frozenset(
-        modality
-        for modality in experiment.modalities
-        if (experiment.init and not any(n.startswith(f"encoders.{modality}.") for n in anew))
-        or getattr(getattr(experiment.encoders, modality), "pretrained", None) is not None
-    )
-
-
-def trained_parameters(model: nn.Module) -> int:
-    """How many numbers training changes."""
-    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
 def announce(experiment: Experiment, seed: int, model: nn.Module, trainer: Trainer) -> None:
@@ -211,7 +192,7 @@ def write_run(
         "selection": selection(valid, cache),
         "seconds": round(seconds, 3),
         "data": {**cache.provenance, "cache": cache.digest},
-        "machine": machine(here),
+        "machine": machine(here, experiment.method),
     }
     checkpoint.write_lines(output_dir / "history.jsonl", history)
     checkpoint.write_json(output_dir / "experiment.json", story)
@@ -233,10 +214,10 @@ def selection(valid: Samples, cache: Cache) -> dict[str, Any]:
     }
 
 
-def machine(here: World) -> dict[str, Any]:
-    """Versions and hardware that a run depends on."""
+def machine(here: World, method: str) -> dict[str, Any]:
+    """Versions and hardware that a run of a method depends on."""
     gpu = torch.cuda.get_device_name(here.device) if here.device.type == "cuda" else None
-    packages = ("lanistr", "torch", "transformers", "numpy")
+    packages = ("lanistr", "torch", "transformers", "numpy", *LIBRARIES.get(method, ()))
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in packages},

@@ -113,3 +113,29 @@ def test_a_regression_has_one_output(experiment):
 
 def test_modalities_keep_their_columns():
     assert [m.value for m in Modality] == ["text", "image", "tabular", "timeseries"]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("data", "views", 2),
+        ("data", "samples_per_epoch", 8),
+        ("optim", "algorithm", "adam"),
+        ("optim", "betas", [0.9, 0.9]),
+        ("optim", "schedule", "constant"),
+    ],
+)
+def test_what_autogluon_would_ignore_is_refused(section, key, value):
+    settings = {
+        "name": "x",
+        "stage": "finetune",
+        "method": "autogluon",
+        "dataset": "mimic",
+        "modalities": ["text", "image"],
+        "optim": {"epochs": 1, "batch_size": 4, "betas": [0.9, 0.999]},
+    }
+    Experiment.model_validate(settings)
+    changed = {**settings, section: {**settings.get(section, {}), key: value}}
+    with pytest.raises(ValidationError, match=rf"{section}\.{key}: autogluon trains itself"):
+        Experiment.model_validate(changed)
+    Experiment.model_validate({**changed, "method": "latefusion"})

@@ -236,6 +236,8 @@ def test_samples_without_a_modality_have_it_absent(cache):
 def test_mirroring_is_refused_for_radiographs_and_for_a_single_view():
     with pytest.raises(ValueError, match="mirrored radiograph has its heart on the wrong side"):
         experiment(data={"views": 2, "mirror": True})
+    with pytest.raises(ValueError, match="heart on the wrong side"):
+        experiment(data={"views": 2, "mirror": True}, dataset="mimic/discharge")
     with pytest.raises(ValueError, match="set views above 1"):
         experiment(data={"mirror": True}, dataset="amazon/Fashion")
     assert experiment(data={"views": 2, "mirror": True}, dataset="amazon/Fashion").data.mirror

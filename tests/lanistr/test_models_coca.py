@@ -1,10 +1,14 @@
+from importlib.metadata import version
+
 import pytest
 import torch
 
 from lanistr.errors import ConfigError, WeightsError
 from lanistr.models.build import build
 from lanistr.models.image import renormalised
-from tests.lanistr.planted import outcome, planted
+from lanistr.training.distributed import World
+from lanistr.training.run import machine
+from tests.lanistr.planted import outcome, planted, shuffled
 
 pytest.importorskip("open_clip", reason="open_clip is not installed")
 pytestmark = pytest.mark.usefixtures("no_network")
@@ -81,9 +85,18 @@ def test_it_learns_what_is_planted(make, batch, where):
     assert result.last < 0.5 * result.first and result.low > 0.8
 
 
-def test_it_stays_at_chance_where_nothing_is_planted(make, batch):
+def test_a_run_tells_the_version_of_its_library():
+    told = machine(World(torch.device("cpu")), "coca")
+    assert told["open_clip_torch"] == version("open_clip_torch")
+    assert "open_clip_torch" not in machine(World(torch.device("cpu")), "lanistr")
+
+
+def test_it_stays_at_chance_on_shuffled_labels(make, batch):
     result = outcome(
-        make(), lambda n: planted(batch(*[PAIR] * 32, seed=n), "nowhere", n), steps=40, lr=3e-3
+        make(),
+        lambda n: shuffled(planted(batch(*[PAIR] * 32, seed=n), "text", n), n),
+        steps=40,
+        lr=3e-3,
     )
     assert result.low < 0.5 < result.high
 

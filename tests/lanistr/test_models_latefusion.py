@@ -3,6 +3,7 @@ import torch
 
 from lanistr.config import Modality
 from lanistr.models.build import build
+from tests.lanistr.planted import outcome, planted, shuffled
 
 
 @pytest.fixture
@@ -62,3 +63,19 @@ def test_encoders_can_start_from_pretraining(model, experiment, spec):
     name = "encoders.text.bert.embeddings.word_embeddings.weight"
     assert torch.equal(model.state_dict()[name], state[name])
     assert torch.equal(model.head[0].weight, before)
+
+
+ALL = ["text image timeseries"] * 32
+
+
+@pytest.mark.parametrize("where", ["text", "image"])
+def test_it_learns_what_is_planted(model, batch, where):
+    result = outcome(model, lambda n: planted(batch(*ALL, seed=n), where, n), steps=60, lr=3e-3)
+    assert result.last < 0.5 * result.first and result.low > 0.8
+
+
+def test_it_stays_at_chance_on_shuffled_labels(model, batch):
+    result = outcome(
+        model, lambda n: shuffled(planted(batch(*ALL, seed=n), "text", n), n), steps=40, lr=3e-3
+    )
+    assert result.low < 0.5 < result.high

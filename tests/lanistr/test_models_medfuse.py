@@ -21,6 +21,7 @@ from lanistr.models.resnet import ResNet, build_resnet
 from lanistr.recipes import load_experiment
 from lanistr.training.run import train
 from tests.lanistr import shards
+from tests.lanistr.planted import shuffled
 
 SIZES = {
     "image": {"blocks": [1, 1, 1, 1], "width": 4},
@@ -195,17 +196,19 @@ def test_a_frozen_resnet_keeps_its_statistics(make, batch):
 
 
 def planted(batch, spec, where: str, samples: int, seed: int):
-    """Half of the stays have a radiograph; the label shows in `where`, if anywhere."""
+    """Half of the stays have a radiograph; the label shows in `where`, or is shuffled."""
     made = batch(*[BOTH if n % 2 else "timeseries" for n in range(samples)], seed=seed)
     label = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, samples))
     sign = 2.0 * label - 1
-    made = replace(made, label=label, findings=torch.stack([label] * 3, dim=1))
-    if where == "series":
+    made = replace(made, label=label)
+    if where != "image":
         measured = made.observed[..., list(spec.variable_of_value)]
-        return replace(made, series=(made.series + sign[:, None, None]) * measured)
-    if where == "image":
-        return replace(made, pixels=made.pixels + sign[:, None, None, None])
-    return made
+        made = replace(made, series=(made.series + sign[:, None, None]) * measured)
+    if where != "series":
+        made = replace(made, pixels=made.pixels + sign[:, None, None, None])
+    if where == "shuffled":
+        made = shuffled(made, seed)
+    return replace(made, findings=torch.stack([made.label] * 3, dim=1))
 
 
 @torch.no_grad()
@@ -228,7 +231,7 @@ def auroc_interval(model, stage, samples):
         ("series", "series", 0.9),
         ("fusion", "series", 0.9),
         ("fusion", "image", 0.6),
-        *((stage, "nowhere", None) for stage in STAGES),
+        *((stage, "shuffled", None) for stage in STAGES),
     ],
 )
 def test_each_stage_learns_what_the_label_shows_in(

@@ -118,7 +118,15 @@ def test_the_page_is_navigable_and_holds_no_identifier(results):
     numbers = {int(digits) for digits in re.findall(r"\d{8,}", html)}
     ids = FIRST_ID + 31 * np.arange(SAMPLES)
     assert not numbers & {*ids.tolist(), *(ids + 7).tolist()}
-    for text in ("Generated data", "abc123", "0123abc", "mimic.parts", "65.60 to 90.20", "80.79"):
+    for text in (
+        "Generated data",
+        "mimic: generated, nobody in it is real",
+        "abc123",
+        "0123abc",
+        "mimic.parts",
+        "65.60 to 90.20",
+        "80.79",
+    ):
         assert text in html, text
 
 
@@ -129,6 +137,18 @@ def test_what_was_not_run_says_so(results):
         assert f"Not run. Make it with: snakemake {command}" in html
     assert "not built" in html
     assert "without its configuration" in html
+
+
+def test_the_report_says_what_the_runs_of_each_table_were_selected_on(results):
+    gate = {"gate": "selection-on-test", "status": "clean", "question": "?", "danger": "Too good."}
+    gate |= {"remedy": "", "counts": {}, "context": {}, "settings": [], "measures": []}
+    write_json(results / "audit/leakage/selection/table1.json", {"gates": [gate]})
+    audit = {"limit": 10, "datasets": [], "acknowledged_without_finding": []}
+    write_json(results / "audit/leakage.json", audit)
+    write_report(results, results / "report.html")
+    html = (results / "report.html").read_text()
+    check(html)
+    assert "Were the runs selected on test cases?" in html and "table1: not found" in html
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -99,9 +99,9 @@ def test_a_leak_is_said_at_the_top() -> None:
 
 
 def test_runs_have_a_section_where_there_are_any() -> None:
-    runs = [{"gates": [gate("selection-on-test", "leak", settings=["a, seed 0"])]}]
+    runs = {"table1": {"gates": [gate("selection-on-test", "leak", settings=["a, seed 0"])]}}
     told = {section.anchor: section.body_html for section in sections(FULL, runs=runs)}
-    assert "a, seed 0" in told["leakage-runs"]
+    assert "a, seed 0" in told["leakage-runs"] and "table1: found" in told["leakage-runs"]
     assert "leakage-runs" not in {section.anchor for section in sections(FULL)}
 
 

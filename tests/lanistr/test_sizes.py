@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from lanistr.commands.parameters import parameters
 from lanistr.errors import ConfigError
 from lanistr.recipes import load_experiment, read_registry
 from lanistr.sizes import size_of
@@ -10,13 +11,48 @@ from lanistr.sizes import size_of
 CONFIG = Path("config")
 
 
-def size(repository, name):
-    family = name.split("-")[0]
+def files(repository, name):
     config = repository / CONFIG
-    experiment = load_experiment(
-        config / "experiments.yaml", config / f"recipes/{family}-paper.yaml", name
-    )
-    return size_of(experiment, config / "published_parameters.tsv")
+    return config / "experiments.yaml", config / f"recipes/{name.split('-')[0]}-paper.yaml"
+
+
+def size(repository, name):
+    experiment = load_experiment(*files(repository, name), name)
+    init = [load_experiment(*files(repository, name), before) for before in experiment.init]
+    return size_of(experiment, repository / CONFIG / "published_parameters.tsv", init)
+
+
+@pytest.mark.parametrize(
+    ("name", "trained"),
+    [
+        ("mimic-pretrain", None),
+        ("amazon-pretrain", None),
+        ("mimic-lanistr", ["fusion", "head"]),
+        ("mimic-lanistr-scratch", ["encoders.timeseries", "fusion", "head"]),
+        # the embeddings of other products and reviewers start anew
+        ("amazon-beauty-lanistr", ["encoders.tabular", "fusion", "head"]),
+    ],
+)
+def test_what_fine_tuning_freezes_is_not_trained(repository, name, trained):
+    found = size(repository, name)
+    assert found.trained == sum(found.parts[part] for part in trained or found.parts)
+
+
+def test_table_5s_three_totals_are_told_with_their_share(repository, capsys):
+    tsv = repository / CONFIG / "published_parameters.tsv"
+    for name in ("mimic-pretrain", "amazon-pretrain", "amazon-beauty-lanistr"):
+        parameters(*files(repository, name), [name], tsv)
+    said = capsys.readouterr().out
+    assert [part in said for part in ("277.16 M", "288.66 M", "242.13 M")] == [True] * 3
+    assert "amazon-beauty-lanistr: 241.23 M, of which 46.54 M trained (19.3 %)" in said
+
+
+def test_autogluon_is_counted_in_its_runs_and_built_nowhere_else(repository, capsys):
+    name, tsv = "amazon-beauty-autogluon-mlp", repository / CONFIG / "published_parameters.tsv"
+    parameters(*files(repository, name), [name], tsv)
+    assert "experiment.json" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"autogluon builds .* itself.*lanistr predict --run"):
+        size(repository, name)
 
 
 def test_albef_is_as_large_as_published_and_has_a_teacher_as_large(repository):

@@ -13,14 +13,14 @@ from lanistr.cache import open_cache
 from lanistr.config import Modality, Optim, Plateau
 from lanistr.data import select
 from lanistr.errors import ConfigError, TrainingError
-from lanistr.models.build import build
+from lanistr.models.build import build, frozen_encoders
 from lanistr.models.tabnet import GhostNorm
 from lanistr.training import objective
 from lanistr.training.checkpoint import read_checkpoint
 from lanistr.training.distributed import share_statistics
 from lanistr.training.predict import predict
 from lanistr.training.progress import Progress
-from lanistr.training.run import frozen_encoders, train
+from lanistr.training.run import train
 from lanistr.training.schedule import optimiser, plateaus, rate_at
 from tests.lanistr.processes import exit_code, started
 from tests.lanistr.shards import ENCODERS, experiment, write_cache

@@ -11,10 +11,12 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from lanistr.analysis.presence import presence
 from lanistr.cache import build_cache, open_cache
 from lanistr.data import select
-from lanistr.errors import NotInstalledError
+from lanistr.errors import ConfigError, NotInstalledError
 from lanistr.frames import frame, words
+from lanistr.inference.export import export
 from lanistr.training import autogluon
 from lanistr.training.predict import predict
 from tests.lanistr.review_shards import write_reviews
@@ -107,6 +109,7 @@ def test_a_run_leaves_what_every_run_leaves_and_predicts_the_same_when_loaded(fo
     story = json.loads((run / "experiment.json").read_text())
     assert story["seed"] == 3 and story["selection"]["splits"] == ["valid"]
     assert story["trainable_share"] == 1
+    assert {"autogluon.multimodal", "timm", "torch"} <= story["machine"].keys()
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in history] == [1, 2]
     assert story["selected"] in history
@@ -116,18 +119,22 @@ def test_a_run_leaves_what_every_run_leaves_and_predicts_the_same_when_loaded(fo
     test = select(open_cache(folder), experiment, "test")
     assert table["sample_id"].to_list() == test.records["sample_id"].tolist()
     assert np.allclose(table["probabilities"].to_numpy().sum(axis=1), 1)
+    for elsewhere in (export, presence):
+        with pytest.raises(ConfigError, match="autogluon builds and saves its models itself"):
+            elsewhere(run, folder, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @needs_autogluon
 @pytest.mark.parametrize("planted", [True, False])
-def test_it_learns_what_the_text_says_and_nothing_where_it_says_nothing(
+def test_it_learns_what_the_text_says_and_nothing_from_shuffled_labels(
     planted, folder, tmp_path, monkeypatch
 ):
     rng = np.random.default_rng(0)
 
     def with_a_word(samples, cache_folder):
         table = frame(samples, cache_folder)
-        read = table["label"] if planted else rng.integers(0, 5, len(table))
+        read = table["label"] if planted else rng.permutation(table["label"])
         table["text"] = [("soap", "jaw", "good", "so", "a")[number] for number in read]
         return table
 

@@ -124,6 +124,20 @@ def test_every_missing_raw_file_is_named_at_once(snakemake):
     assert "README.md says how to obtain them" in run.stdout
 
 
+def test_text_sources_need_the_notes_of_all_of_them(plan):
+    run = plan("textsources")
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    missing = [line for line in run.stdout.splitlines() if line.endswith(".parquet)")]
+    assert [line.rpartition("/note/")[2].split(".")[0] for line in missing] == ["radiology"]
+
+
+def test_text_sources_can_have_seeds_of_their_own(snakemake):
+    run = snakemake("-n", "textsources", "--config", 'table_seeds={"textsources": [4]}')
+    assert run.returncode == 0, run.stdout
+    assert set(re.findall(r"Training mimic-text-\w+, seed (\d)", run.stdout)) == {"4"}
+
+
 def test_a_null_location_without_generate_is_refused(snakemake, repository, tmp_path):
     lines = (repository / "config/paper.yaml").read_text().splitlines(keepends=True)
     config = tmp_path / "no-notes.yaml"

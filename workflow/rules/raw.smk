@@ -58,10 +58,11 @@ def found_table(location, table):
     return next(filter(os.path.exists, paths), None)
 
 
-def missing_mimic():
-    """Every raw MIMIC table and folder that is named and not there."""
+def missing_mimic(*notes):
+    """Every raw MIMIC table and folder that is named, or among `notes`, and not there."""
     missing = []
-    for location, tables in RAW_TABLES.items():
+    wanted = {**RAW_TABLES, "notes": sorted({*RAW_TABLES["notes"], *notes})}
+    for location, tables in wanted.items():
         if is_generated(location):
             if "generate" not in config:
                 missing.append(f"mimic.{location} is null and there is no `generate`")
@@ -80,10 +81,15 @@ def missing_mimic():
 SOURCES = {"mimic": (missing_mimic, "mimic.root, mimic.notes and mimic.cxr")}
 
 
-def refuse_missing(dataset):
-    """Stop if a dataset's sources are missing; the message names those of the others too."""
+def refuse_missing(dataset, *tables):
+    """Stop if a dataset's sources are missing; the message names those of the others too.
+
+    `tables` are needed besides those that every target of the dataset reads.
+    """
     missing = {
-        name: find() for name, (find, _) in SOURCES.items() if name in config["recipes"]
+        name: find(*tables) if name == dataset else find()
+        for name, (find, _) in SOURCES.items()
+        if name in config["recipes"]
     }
     if missing.get(dataset):
         lines = [f"  {line}\n" for found in missing.values() for line in found]

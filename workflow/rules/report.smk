@@ -45,6 +45,7 @@ rule write_report:
         rules.figures.input,
         [results(f"shards/{name}/manifest.json") for name in config["recipes"]],
         [results(f"audit/{name}.json") for name in ("missingness", "leakage")],
+        [results(f"audit/leakage/selection/{table}.json") for table in MADE],
     output:
         report=results("report.html"),
     log:

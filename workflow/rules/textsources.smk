@@ -20,6 +20,8 @@ def text_parts(table, source="{source}"):
 
 
 def raw_note(wildcards):
+    """The table of a text source; those of all sources must be there."""
+    refuse_missing("mimic", *TEXT_TABLES.values())
     return raw("notes", TEXT_TABLES[wildcards.source])(wildcards)
 
 
