@@ -15,6 +15,7 @@ from lanistr.report.page import (
     Section,
     captioned,
     folded,
+    in_words,
     listing,
     notice,
     page,
@@ -66,7 +67,7 @@ def write_page(audit_path: Path, output: Path) -> None:
     """Write audit/leakage.html."""
     audit = read_audit(audit_path)
     scales = sorted({entry["scale"] for entry in audit["datasets"]})
-    shown = page("Leakage audit", sections(audit), stamp=[f"Scale: {', '.join(scales)}."])
+    shown = page("Leakage audit", sections(audit), stamp=[in_words(scale) for scale in scales])
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(shown)
 

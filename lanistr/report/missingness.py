@@ -10,7 +10,7 @@ from typing import Any
 from lanistr.errors import DataContractError
 from lanistr.report.missingness_series import of_series, percent
 from lanistr.report.missingness_units import TITLES, counted, in_order, of_unit
-from lanistr.report.page import Cell, Section, notice, page, paragraph, table
+from lanistr.report.page import Cell, Section, in_words, notice, page, paragraph, table
 
 Audit = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def write_page(audit_path: Path, output: Path) -> None:
     """Write audit/missingness.html."""
     audit = read_audit(audit_path)
     scales = sorted({dataset["provenance"]["scale"] for dataset in audit["datasets"]})
-    shown = page("Missingness audit", sections(audit), stamp=[f"Scale: {', '.join(scales)}."])
+    shown = page("Missingness audit", sections(audit), stamp=[in_words(scale) for scale in scales])
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(shown)
 

@@ -20,6 +20,14 @@ CODE = re.compile(r"`([^`]+)`")
 
 Cell = str | int | float | None
 
+SCALES = {
+    "smoke": "Generated data and tiny models (scale smoke): this page shows that everything runs. "
+    "Its numbers say nothing about patients and are not comparable with the paper's.",
+    "demo": "A few open patients, with generated radiographs and notes, and tiny models (scale "
+    "demo): the numbers are not comparable with the paper's.",
+    "paper": "Scale paper: the data and sizes of the paper.",
+}
+
 
 @dataclass(frozen=True)
 class Section:
@@ -204,3 +212,8 @@ def environment() -> Environment:
 def style() -> str:
     """The style sheet of every page."""
     return (TEMPLATES / "style.css").read_text()
+
+
+def in_words(scale: str) -> str:
+    """What the scale of a run means for its numbers."""
+    return SCALES.get(scale, f"Scale {scale}.")

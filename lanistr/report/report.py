@@ -19,17 +19,9 @@ from lanistr.report import (
     provenance,
     tables,
 )
-from lanistr.report.page import Cell, Section, facts, notice, page, paragraph, table
+from lanistr.report.page import Cell, Section, facts, in_words, notice, page, paragraph, table
 
 log = logging.getLogger(__name__)
-
-SCALES = {
-    "smoke": "Generated data and tiny models (scale smoke): this page shows that everything runs. "
-    "Its numbers say nothing about patients and are not comparable with the paper's.",
-    "demo": "A few open patients, with generated radiographs and notes, and tiny models (scale "
-    "demo): the numbers are not comparable with the paper's.",
-    "paper": "Scale paper: the data and sizes of the paper.",
-}
 
 
 ORIGINS = {
@@ -60,7 +52,7 @@ def write_report(results: Path, output: Path, config: dict[str, Any] | None = No
             f"{results} holds no shards/*/manifest.json. Give the folder of a run, results/NAME."
         )
     scales = dict.fromkeys(manifest["scale"] for manifest in manifests.values())
-    stamp = [SCALES.get(scale, f"Scale {scale}.") for scale in scales]
+    stamp = [in_words(scale) for scale in scales]
     content = page(f"LANISTR: report of {results.name}", list(parts(results, config)), stamp=stamp)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(content)
