@@ -16,6 +16,8 @@ from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lanistr.models.method import Model
 
 IMAGE_PX = 224
@@ -51,28 +53,46 @@ def size_of(experiment: Experiment, published: Path, init: Sequence[Experiment] 
     """Build an experiment's model without memory, freeze what its run would, and count.
 
     Args:
-        experiment: of any method but autogluon.
+        experiment: of any method; AutoGluon must be installed for its own.
         published: counts (TSV).
         init: the experiments that `experiment.init` names. What their weights do not fit, such as
             the embeddings of other products, is trained.
 
     Raises:
-        ConfigError: a table whose identifiers are not known, or AutoGluon.
+        ConfigError: a table whose identifiers are not known.
+        NotInstalledError: AutoGluon is not there, and is asked for.
     """
-    from lanistr.models.build import frozen_encoders, parameter_counts, trained_parameters
+    from lanistr.models.build import parameter_counts, trained_parameters
 
+    model = as_trained(experiment, init)
+    with published.open(newline="") as lines:
+        known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
+    about = known.get(experiment.name, {"million": None, "counted": ""})
+    number = float(about["million"]) if about["million"] else None
+    return Size(
+        experiment.name,
+        parameter_counts(model),
+        trained_parameters(model),
+        number,
+        about["counted"] or "",
+    )
+
+
+def as_trained(experiment: Experiment, init: Sequence[Experiment]) -> nn.Module:
+    """The model of an experiment, with what its run would freeze frozen."""
+    from lanistr.models.build import frozen_encoders
+
+    if experiment.method == "autogluon":
+        from lanistr.training.autogluon import untrained
+
+        return untrained(experiment, full_spec(experiment))
     model = model_of(experiment)
     anew: tuple[str, ...] = ()
     if init:
         weights = [model_of(each).state_dict() for each in init]
         anew = model.load_pretrained_part({name: w for each in weights for name, w in each.items()})
     model.freeze(frozen_encoders(experiment, anew))
-    trained = trained_parameters(model)
-    with published.open(newline="") as lines:
-        known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
-    about = known.get(experiment.name, {"million": None, "counted": ""})
-    number = float(about["million"]) if about["million"] else None
-    return Size(experiment.name, parameter_counts(model), trained, number, about["counted"] or "")
+    return model
 
 
 def model_of(experiment: Experiment) -> Model:

@@ -20,9 +20,6 @@ def parameters(
 
     for name in experiment:
         made = load_experiment(registry, recipe, name)
-        if made.method == "autogluon":
-            typer.echo(f"{name}: AutoGluon builds its model itself; a run's experiment.json counts")
-            continue
         init = [load_experiment(registry, recipe, before) for before in made.init]
         size = size_of(made, published, init)
         total = sum(size.parts.values())

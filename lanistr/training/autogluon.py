@@ -15,10 +15,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from lanistr.batch import InputSpec
 from lanistr.cache import open_cache
@@ -29,7 +31,7 @@ from lanistr.frames import IMAGE, LABEL, TEXT, frame
 from lanistr.metrics import metrics_of
 from lanistr.training import checkpoint
 from lanistr.training.distributed import world
-from lanistr.training.encoder_files import initial_weights, register_vit
+from lanistr.training.encoder_files import architectures, initial_weights, register_vit
 from lanistr.training.fit import check_fit
 from lanistr.training.objective import merit
 from lanistr.training.predict import write_predictions
@@ -74,10 +76,9 @@ def train(
     began = time.monotonic()
     train, valid = (select(cache, experiment, split) for split in ("train", "valid"))
     metric = next(iter(metrics_of(experiment.classes)))
-    with world(device, threads) as here, library() as predictor_class:
+    with world(device, threads) as here, autogluon_class() as predictor_class:
         folder = (output_dir / FOLDER).resolve()
         shutil.rmtree(folder, ignore_errors=True)
-        register_vit(experiment.encoders.image, cache.spec)
         torch.manual_seed(seed)
         predictor = predictor_class(
             label=LABEL,
@@ -127,7 +128,7 @@ def probabilities_of(
     run: Path, experiment: Experiment, samples: Samples, cache_folder: Path
 ) -> np.ndarray:
     """What the predictor of a run says of each sample, (samples, classes)."""
-    with library() as predictor_class:
+    with autogluon_class() as predictor_class:
         register_vit(experiment.encoders.image, samples.cache.spec)
         predictor = predictor_class.load(str((run / FOLDER / "predictor").resolve()))
         predictor.set_verbosity(0)
@@ -144,7 +145,7 @@ def by_class(predictor: MultiModalPredictor, rows: pd.DataFrame, classes: int) -
 
 
 @contextmanager
-def library() -> Iterator[type[MultiModalPredictor]]:
+def autogluon_class() -> Iterator[type[MultiModalPredictor]]:
     """AutoGluon's class, without its chatter.
 
     Raises:
@@ -208,6 +209,33 @@ def hyperparameters(experiment: Experiment, device: torch.device) -> dict[str, A
         "optim.top_k": 1,
         "optim.top_k_average_method": "best",
     }
+
+
+def untrained(experiment: Experiment, spec: InputSpec) -> nn.Module:
+    """The model that AutoGluon would fit, with random weights where the recipe names others.
+
+    For counting: of a category's values it keeps the most frequent in training and one for the
+    rest, here as many as the data can have. timm's encoders cannot be built on the meta device.
+    """
+    with autogluon_class(), TemporaryDirectory() as folder:
+        from autogluon.multimodal.models.utils import create_fusion_model
+        from autogluon.multimodal.utils import get_config
+
+        settings = get_config(
+            overrides={
+                **architectures(experiment, spec, Path(folder)),
+                **hyperparameters(experiment, torch.device("cpu")),
+            }
+        )
+        most = settings.data.categorical.maximum_num_cat + 1
+        sizes = zip(spec.category_names, spec.category_sizes, strict=True)
+        return create_fusion_model(
+            settings,
+            num_classes=experiment.classes,
+            num_numerical_columns=len(spec.number_names),
+            num_categories={name: min(size, most) for name, size in sizes},
+            pretrained=False,
+        )
 
 
 def column_types(samples: pd.DataFrame, spec: InputSpec) -> dict[str, str]:

@@ -13,6 +13,7 @@ from lanistr.architecture import ImageEncoder
 from lanistr.batch import InputSpec
 from lanistr.config import Experiment, Modality
 
+TEXT, IMAGE = "model.hf_text.checkpoint_name", "model.timm_image.checkpoint_name"
 VIT = "lanistr_vit"  # under which timm builds an image encoder of our sizes
 
 
@@ -20,15 +21,32 @@ def initial_weights(
     experiment: Experiment, spec: InputSpec, cache_folder: Path, folder: Path
 ) -> dict[str, str]:
     """Where the encoders start from: what the recipe names, else random ones written here."""
-    text, image = experiment.encoders.text, experiment.autogluon.image_checkpoint
-    found = {}
+    found = initial_image(experiment, spec, folder / "image")
     if Modality.TEXT in experiment.modalities:
-        name = text.pretrained or str(write_bert(experiment, spec, cache_folder, folder / "text"))
-        found["model.hf_text.checkpoint_name"] = name
-    if Modality.IMAGE in experiment.modalities:
-        name = image or str(write_vit(experiment.encoders.image, spec, folder / "image"))
-        found["model.timm_image.checkpoint_name"] = name
+        text = experiment.encoders.text.pretrained
+        found[TEXT] = text or str(write_bert(experiment, spec, cache_folder, folder / "text"))
     return found
+
+
+def architectures(experiment: Experiment, spec: InputSpec, folder: Path) -> dict[str, str]:
+    """Encoders of the recipe's sizes that AutoGluon can build, but not start from a network."""
+    from lanistr.models.build import build_text
+
+    found = initial_image(experiment, spec, folder / "image")
+    if Modality.TEXT in experiment.modalities:
+        sizes = experiment.encoders.text.model_copy(update={"pretrained": None})
+        with torch.device("meta"):
+            build_text(sizes, spec).bert.config.save_pretrained(folder / "text")
+        found[TEXT] = str(folder / "text")
+    return found
+
+
+def initial_image(experiment: Experiment, spec: InputSpec, folder: Path) -> dict[str, str]:
+    """Where the image encoder starts from, if there is one."""
+    if Modality.IMAGE not in experiment.modalities:
+        return {}
+    named = experiment.autogluon.image_checkpoint
+    return {IMAGE: named or str(write_vit(experiment.encoders.image, spec, folder))}
 
 
 def write_bert(experiment: Experiment, spec: InputSpec, cache_folder: Path, folder: Path) -> Path:
@@ -45,6 +63,7 @@ def write_vit(settings: ImageEncoder, spec: InputSpec, folder: Path) -> Path:
     """A ViT of our sizes with random weights, in the layout that AutoGluon reads."""
     from timm import create_model
 
+    register_vit(settings, spec)
     folder.mkdir(parents=True)
     torch.save(create_model(VIT, num_classes=0).state_dict(), folder / "pytorch_model.bin")
     # -1..1, as for the other methods

@@ -6,7 +6,7 @@ import pytest
 from lanistr.commands.parameters import parameters
 from lanistr.errors import ConfigError
 from lanistr.recipes import load_experiment, read_registry
-from lanistr.sizes import size_of
+from lanistr.sizes import model_of, size_of
 
 CONFIG = Path("config")
 
@@ -47,12 +47,18 @@ def test_table_5s_three_totals_are_told_with_their_share(repository, capsys):
     assert "amazon-beauty-lanistr: 241.23 M, of which 46.54 M trained (19.3 %)" in said
 
 
-def test_autogluon_is_counted_in_its_runs_and_built_nowhere_else(repository, capsys):
-    name, tsv = "amazon-beauty-autogluon-mlp", repository / CONFIG / "published_parameters.tsv"
-    parameters(*files(repository, name), [name], tsv)
-    assert "experiment.json" in capsys.readouterr().out
+def test_autogluon_has_its_own_encoders_of_the_papers_sizes(repository):
+    pytest.importorskip("autogluon.multimodal", reason="the extra autogluon is not installed")
+    found = size(repository, "amazon-beauty-autogluon-mlp")
+    vit_bert_and_its_pooler = 85.80e6 + 108.89e6 + 0.59e6
+    assert found.parts["model"] == pytest.approx(vit_bert_and_its_pooler, rel=1e-3)
+    assert found.trained == sum(found.parts.values())
+
+
+def test_autogluons_models_are_built_nowhere_else(repository):
+    experiment = load_experiment(*files(repository, "amazon"), "amazon-beauty-autogluon-mlp")
     with pytest.raises(ConfigError, match=r"autogluon builds .* itself.*lanistr predict --run"):
-        size(repository, name)
+        model_of(experiment)
 
 
 def test_albef_is_as_large_as_published_and_has_a_teacher_as_large(repository):

@@ -96,7 +96,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "autogluon.multimodal", None)
     with (
         pytest.raises(NotInstalledError, match=r"pip install 'lanistr\[autogluon\]'"),
-        autogluon.library(),
+        autogluon.autogluon_class(),
     ):
         pass
 
@@ -123,6 +123,15 @@ def test_a_run_leaves_what_every_run_leaves_and_predicts_the_same_when_loaded(fo
         with pytest.raises(ConfigError, match="autogluon builds and saves its models itself"):
             elsewhere(run, folder, tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@needs_autogluon
+def test_an_untrained_model_has_as_many_parameters_as_a_run(folder, tmp_path):
+    experiment = made(modalities=["text", "image"], optim={**OPTIM, "epochs": 1})
+    autogluon.train(experiment, 0, folder, tmp_path, device="cpu", threads=1)
+    story = json.loads((tmp_path / "experiment.json").read_text())
+    model = autogluon.untrained(experiment, open_cache(folder).spec)
+    assert sum(p.numel() for p in model.parameters()) == story["trainable_parameters"]
 
 
 @needs_autogluon
