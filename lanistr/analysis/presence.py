@@ -12,14 +12,10 @@ import numpy as np
 import polars as pl
 
 from lanistr.analysis.subsets import in_order, subset_names
-from lanistr.cache import open_cache
 from lanistr.config import Modality
-from lanistr.data import ROW_FIELDS, Samples, select
-from lanistr.models.build import build
-from lanistr.training import checkpoint
+from lanistr.data import ROW_FIELDS, Samples
 from lanistr.training.distributed import world
-from lanistr.training.fit import check_fit
-from lanistr.training.predict import outputs
+from lanistr.training.predict import outputs, read_run
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +41,11 @@ def presence(
         threads: of torch.
         workers: reading processes.
     """
-    weights, experiment, seed = checkpoint.read_checkpoint(run / "checkpoint.safetensors")
-    cache = open_cache(cache_folder)
-    check_fit(experiment, cache, cache_folder)
-    samples = select(cache, experiment, "test")
+    trained = read_run(run, cache_folder)
+    experiment, samples = trained.experiment, trained.test
     modalities = in_order(experiment.modalities)
     with world(device, threads) as here:
-        model = build(experiment, cache.spec)
-        model.load_state_dict(weights)
-        model.to(here.device).eval()
+        model = trained.model(here.device)
         answers, present = under_subsets(
             samples,
             modalities,
@@ -64,7 +56,7 @@ def presence(
     columns = zip(names, answers, strict=True)
     table = pl.DataFrame(
         {
-            "seed": [seed] * len(samples),
+            "seed": [trained.seed] * len(samples),
             "sample_id": samples.records["sample_id"],
             "subject_id": samples.records["subject_id"],
             "label": samples.records["label"],
@@ -73,9 +65,18 @@ def presence(
         }
     )
     output.parent.mkdir(parents=True, exist_ok=True)
-    about = {"experiment": experiment.model_dump_json(), "data": json.dumps(cache.provenance)}
+    about = {
+        "experiment": experiment.model_dump_json(),
+        "data": json.dumps(samples.cache.provenance),
+    }
     table.write_parquet(output, metadata=about)
-    log.info("%s, seed %d: %d samples, %d subsets", experiment.name, seed, len(samples), len(names))
+    log.info(
+        "%s, seed %d: %d samples, %d subsets",
+        experiment.name,
+        trained.seed,
+        len(samples),
+        len(names),
+    )
 
 
 def under_subsets(

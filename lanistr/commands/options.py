@@ -15,6 +15,8 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+RegistryFile = Annotated[Path, typer.Option(help="Registry of experiments (YAML).")]
+RecipeFile = Annotated[Path, typer.Option(help="Sizes and optimisation per stage (YAML).")]
 CacheDir = Annotated[Path, typer.Option(help="Folder made by `lanistr cache`.")]
 RunDir = Annotated[Path, typer.Option(help="Folder with checkpoint.safetensors.")]
 OnDevice = Annotated[Device, typer.Option(help="auto = a GPU where there is one.")]

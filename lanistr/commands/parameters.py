@@ -5,16 +5,18 @@ from typing import Annotated
 
 import typer
 
+from lanistr.commands.options import RecipeFile, RegistryFile
+
 
 def parameters(
-    registry: Annotated[Path, typer.Option(help="Registry of experiments (YAML).")],
-    recipe: Annotated[Path, typer.Option(help="Sizes and optimisation per stage (YAML).")],
+    registry: RegistryFile,
+    recipe: RecipeFile,
     experiment: Annotated[list[str], typer.Option(help="Entry of the registry; repeatable.")],
     published: Annotated[Path, typer.Option(help="Published counts (TSV).")] = Path(
         "config/published_parameters.tsv"
     ),
 ) -> None:
-    """Millions of parameters beside published counts; needs neither weights nor memory."""
+    """Millions of parameters beside published counts; no weights, and no memory but AutoGluon's."""
     from lanistr.recipes import load_experiment
     from lanistr.sizes import size_of
 

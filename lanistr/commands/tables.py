@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lanistr.commands.options import CacheDir, Resamples
+from lanistr.commands.options import CacheDir, RegistryFile, Resamples
 
-RegistryFile = Annotated[Path, typer.Option(help="Registry of experiments (YAML).")]
 TableName = Annotated[str, typer.Option(help="table1 to table4, modalities or textsources.")]
 
 

@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lanistr.commands.options import CacheDir, Device, OnDevice, Threads
-
-RegistryFile = Annotated[Path, typer.Option(help="Registry of experiments (YAML).")]
-RecipeFile = Annotated[Path, typer.Option(help="Sizes and optimisation per stage (YAML).")]
+from lanistr.commands.options import CacheDir, Device, OnDevice, RecipeFile, RegistryFile, Threads
 
 
 def cache(

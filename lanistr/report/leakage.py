@@ -8,17 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lanistr.errors import DataContractError
+from lanistr.report.audit import read_audit, write_audit_page
 from lanistr.report.figures import GREY, INK, PALETTE, figure, svg
 from lanistr.report.page import (
     Cell,
     Section,
     captioned,
     folded,
-    in_words,
     listing,
     notice,
-    page,
     paragraph,
     table,
 )
@@ -46,30 +44,11 @@ READING = (
 )
 
 
-def read_audit(path: Path) -> dict[str, Any]:
-    """audit/leakage.json.
-
-    Raises:
-        DataContractError: not such a file.
-    """
-    try:
-        audit = dict(json.loads(path.read_text()))
-        audit["datasets"], audit["limit"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataContractError(
-            f"{path} is not the leakage audit ({type(error).__name__}). "
-            "Make it again: snakemake audit."
-        ) from None
-    return audit
-
-
 def write_page(audit_path: Path, output: Path) -> None:
     """Write audit/leakage.html."""
     audit = read_audit(audit_path)
-    scales = sorted({entry["scale"] for entry in audit["datasets"]})
-    shown = page("Leakage audit", sections(audit), stamp=[in_words(scale) for scale in scales])
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(shown)
+    scales = (entry["scale"] for entry in audit["datasets"])
+    write_audit_page("Leakage audit", sections(audit), scales, output)
 
 
 def read_selection(folder: Path) -> dict[str, Entry]:

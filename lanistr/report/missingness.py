@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lanistr.errors import DataContractError
+from lanistr.report.audit import read_audit, write_audit_page
 from lanistr.report.missingness_series import of_series, percent
 from lanistr.report.missingness_units import TITLES, counted, in_order, of_unit
-from lanistr.report.page import Cell, Section, in_words, notice, page, paragraph, table
+from lanistr.report.page import Cell, Section, notice, paragraph, table
 
 Audit = Mapping[str, Any]
 
@@ -38,30 +37,11 @@ PERIODS = (
 PAPER_ROWS, PAPER_INCOMPLETE = 3_680_784, 1_315_592
 
 
-def read_audit(path: Path) -> dict[str, Any]:
-    """audit/missingness.json.
-
-    Raises:
-        DataContractError: not such a file.
-    """
-    try:
-        audit = dict(json.loads(path.read_text()))
-        audit["datasets"], audit["limit"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataContractError(
-            f"{path} is not the missingness audit ({type(error).__name__}). "
-            "Make it again: snakemake audit."
-        ) from None
-    return audit
-
-
 def write_page(audit_path: Path, output: Path) -> None:
     """Write audit/missingness.html."""
     audit = read_audit(audit_path)
-    scales = sorted({dataset["provenance"]["scale"] for dataset in audit["datasets"]})
-    shown = page("Missingness audit", sections(audit), stamp=[in_words(scale) for scale in scales])
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(shown)
+    scales = (dataset["provenance"]["scale"] for dataset in audit["datasets"])
+    write_audit_page("Missingness audit", sections(audit), scales, output)
 
 
 def sections(audit: Audit) -> list[Section]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lanistr.errors import DataContractError
 from lanistr.report import (
+    audit,
     curves,
     flow,
     leakage,
@@ -129,8 +130,8 @@ def audits(results: Path) -> Iterable[Section]:
     """The pages of both audits, one level deeper; one that was not made says so."""
     runs = leakage.read_selection(results / "audit/leakage/selection")
     readers: dict[str, Callable[[Path], list[Section]]] = {
-        "missingness": lambda path: missingness.sections(missingness.read_audit(path)),
-        "leakage": lambda path: leakage.sections(leakage.read_audit(path), runs=runs),
+        "missingness": lambda path: missingness.sections(audit.read_audit(path)),
+        "leakage": lambda path: leakage.sections(audit.read_audit(path), runs=runs),
     }
     for name, sections in readers.items():
         path, heading = results / "audit" / f"{name}.json", f"{name.capitalize()} audit"

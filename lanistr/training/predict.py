@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from lanistr.cache import open_cache
 from lanistr.config import Experiment
 from lanistr.data import Samples, batches, in_order, select
 from lanistr.models.build import build
+from lanistr.models.method import Model
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import world
 from lanistr.training.fit import check_fit
@@ -41,21 +43,57 @@ def predict(
         threads: of torch.
         workers: reading processes.
     """
-    weights, experiment, seed = checkpoint.read_checkpoint(run / "checkpoint.safetensors")
-    cache = open_cache(cache_folder)
-    check_fit(experiment, cache, cache_folder)
-    samples = select(cache, experiment, "test")
+    trained = read_run(run, cache_folder)
+    experiment, samples = trained.experiment, trained.test
     with world(device, threads) as here:
         if experiment.method == "autogluon":
             from lanistr.training.autogluon import probabilities_of
 
             probabilities = probabilities_of(run, experiment, samples, cache_folder)
         else:
-            model = build(experiment, cache.spec)
-            model.load_state_dict(weights)
-            model.to(here.device).eval()
+            model = trained.model(here.device)
             probabilities = outputs(model, experiment, samples, workers=workers).numpy()
-    write_predictions(output, experiment, seed, samples, probabilities)
+    write_predictions(output, experiment, trained.seed, samples, probabilities)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a run left, and the samples that it is asked about.
+
+    Attributes:
+        experiment: that was run.
+        seed: of the run.
+        weights: of the selected epoch.
+        test: the test split of a cache that it fits.
+    """
+
+    experiment: Experiment
+    seed: int
+    weights: dict[str, Tensor]
+    test: Samples
+
+    def model(self, device: torch.device) -> Model:
+        """The trained model, in eval mode."""
+        model = build(self.experiment, self.test.cache.spec)
+        model.load_state_dict(self.weights)
+        return model.to(device).eval()
+
+
+def read_run(run: Path, cache_folder: Path) -> TrainedRun:
+    """A run's checkpoint and the test split of a cache.
+
+    Args:
+        run: folder with checkpoint.safetensors.
+        cache_folder: the cache that it was trained on, or one like it.
+
+    Raises:
+        WeightsError: no checkpoint.
+        ConfigError: the cache is of another dataset or tokenizer.
+    """
+    weights, experiment, seed = checkpoint.read_checkpoint(run / "checkpoint.safetensors")
+    cache = open_cache(cache_folder)
+    check_fit(experiment, cache, cache_folder)
+    return TrainedRun(experiment, seed, weights, select(cache, experiment, "test"))
 
 
 def write_predictions(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lanistr.errors import DataContractError
-from lanistr.report.leakage import read_audit, sections, write_page
+from lanistr.report.audit import read_audit
+from lanistr.report.leakage import sections, write_page
 
 
 def gate(name: str, status: str, **changes: Any) -> dict[str, Any]:
