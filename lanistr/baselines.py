@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lanistr.architecture import Part
+from lanistr.experiments.architecture import Part
 
 
 class AutoGluon(Part):

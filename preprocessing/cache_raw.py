@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from preprocessing.raw import open_source
+from preprocessing.datasets.mimic.raw import open_source
 
 # What the steps for MIMIC-IV read.
 TABLES = (

@@ -14,7 +14,7 @@ def check(
     Args:
         frame: the table; a lazy frame is collected first, because pandera
             checks only the dtypes of a lazy one.
-        schema: the contract, a class of `preprocessing.schemas`.
+        schema: the contract, a class of `preprocessing.datasets.mimic.schemas`.
         where: the file that the message names.
 
     Raises:

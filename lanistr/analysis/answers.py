@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from lanistr.analysis.subsets import in_order, subset_names
-from lanistr.config import Experiment, Modality
 from lanistr.errors import DataContractError
-from lanistr.evaluation import resample_weights, resampled
-from lanistr.metrics import Metric, metrics_of
+from lanistr.evaluation.metrics import Metric, metrics_of
+from lanistr.evaluation.predictions import resample_weights, resampled
+from lanistr.experiments.config import Experiment, Modality
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from lanistr.analysis.subsets import in_order, subset_names
-from lanistr.config import Modality
-from lanistr.data import ROW_FIELDS, Samples
+from lanistr.data.samples import ROW_FIELDS, Samples
+from lanistr.experiments.config import Modality
 from lanistr.training.distributed import world
 from lanistr.training.predict import outputs, read_run
 

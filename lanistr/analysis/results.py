@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lanistr.evaluation import LEVEL, interval
+from lanistr.evaluation.predictions import LEVEL, interval
 
 
 def estimate(values: np.ndarray) -> dict[str, float | None]:

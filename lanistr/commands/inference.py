@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from lanistr.commands.options import CacheDir, Device, OnDevice, RunDir, Threads
-from lanistr.config import Modality
 from lanistr.errors import ConfigError
+from lanistr.experiments.config import Modality
 
 ROWS = "Parquet, or CSV without time series; null = absent."
 MODEL = "Folder made by `lanistr export`, or a hub name."

@@ -21,7 +21,7 @@ def audit_vocabulary(
     ] = None,
 ) -> None:
     """Train the tokenizer again on the training texts; fail if the cache has another one."""
-    from lanistr.vocabulary import audit
+    from lanistr.data.vocabulary import audit
 
     audit(
         manifest,

@@ -17,7 +17,7 @@ def evaluate(
     resamples: Resamples = 2000,
 ) -> None:
     """AUROC and AUPRC, or accuracy and macro F1, with 95 % intervals, over every test sample."""
-    from lanistr.evaluation import evaluate
+    from lanistr.evaluation.predictions import evaluate
 
     evaluate(predictions, cache, output, resamples)
 
@@ -36,8 +36,8 @@ def table(
     resamples: Resamples = 2000,
 ) -> None:
     """One row per method: ours with interval, and the paper's number in its own columns."""
-    from lanistr.render import write_table
-    from lanistr.tables import assemble
+    from lanistr.evaluation.render import write_table
+    from lanistr.evaluation.tables import assemble
 
     rows, stamp = assemble(
         table,
@@ -58,7 +58,7 @@ def trace(
     row: Annotated[str, typer.Option(help="As in the table, such as 'w/o MIM'.")],
 ) -> None:
     """The files behind a cell, and its number made again from the predictions; 1 if it differs."""
-    from lanistr.trace import trace
+    from lanistr.evaluation.trace import trace
 
     for line in trace(results, table, row):
         typer.echo(line)
@@ -79,9 +79,9 @@ def cost(
     tflops: Annotated[float, typer.Option(min=0.1, help="Sustained by one GPU.")] = 100.0,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each experiment.")] = 1,
 ) -> None:
-    """GPU hours of everything that a table is trained from, estimated; lanistr/cost.py says how."""
-    from lanistr.cost import cost, counts_of
-    from lanistr.recipes import load_experiment, needed_for, read_registry
+    """GPU hours of all that a table is trained from; `lanistr.experiments.cost` says how."""
+    from lanistr.experiments.cost import cost, counts_of
+    from lanistr.experiments.recipes import load_experiment, needed_for, read_registry
 
     total = 0.0
     typer.echo(f"{'experiment':<36}{'samples':>13}{'10^15 FLOP':>13}{'GPU hours':>11}")

@@ -19,8 +19,8 @@ def cache(
     threads: Annotated[int, typer.Option(min=1, help="That decode images.")] = 2,
 ) -> None:
     """Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index."""
-    from lanistr.cache import build_cache
-    from lanistr.recipes import load_encoders
+    from lanistr.data.cache import build_cache
+    from lanistr.experiments.recipes import load_encoders
 
     encoders = load_encoders(recipe)
     build_cache(manifest, encoders, output_dir, threads, category=category, vocabulary=vocabulary)
@@ -61,7 +61,7 @@ def train(
 
     Several processes: torchrun --nproc-per-node N -m lanistr train ...
     """
-    from lanistr.recipes import load_experiment
+    from lanistr.experiments.recipes import load_experiment
 
     resolved = load_experiment(registry, recipe, experiment)  # before torch takes its seconds
     if resolved.method == "autogluon":  # it has a loop, states and a reader of its own

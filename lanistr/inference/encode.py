@@ -1,6 +1,6 @@
 """From checked rows to a cache in memory, which is read like one on disk.
 
-Tokenising, normalising and the check of codes are those of `lanistr.arrays`. The steps of
+Tokenising, normalising and the check of codes are those of `lanistr.data.arrays`. The steps of
 `preprocessing` that new rows have not gone through are done here: images are fitted, columns
 encoded.
 """
@@ -18,15 +18,15 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageOps
 
-from lanistr.arrays import normalised, tokenised
 from lanistr.batch import InputSpec
-from lanistr.cache import ARRAYS, SAMPLE, SPLITS, STAGES, Cache
-from lanistr.config import Modality
+from lanistr.data.arrays import normalised, tokenised
+from lanistr.data.cache import ARRAYS, SAMPLE, SPLITS, STAGES, Cache
+from lanistr.data.processor import NOT_RECORDED, UNSEEN, Processor, read_identifiers, read_processor
+from lanistr.data.tab2txt import REVIEW, day, described, in_front, yes_or_no
+from lanistr.data.tokenizer import saved_tokenizer
 from lanistr.errors import DataContractError
+from lanistr.experiments.config import Modality
 from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Rows
-from lanistr.processor import NOT_RECORDED, UNSEEN, Processor, read_identifiers, read_processor
-from lanistr.tab2txt import REVIEW, day, described, in_front, yes_or_no
-from lanistr.tokens import saved_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from lanistr.cache import open_cache
-from lanistr.models.build import build
-from lanistr.processor import copy_processor
+from lanistr.data.cache import open_cache
+from lanistr.data.processor import copy_processor
+from lanistr.methods.build import build
 from lanistr.training.checkpoint import read_checkpoint
 from lanistr.training.fit import check_fit
 

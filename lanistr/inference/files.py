@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from lanistr.config import Modality
 from lanistr.errors import DataContractError
+from lanistr.experiments.config import Modality
 from lanistr.inference.predictor import Predictor
 from lanistr.inference.rows import read_table
 from lanistr.training.distributed import world

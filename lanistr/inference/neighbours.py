@@ -9,7 +9,7 @@ import torch
 
 from lanistr.errors import DataContractError
 from lanistr.inference.rows import SAMPLE_ID
-from lanistr.models.retrieval import nearest
+from lanistr.methods.lanistr.retrieval import nearest
 
 
 def neighbours(queries: Path, gallery: Path, count: int) -> pl.DataFrame:

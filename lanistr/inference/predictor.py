@@ -9,15 +9,15 @@ from typing import Any, Self
 import polars as pl
 import torch
 
-from lanistr.arrays import ROWS_AT_ONCE
-from lanistr.config import Experiment, Modality
-from lanistr.data import Samples, batches, in_order
+from lanistr.data.arrays import ROWS_AT_ONCE
+from lanistr.data.samples import Samples, batches, in_order
 from lanistr.errors import ConfigError
+from lanistr.experiments.config import Experiment, Modality
 from lanistr.inference.encode import Encoder
 from lanistr.inference.rows import Rows, as_table, checked, inputs_of
-from lanistr.models.lanistr import LANISTR
-from lanistr.models.method import Model
-from lanistr.models.pretrained import local_folder
+from lanistr.methods.lanistr.model import LANISTR
+from lanistr.methods.method import Model
+from lanistr.methods.pretrained import local_folder
 from lanistr.training.predict import outputs
 
 NewRows = pl.DataFrame | Iterable[Mapping[str, Any]]

@@ -24,9 +24,9 @@ import numpy as np
 import polars as pl
 
 from lanistr.batch import InputSpec
-from lanistr.config import Experiment, Modality
+from lanistr.data.tab2txt import REVIEW
 from lanistr.errors import DataContractError
-from lanistr.tab2txt import REVIEW
+from lanistr.experiments.config import Experiment, Modality
 
 log = logging.getLogger(__name__)
 

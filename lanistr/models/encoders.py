@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lanistr.config import Modality, Objectives
+    from lanistr.experiments.config import Modality, Objectives
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.config import Modality, Objectives, Variants
+from lanistr.experiments.config import Modality, Objectives, Variants
 from lanistr.models.encoders import Tokens
-from lanistr.models.objectives import similarity_loss
+from lanistr.models.losses import similarity_loss
 from lanistr.models.variants import first_token, normalised
 
 if TYPE_CHECKING:

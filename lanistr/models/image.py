@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from lanistr.config import Modality, Objectives
+from lanistr.experiments.config import Modality, Objectives
 from lanistr.models.encoders import Encoder, Tokens, read_of, spread
+from lanistr.models.losses import masked_image_loss
 from lanistr.models.masking import hide_patches
-from lanistr.models.objectives import masked_image_loss
 
 if TYPE_CHECKING:
     from transformers import ViTModel

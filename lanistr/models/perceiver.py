@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from lanistr import architecture
-from lanistr.config import Modality
+from lanistr.experiments import architecture
+from lanistr.experiments.config import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.fusion import Projections
 

@@ -10,7 +10,7 @@ from pytorch_tabnet.tab_network import GBN, TabNetDecoder, TabNetEncoder
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.architecture import TabularEncoder
+from lanistr.experiments.architecture import TabularEncoder
 
 
 def tabnet_encoder(settings: TabularEncoder, widths: Sequence[int]) -> TabNetEncoder:

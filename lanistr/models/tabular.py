@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.config import Modality, Objectives
+from lanistr.experiments.config import Modality, Objectives
 from lanistr.models.encoders import Encoder, Tokens
+from lanistr.models.losses import masked_feature_loss
 from lanistr.models.masking import hide_columns
-from lanistr.models.objectives import masked_feature_loss
 from lanistr.models.tabnet import column_of_value, tabnet_decoder, tabnet_encoder
 
 if TYPE_CHECKING:
-    from lanistr import architecture
     from lanistr.batch import Batch, InputSpec
+    from lanistr.experiments import architecture
 
 
 class TabularEncoder(Encoder):

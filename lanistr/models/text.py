@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from lanistr.config import Modality, Objectives
+from lanistr.experiments.config import Modality, Objectives
 from lanistr.models.encoders import Encoder, Tokens, attended
+from lanistr.models.losses import masked_language_loss
 from lanistr.models.masking import hide_tokens
-from lanistr.models.objectives import masked_language_loss
 
 if TYPE_CHECKING:
     from transformers import BertModel

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from lanistr.config import Modality, Objectives
+from lanistr.experiments.config import Modality, Objectives
 from lanistr.models.encoders import Encoder, Tokens, read_of, spread
+from lanistr.models.losses import masked_timeseries_loss
 from lanistr.models.masking import hide_segments
-from lanistr.models.objectives import masked_timeseries_loss
 
 if TYPE_CHECKING:
-    from lanistr import architecture
     from lanistr.batch import Batch, InputSpec
+    from lanistr.experiments import architecture
 
 
 class TimeseriesEncoder(Encoder):

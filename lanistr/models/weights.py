@@ -20,7 +20,7 @@ from lanistr.errors import WeightsError
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from lanistr.architecture import LibraryTransformer
+    from lanistr.experiments.architecture import LibraryTransformer
 
 Model = TypeVar("Model", bound="PreTrainedModel")
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lanistr.render import METRIC_NAMES
+from lanistr.evaluation.render import METRIC_NAMES
 from lanistr.report.figures import GREY, INK, PALETTE, STROKES, figure, svg
 from lanistr.report.page import Cell, Section, beside, captioned, folded, notice, paragraph, table
 

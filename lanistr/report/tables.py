@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lanistr.render import METRIC_NAMES, caption, columns
+from lanistr.evaluation.render import METRIC_NAMES, caption, columns
+from lanistr.evaluation.row import Row
 from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
 from lanistr.report.page import Section, beside, captioned, folded, listing, notice, table
-from lanistr.row import Row
 
 HEADINGS = {
     "table1": "Table 1: mortality in MIMIC-IV",

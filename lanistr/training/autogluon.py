@@ -23,12 +23,12 @@ import torch
 from torch import nn
 
 from lanistr.batch import InputSpec
-from lanistr.cache import open_cache
-from lanistr.config import Experiment, Modality
-from lanistr.data import Samples, select
+from lanistr.data.cache import open_cache
+from lanistr.data.frames import IMAGE, LABEL, TEXT, frame
+from lanistr.data.samples import Samples, select
 from lanistr.errors import NotInstalledError
-from lanistr.frames import IMAGE, LABEL, TEXT, frame
-from lanistr.metrics import metrics_of
+from lanistr.evaluation.metrics import metrics_of
+from lanistr.experiments.config import Experiment, Modality
 from lanistr.training import checkpoint
 from lanistr.training.distributed import world
 from lanistr.training.encoder_files import architectures, initial_weights, register_vit
@@ -61,7 +61,7 @@ def train(
     Args:
         experiment: of method autogluon.
         seed: of weights, order and dropout.
-        cache_folder: made by `lanistr.cache.build_cache`.
+        cache_folder: made by `lanistr.data.cache.build_cache`.
         output_dir: runs/<experiment>/seed<k>; the predictor stays below it.
         predictions: also write what it predicts for the test split.
         device: `auto`, `cpu` or `cuda`.
@@ -251,7 +251,7 @@ def epochs(folder: Path, metric: str, samples: int) -> list[dict[str, Any]]:
 
     Args:
         folder: of the predictor.
-        metric: that epochs are selected by, as in `lanistr.metrics`.
+        metric: that epochs are selected by, as in `lanistr.evaluation.metrics`.
         samples: that an epoch learns from.
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

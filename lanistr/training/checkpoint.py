@@ -16,8 +16,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from lanistr.config import Experiment
 from lanistr.errors import ConfigError, WeightsError
+from lanistr.experiments.config import Experiment
 
 log = logging.getLogger(__name__)
 

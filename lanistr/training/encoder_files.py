@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from lanistr.architecture import ImageEncoder
 from lanistr.batch import InputSpec
-from lanistr.config import Experiment, Modality
+from lanistr.experiments.architecture import ImageEncoder
+from lanistr.experiments.config import Experiment, Modality
 
 TEXT, IMAGE = "model.hf_text.checkpoint_name", "model.timm_image.checkpoint_name"
 VIT = "lanistr_vit"  # under which timm builds an image encoder of our sizes
@@ -30,7 +30,7 @@ def initial_weights(
 
 def architectures(experiment: Experiment, spec: InputSpec, folder: Path) -> dict[str, str]:
     """Encoders of the recipe's sizes that AutoGluon can build, but not start from a network."""
-    from lanistr.models.build import build_text
+    from lanistr.methods.build import build_text
 
     found = initial_image(experiment, spec, folder / "image")
     if Modality.TEXT in experiment.modalities:
@@ -51,7 +51,7 @@ def initial_image(experiment: Experiment, spec: InputSpec, folder: Path) -> dict
 
 def write_bert(experiment: Experiment, spec: InputSpec, cache_folder: Path, folder: Path) -> Path:
     """A BERT of our sizes with random weights and the cache's tokenizer, as transformers does."""
-    from lanistr.models.build import build_text
+    from lanistr.methods.build import build_text
 
     build_text(experiment.encoders.text, spec).bert.save_pretrained(folder)
     for file in (cache_folder / "tokenizer").iterdir():

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from lanistr.batch import Batch, Source
-from lanistr.config import Modality
-from lanistr.data import Samples, batches, in_order, presence
+from lanistr.data.samples import Samples, batches, in_order, presence
+from lanistr.experiments.config import Modality
+from lanistr.methods.method import Model
 from lanistr.models.encoders import EncodedBatch, Tokens
-from lanistr.models.method import Model
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import World
 

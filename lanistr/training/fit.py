@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lanistr.cache import Cache, text_settings
-from lanistr.config import Experiment
+from lanistr.data.cache import Cache, text_settings
 from lanistr.errors import ConfigError
+from lanistr.experiments.config import Experiment
 
 
 def check_fit(experiment: Experiment, cache: Cache, folder: Path) -> None:

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.batch import Batch, Source
-from lanistr.config import Experiment
-from lanistr.data import Samples, batches, epoch_plan
+from lanistr.data.samples import Samples, batches, epoch_plan
 from lanistr.errors import TrainingError
-from lanistr.models.method import Model
+from lanistr.experiments.config import Experiment
+from lanistr.methods.method import Model
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import World
 from lanistr.training.features import encoded

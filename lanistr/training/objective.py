@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lanistr.batch import Batch, Source
-from lanistr.config import Experiment
-from lanistr.data import batches, in_order
-from lanistr.metrics import metrics_of
-from lanistr.models.method import Model
-from lanistr.models.objectives import weighted
+from lanistr.data.samples import batches, in_order
+from lanistr.evaluation.metrics import metrics_of
+from lanistr.experiments.config import Experiment
+from lanistr.methods.method import Model
+from lanistr.models.losses import weighted
 from lanistr.training.distributed import World
 
 

@@ -11,11 +11,11 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from lanistr.cache import open_cache
-from lanistr.config import Experiment
-from lanistr.data import Samples, batches, in_order, select
-from lanistr.models.build import build
-from lanistr.models.method import Model
+from lanistr.data.cache import open_cache
+from lanistr.data.samples import Samples, batches, in_order, select
+from lanistr.experiments.config import Experiment
+from lanistr.methods.build import build
+from lanistr.methods.method import Model
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import world
 from lanistr.training.fit import check_fit

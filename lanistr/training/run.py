@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lanistr.cache import SPLITS, Cache, open_cache
-from lanistr.config import Experiment
-from lanistr.data import Samples, select
-from lanistr.models.build import build, frozen_encoders, parameter_counts, trained_parameters
+from lanistr.data.cache import SPLITS, Cache, open_cache
+from lanistr.data.samples import Samples, select
+from lanistr.experiments.config import Experiment
+from lanistr.methods.build import build, frozen_encoders, parameter_counts, trained_parameters
 from lanistr.training import checkpoint
 from lanistr.training.distributed import World, world
 from lanistr.training.fit import check_fit
@@ -53,7 +53,7 @@ def train(
     Args:
         experiment: what to train.
         seed: of weights, order, masks and dropout.
-        cache_folder: made by `lanistr.cache.build_cache`.
+        cache_folder: made by `lanistr.data.cache.build_cache`.
         output_dir: runs/<experiment>/seed<k>.
         init: the checkpoints that `experiment.init` names, in its order.
         predictions: of a fine-tuning: also write what it predicts for the test split, as

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from lanistr.config import Optim, Plateau
 from lanistr.errors import ConfigError
+from lanistr.experiments.config import Optim, Plateau
 
 ALGORITHMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 LOWER = 1e-4  # by this share a loss has to fall to count as lower; torch's default

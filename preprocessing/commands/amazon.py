@@ -46,7 +46,7 @@ def amazon_fetch(
     ] = False,
 ) -> None:
     """Fetch pictures from the web, politely; run it again to resume."""
-    from preprocessing.amazon import fetch
+    from preprocessing.datasets.amazon import fetch
 
     request = fetch.FetchRequest(
         links=links,
@@ -102,9 +102,9 @@ def amazon_reviews(
     temp_dir: TempOption = None,
 ) -> None:
     """Read, clean, deduplicate, join and split a category's reviews."""
-    from preprocessing.amazon import reviews as step
-    from preprocessing.amazon.image_paths import ImageSource
-    from preprocessing.raw import connect
+    from preprocessing.datasets.amazon import reviews as step
+    from preprocessing.datasets.amazon.image_paths import ImageSource
+    from preprocessing.datasets.mimic.raw import connect
     from preprocessing.splits import Splitter
 
     step.run(
@@ -138,7 +138,7 @@ def amazon_text(
     ] = False,
 ) -> None:
     """Join summary and review."""
-    from preprocessing.amazon import text
+    from preprocessing.datasets.amazon import text
 
     text.run(
         reviews,
@@ -165,7 +165,7 @@ def amazon_tabular(
     ] = None,
 ) -> None:
     """Encode the six features; the encoders are fitted on training unless they are given."""
-    from preprocessing.amazon import tabular
+    from preprocessing.datasets.amazon import tabular
     from preprocessing.errors import ConfigError
 
     if (fitted_facts is None) != (fitted_identifiers is None):
@@ -196,7 +196,7 @@ def amazon_images(
     threads: ThreadsOption = 2,
 ) -> None:
     """Decode every wanted picture that is on disk and store it small."""
-    from preprocessing.amazon import images as step
+    from preprocessing.datasets.amazon import images as step
 
     step.run(links, images, px=px, outputs=output, facts=facts, ledger_path=ledger, threads=threads)
 
@@ -223,7 +223,7 @@ def amazon_samples(
     test_samples: Annotated[int, typer.Option(help="to draw for fine-tuning")] = 256,
 ) -> None:
     """Pair pictures, words and columns, or say why one is absent."""
-    from preprocessing.amazon import samples
+    from preprocessing.datasets.amazon import samples
 
     sizes: dict[samples.Split, int] = {
         "train": train_samples,
@@ -250,6 +250,6 @@ def amazon_manifest(
     output: Annotated[Path, typer.Option(help="manifest.json")],
 ) -> None:
     """Say what the shards of all categories hold and where it comes from."""
-    from preprocessing.amazon import manifest
+    from preprocessing.datasets.amazon import manifest
 
     manifest.run(shards, facts, category, scale=scale, output=output)

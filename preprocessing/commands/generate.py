@@ -31,7 +31,7 @@ def generate_mimic(
     ] = None,
 ) -> None:
     """Generate synthetic raw dumps in the exact layouts; what is not named is not written."""
-    from preprocessing.generate.release import generate
+    from synthetic.release import generate
 
     generate(
         mimic=mimic,
@@ -58,7 +58,7 @@ def generate_amazon(
     image_px: Annotated[int, typer.Option(help="shorter side of a picture", min=16)] = 96,
 ) -> None:
     """Generate synthetic reviews, metadata and pictures in the exact layouts."""
-    from preprocessing.generate import amazon
+    from synthetic import amazon
 
     sizes = {"Office_Products": office, "All_Beauty": beauty, "AMAZON_FASHION": fashion}
     amazon.generate(output, sizes, seed=seed, image_share=image_share, px=image_px)

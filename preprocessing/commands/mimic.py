@@ -28,7 +28,7 @@ app = typer.Typer()
 @app.command("switches")
 def list_switches() -> None:
     """Print every switch, its value in both profiles and its meaning, as Markdown."""
-    from preprocessing.mimic.switches import table
+    from preprocessing.datasets.mimic.switches import table
 
     print(table())
 
@@ -43,7 +43,7 @@ def cache_raw(
 ) -> None:
     """Convert the raw tables to Parquet once, for faster runs from then on."""
     from preprocessing import cache_raw as step
-    from preprocessing.raw import connect
+    from preprocessing.datasets.mimic.raw import connect
 
     con = connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
     step.run(root, output_dir, con)
@@ -66,9 +66,9 @@ def mimic_cohort(
     temp_dir: TempOption = None,
 ) -> None:
     """Choose the ICU stays, their splits and labels."""
-    from preprocessing.mimic import cohort
-    from preprocessing.mimic.switches import parse_overrides, switches_of
-    from preprocessing.raw import connect
+    from preprocessing.datasets.mimic import cohort
+    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.datasets.mimic.switches import parse_overrides, switches_of
     from preprocessing.splits import Splitter
 
     cohort.run(
@@ -95,9 +95,9 @@ def mimic_timeseries(
     temp_dir: TempOption = None,
 ) -> None:
     """Extract the first 48 hours of each stay, hour by hour."""
-    from preprocessing.mimic import timeseries
-    from preprocessing.mimic.switches import parse_overrides, switches_of
-    from preprocessing.raw import connect
+    from preprocessing.datasets.mimic import timeseries
+    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.datasets.mimic.switches import parse_overrides, switches_of
 
     timeseries.run(
         root,
@@ -128,7 +128,7 @@ def mimic_images(
     threads: ThreadsOption = 2,
 ) -> None:
     """Decode every radiograph once and store it small."""
-    from preprocessing.mimic import images
+    from preprocessing.datasets.mimic import images
     from preprocessing.splits import Splitter
 
     images.run(
@@ -163,8 +163,8 @@ def mimic_notes(
     temp_dir: TempOption = None,
 ) -> None:
     """Clean the notes of one text source."""
-    from preprocessing.mimic import notes as step
-    from preprocessing.raw import connect
+    from preprocessing.datasets.mimic import notes as step
+    from preprocessing.datasets.mimic.raw import connect
     from preprocessing.splits import Splitter
 
     step.run(
@@ -191,8 +191,8 @@ def mimic_tabular(
     temp_dir: TempOption = None,
 ) -> None:
     """Collect the demographics known at admission."""
-    from preprocessing.mimic import tabular
-    from preprocessing.raw import connect
+    from preprocessing.datasets.mimic import tabular
+    from preprocessing.datasets.mimic.raw import connect
 
     tabular.run(
         root,
@@ -220,8 +220,8 @@ def mimic_samples(
     temp_dir: TempOption = None,
 ) -> None:
     """Pair the modalities into samples, by identifier alone."""
-    from preprocessing.mimic import samples
-    from preprocessing.raw import connect
+    from preprocessing.datasets.mimic import samples
+    from preprocessing.datasets.mimic.raw import connect
 
     samples.run(
         cohort,
@@ -243,7 +243,7 @@ def mimic_manifest(
     output: Annotated[Path, typer.Option(help="manifest.json")],
 ) -> None:
     """Say what the shards hold and where it comes from."""
-    from preprocessing.mimic import manifest
+    from preprocessing.datasets.mimic import manifest
 
     manifest.run(shards, facts, raw, scale=scale, output=output)
 
@@ -257,6 +257,6 @@ def mimic_text_sources(
     output: Annotated[Path, typer.Option(help="manifest.json")],
 ) -> None:
     """Say what several text sources of the same stays hold, to compare them."""
-    from preprocessing.mimic import text_sources
+    from preprocessing.datasets.mimic import text_sources
 
     text_sources.run(mimic, shards, facts, source, output=output)

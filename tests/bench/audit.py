@@ -57,9 +57,10 @@ def write(folder: Path, threads: int, memory_limit: str) -> int:
 
 def measure(folder: Path, threads: int, memory_limit: str) -> dict[str, float]:
     """Count what `write` made, which must be the rows of the sample index, and withhold."""
-    from preprocessing.audit.missingness import mimic, observed
+    from preprocessing.audit.missingness import observed
     from preprocessing.audit.missingness import run as audit
-    from preprocessing.raw import connect
+    from preprocessing.datasets.mimic import missingness as mimic
+    from preprocessing.datasets.mimic.raw import connect
 
     marks = [time.perf_counter()]
     con = connect(memory_limit=memory_limit, threads=threads, temp_dir=folder / "tmp")

@@ -33,7 +33,7 @@ def replicate(base: Path, root: Path, k: int) -> None:
     import duckdb
     from isal import igzip
 
-    from preprocessing.raw import open_source
+    from preprocessing.datasets.mimic.raw import open_source
 
     tables = [*REPLICATED, *DICTIONARIES]
     source = open_source(base, tables)
@@ -68,8 +68,8 @@ def plain_scan(root: Path, memory_limit: str, threads: int) -> None:
     """Print rows and seconds of a plain scan of the same files for the items in use."""
     import duckdb
 
-    from preprocessing.mimic import variables
-    from preprocessing.mimic.switches import FAITHFUL
+    from preprocessing.datasets.mimic import variables
+    from preprocessing.datasets.mimic.switches import FAITHFUL
 
     items = variables.items(FAITHFUL)["itemid"].to_list()
     con = duckdb.connect(config={"memory_limit": memory_limit, "threads": str(threads)})

@@ -17,10 +17,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lanistr.batch import InputSpec
-from lanistr.cache import SAMPLE, Cache
-from lanistr.config import Experiment, Modality
-from lanistr.data import Samples, batches
-from lanistr.models.build import build, parameter_counts
+from lanistr.data.cache import SAMPLE, Cache
+from lanistr.data.samples import Samples, batches
+from lanistr.experiments.config import Experiment, Modality
+from lanistr.methods.build import build, parameter_counts
 from lanistr.training.distributed import World, world
 from lanistr.training.loop import Trainer
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from lanistr.config import Experiment, Plateau
+from lanistr.experiments.config import Experiment, Plateau
 
 NAME = re.compile(r"`([a-z][a-z0-9_.]*)`")
 SET_BY_THE_REGISTRY = {"name"}

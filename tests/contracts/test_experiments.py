@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from lanistr.errors import ConfigError
-from lanistr.paper import DATASETS
-from lanistr.recipes import load_experiment, read_registry, started_from
+from lanistr.evaluation.paper import DATASETS
+from lanistr.experiments.recipes import load_experiment, read_registry, started_from
 
 RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper"]
 

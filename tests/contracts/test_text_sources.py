@@ -6,13 +6,13 @@ import shutil
 import polars as pl
 import pytest
 
-from lanistr.architecture import Encoders
-from lanistr.cache import build_cache, open_cache
+from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.manifest import read_manifest
 from lanistr.errors import ConfigError
-from lanistr.manifest import read_manifest
-from preprocessing.audit.leakage.mimic import Mimic
+from lanistr.experiments.architecture import Encoders
+from preprocessing.datasets.mimic import text_sources
+from preprocessing.datasets.mimic.leakage import Mimic
 from preprocessing.errors import DataContractError, SourceMissingError
-from preprocessing.mimic import text_sources
 from tests.lanistr.shards import ENCODERS, write_shards
 
 SOURCES = ["discharge", "radiology_48h"]

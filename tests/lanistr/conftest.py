@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lanistr.batch import Batch, InputSpec
-from lanistr.config import Experiment, Modality
+from lanistr.experiments.config import Experiment, Modality
 
 VARIABLE_OF_VALUE = (0, 0, 0, 1, 2, 2, 3)  # 4 variables, 7 value columns
 CLS, SEP, MASK = 2, 3, 4

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from lanistr.batch import Batch
-from lanistr.metrics import metrics_of
-from lanistr.models.method import Model
+from lanistr.evaluation.metrics import metrics_of
+from lanistr.methods.method import Model
 
 WORDS = torch.tensor([20, 30])  # one for each class
 RESAMPLES = 400

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from lanistr.architecture import Encoders
-from lanistr.cache import build_cache
-from lanistr.config import Experiment
+from lanistr.data.cache import build_cache
+from lanistr.experiments.architecture import Encoders
+from lanistr.experiments.config import Experiment
 
 HOURS, VALUES, VARIABLES, PX = 48, 59, 17, 16
 SPLITS = ["train", "train", "train", "valid", "test"]

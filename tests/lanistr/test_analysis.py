@@ -17,8 +17,8 @@ from lanistr.analysis.learning import learning_curve
 from lanistr.analysis.removal import PERCENT, removal, without
 from lanistr.analysis.shapley import shapley
 from lanistr.analysis.subsets import in_order, subset_names
-from lanistr.config import Modality
 from lanistr.errors import DataContractError
+from lanistr.experiments.config import Modality
 from tests.lanistr.shards import experiment
 
 ALL = in_order([Modality.TIMESERIES, Modality.IMAGE, Modality.TEXT])

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from lanistr.__main__ import app
 from lanistr.analysis.presence import presence, under_subsets
 from lanistr.analysis.subsets import in_order
-from lanistr.cache import open_cache
-from lanistr.config import Modality
-from lanistr.data import select
-from lanistr.models.build import build
+from lanistr.data.cache import open_cache
+from lanistr.data.samples import select
+from lanistr.experiments.config import Modality
+from lanistr.methods.build import build
 from lanistr.training import checkpoint
 from lanistr.training.predict import outputs, predict
 from tests.lanistr.shards import experiment, write_cache

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from lanistr.architecture import Encoders
-from lanistr.arrays import _write_header
-from lanistr.cache import SPLITS, STAGES, build_cache, open_cache
+from lanistr.data.arrays import _write_header
+from lanistr.data.cache import SPLITS, STAGES, build_cache, open_cache
+from lanistr.data.tokenizer import wordpiece_vocabulary
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.tokens import wordpiece_vocabulary
-from preprocessing import schemas
+from lanistr.experiments.architecture import Encoders
 from preprocessing.contracts import check
+from preprocessing.datasets.mimic import schemas
 from tests.lanistr.shards import ENCODERS, HOURS, PX, VALUES, VARIABLE_OF_VALUE, write_shards
 
 RECIPE = Encoders.model_validate(ENCODERS)

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from tokenizers import Tokenizer
 
-from lanistr.architecture import Encoders
-from lanistr.cache import build_cache, open_cache
-from lanistr.config import Modality
-from lanistr.data import select
+from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.samples import select
+from lanistr.data.tab2txt import REVIEW, described, in_front
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.tab2txt import REVIEW, described, in_front
-from preprocessing.amazon import schemas
+from lanistr.experiments.architecture import Encoders
+from lanistr.experiments.config import Modality
 from preprocessing.contracts import check
+from preprocessing.datasets.amazon import schemas
 from tests.lanistr.review_shards import PX, SIZES, VALUES, write_reviews
 from tests.lanistr.shards import ENCODERS, TINY, experiment
 

@@ -130,8 +130,8 @@ import sys
 sys.modules["torch"] = None
 from pathlib import Path
 import numpy as np, polars as pl
-from lanistr.cache import open_cache
-from lanistr.evaluation import evaluate, population
+from lanistr.data.cache import open_cache
+from lanistr.evaluation.predictions import evaluate, population
 from tests.lanistr.shards import experiment
 folder = Path(sys.argv[1])
 test = population(open_cache(folder / "cache"), frozenset())

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lanistr.comparison import paired_difference, two_sided
-from lanistr.evaluation import Predictions
-from lanistr.metrics import weighted_auroc
+from lanistr.evaluation.comparison import paired_difference, two_sided
+from lanistr.evaluation.metrics import weighted_auroc
+from lanistr.evaluation.predictions import Predictions
 from tests.lanistr.shards import experiment
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from lanistr.config import Experiment, Modality, Objectives
 from lanistr.errors import ConfigError
-from lanistr.recipes import load_experiment
+from lanistr.experiments.config import Experiment, Modality, Objectives
+from lanistr.experiments.recipes import load_experiment
 
 RECIPE = """
 shared: {fusion: {hidden: 64, heads: 4}}

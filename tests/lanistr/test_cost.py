@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from lanistr.cost import Counts, cost, counts_of, flops_per_sample, per_epoch
 from lanistr.errors import ConfigError
-from lanistr.recipes import load_experiment, needed_for, read_registry
+from lanistr.experiments.cost import Counts, cost, counts_of, flops_per_sample, per_epoch
+from lanistr.experiments.recipes import load_experiment, needed_for, read_registry
 
 COUNTS = Counts(samples=1000, parallel=400)
 BERT = 12 * (4 * 768**2 + 2 * 768 * 3072)

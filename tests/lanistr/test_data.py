@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from lanistr.cache import open_cache
-from lanistr.config import Modality
-from lanistr.data import Samples, batches, epoch_plan, in_order, select
+from lanistr.data.cache import open_cache
+from lanistr.data.samples import Samples, batches, epoch_plan, in_order, select
 from lanistr.errors import ConfigError
+from lanistr.experiments.config import Modality
 from tests.lanistr.shards import experiment, write_cache
 
 

@@ -7,9 +7,15 @@ import polars as pl
 import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
-from lanistr.cache import open_cache
+from lanistr.data.cache import open_cache
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.evaluation import (
+from lanistr.evaluation.metrics import (
+    weighted_accuracy,
+    weighted_auprc,
+    weighted_auroc,
+    weighted_macro_f1,
+)
+from lanistr.evaluation.predictions import (
     Predictions,
     evaluate,
     interval,
@@ -17,7 +23,6 @@ from lanistr.evaluation import (
     resample_weights,
     resampled,
 )
-from lanistr.metrics import weighted_accuracy, weighted_auprc, weighted_auroc, weighted_macro_f1
 from tests.lanistr.shards import experiment, write_cache
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from lanistr.cache import open_cache
-from lanistr.config import Modality
-from lanistr.data import select
-from lanistr.models.build import build
+from lanistr.data.cache import open_cache
+from lanistr.data.samples import select
+from lanistr.experiments.config import Modality
+from lanistr.methods.build import build
 from lanistr.training import features
 from lanistr.training.checkpoint import read_checkpoint
 from lanistr.training.distributed import World

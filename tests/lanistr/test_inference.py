@@ -12,20 +12,20 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lanistr.__main__ import app
-from lanistr.architecture import Encoders
-from lanistr.cache import build_cache, open_cache
-from lanistr.config import Modality
+from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.processor import copy_processor
 from lanistr.errors import ConfigError, DataContractError, WeightsError
+from lanistr.experiments.architecture import Encoders
+from lanistr.experiments.config import Modality
 from lanistr.inference.encode import fitted, grid
 from lanistr.inference.export import export
 from lanistr.inference.files import embed_rows, predict_rows
 from lanistr.inference.neighbours import neighbours
 from lanistr.inference.predictor import Predictor
 from lanistr.inference.rows import read_table
-from lanistr.models.build import build
-from lanistr.models.lanistr import LANISTR
-from lanistr.models.latefusion import LateFusion
-from lanistr.processor import copy_processor
+from lanistr.methods.build import build
+from lanistr.methods.lanistr.model import LANISTR
+from lanistr.methods.latefusion.model import LateFusion
 from lanistr.training import checkpoint
 from lanistr.training.predict import predict
 from tests.lanistr.review_shards import write_reviews
@@ -262,7 +262,7 @@ def test_unseen_values_take_the_slot_of_unseen_ones_and_are_counted(reviews, tmp
 
 
 def test_images_of_any_size_are_fitted_as_for_the_shards(tmp_path):
-    from preprocessing.radiograph import grey_square
+    from preprocessing.images import grey_square
 
     grey = np.add.outer(np.arange(300), np.arange(500)) % 256
     Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "big.jpg", quality=95)

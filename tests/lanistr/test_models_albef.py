@@ -4,10 +4,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lanistr.config import Modality
 from lanistr.errors import ConfigError, WeightsError
-from lanistr.models.albef import AlbefForPrediction, AlbefForPretraining, distilled, hard_negatives
-from lanistr.models.build import build, build_text
+from lanistr.experiments.config import Modality
+from lanistr.methods.albef.model import (
+    AlbefForPrediction,
+    AlbefForPretraining,
+    distilled,
+    hard_negatives,
+)
+from lanistr.methods.build import build, build_text
 from lanistr.models.weights import seeded
 from lanistr.training.run import train
 from tests.lanistr import shards

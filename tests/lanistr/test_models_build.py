@@ -4,13 +4,13 @@ import pytest
 import torch
 from transformers import BertModel, ViTModel
 
-from lanistr import architecture, config
 from lanistr.batch import InputSpec
-from lanistr.config import Experiment, Modality
 from lanistr.errors import ConfigError
-from lanistr.models.build import build, parameter_counts
-from lanistr.models.lanistr import LANISTRForPrediction, LANISTRForPretraining
-from lanistr.models.latefusion import LateFusion
+from lanistr.experiments import architecture, config
+from lanistr.experiments.config import Experiment, Modality
+from lanistr.methods.build import build, parameter_counts
+from lanistr.methods.lanistr.model import LANISTRForPrediction, LANISTRForPretraining
+from lanistr.methods.latefusion.model import LateFusion
 
 PAPER_SPEC = InputSpec(
     vocab_size=30522,

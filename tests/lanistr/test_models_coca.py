@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lanistr.errors import ConfigError, WeightsError
-from lanistr.models.build import build
+from lanistr.methods.build import build
 from lanistr.models.image import renormalised
 from lanistr.training.distributed import World
 from lanistr.training.run import machine

@@ -3,7 +3,7 @@ import torch
 from transformers import FlavaConfig, FlavaForPreTraining
 
 from lanistr.errors import ConfigError, WeightsError
-from lanistr.models.build import build
+from lanistr.methods.build import build
 from lanistr.models.image import renormalised
 from tests.lanistr.planted import outcome, planted, shuffled
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import FlavaMultimodalConfig, FlavaMultimodalModel
 
-from lanistr.config import Modality, Objectives, Variants
+from lanistr.experiments.config import Modality, Objectives, Variants
 from lanistr.models.encoders import Tokens
 from lanistr.models.fusion import Fusion, Projection, Projections, SimilarityHead
 

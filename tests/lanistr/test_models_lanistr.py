@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from lanistr.batch import Batch
-from lanistr.config import OBJECTIVE_MODALITY, Modality
-from lanistr.models.build import build
-from lanistr.models.lanistr import LANISTRForPretraining
-from lanistr.models.objectives import label_loss, weighted
+from lanistr.experiments.config import OBJECTIVE_MODALITY, Modality
+from lanistr.methods.build import build
+from lanistr.methods.lanistr.model import LANISTRForPretraining
+from lanistr.models.losses import label_loss, weighted
 
 MIXED = (
     "text image timeseries",

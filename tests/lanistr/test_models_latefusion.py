@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from lanistr.config import Modality
-from lanistr.models.build import build
+from lanistr.experiments.config import Modality
+from lanistr.methods.build import build
 from tests.lanistr.planted import outcome, planted, shuffled
 
 

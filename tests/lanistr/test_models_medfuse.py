@@ -9,16 +9,16 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lanistr.architecture import Encoders
 from lanistr.baselines import ResNet as Settings
-from lanistr.cache import build_cache
-from lanistr.config import Modality
+from lanistr.data.cache import build_cache
 from lanistr.errors import ConfigError, WeightsError
-from lanistr.metrics import weighted_auroc
-from lanistr.models.build import build, parameter_counts
-from lanistr.models.medfuse import carried_forward
-from lanistr.models.resnet import ResNet, build_resnet
-from lanistr.recipes import load_experiment
+from lanistr.evaluation.metrics import weighted_auroc
+from lanistr.experiments.architecture import Encoders
+from lanistr.experiments.config import Modality
+from lanistr.experiments.recipes import load_experiment
+from lanistr.methods.build import build, parameter_counts
+from lanistr.methods.medfuse.model import carried_forward
+from lanistr.methods.medfuse.resnet import ResNet, build_resnet
 from lanistr.training.run import train
 from tests.lanistr import shards
 from tests.lanistr.planted import shuffled

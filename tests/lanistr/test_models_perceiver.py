@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from lanistr.models.build import build
-from lanistr.models.objectives import weighted
+from lanistr.methods.build import build
+from lanistr.models.losses import weighted
 from lanistr.models.perceiver import PerceiverFusion
 
 SIZES = {"kind": "perceiver", "hidden": 20, "intermediate": 40, "latents": 6}

@@ -7,8 +7,8 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from lanistr.errors import ConfigError, WeightsError
-from lanistr.models.build import build
-from lanistr.models.lanistr import LANISTR, LANISTRForPrediction, LANISTRForPretraining
+from lanistr.methods.build import build
+from lanistr.methods.lanistr.model import LANISTR, LANISTRForPrediction, LANISTRForPretraining
 
 EVERYTHING = ["text", "image", "tabular", "timeseries"]
 MIXED = ("text image timeseries tabular", "text", "image tabular", "tabular")

@@ -6,7 +6,7 @@ from pytorch_tabnet.tab_network import TabNetDecoder, TabNetEncoder
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from lanistr.architecture import TabularEncoder
+from lanistr.experiments.architecture import TabularEncoder
 from lanistr.models.tabnet import GhostNorm, tabnet_decoder, tabnet_encoder
 
 WIDTHS = (3, 5, 1, 1)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lanistr.architecture import TabularEncoder
-from lanistr.config import Modality, Objectives
+from lanistr.experiments.architecture import TabularEncoder
+from lanistr.experiments.config import Modality, Objectives
 from lanistr.models import tabular
 from lanistr.models.tabular import MaskedTabularHead
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from lanistr.config import Modality, Objectives
-from lanistr.models.objectives import masked_language_loss
+from lanistr.experiments.config import Modality, Objectives
+from lanistr.models.losses import masked_language_loss
 from lanistr.models.text import MaskedLanguageHead, TextEncoder
 
 

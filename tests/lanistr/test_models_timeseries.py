@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lanistr import architecture
-from lanistr.config import Modality, Objectives
-from lanistr.models.objectives import masked_timeseries_loss
+from lanistr.experiments import architecture
+from lanistr.experiments.config import Modality, Objectives
+from lanistr.models.losses import masked_timeseries_loss
 from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder
 
 SETTINGS = architecture.TimeseriesEncoder(hidden=12, layers=2, heads=2, intermediate=24)

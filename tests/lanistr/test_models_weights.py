@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from lanistr.errors import ConfigError, WeightsError
-from lanistr.models.build import build
+from lanistr.methods.build import build
 
 SIZE = {
     "hidden_size": 16,

@@ -3,8 +3,8 @@ import torch
 from pytorch_tabnet.metrics import UnsupervisedLoss
 from torch.nn import functional
 
-from lanistr.config import Objectives
-from lanistr.models.objectives import (
+from lanistr.experiments.config import Objectives
+from lanistr.models.losses import (
     IGNORED,
     label_loss,
     masked_feature_loss,

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from lanistr.errors import ConfigError
-from lanistr.recipes import needed_for, read_registry
+from lanistr.experiments.recipes import needed_for, read_registry
 
 ENTRIES = {
     "pre": {"stage": "pretrain", "modalities": ["text", "image"], "objectives": {"mim": 2}},

@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from lanistr.errors import DataContractError
+from lanistr.evaluation.row import Row, write_csv
 from lanistr.report.curves import histories, panels, read_history, write_run_figures
 from lanistr.report.page import page
 from lanistr.report.report import write_report
 from lanistr.report.tables import PATIENTS, learning_curve, read_rows, withheld
-from lanistr.row import Row, write_csv
 from tests.lanistr.test_report_page import check
 
 STAMP = {

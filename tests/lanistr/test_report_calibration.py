@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lanistr.metrics import weighted_auroc
+from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.report.calibration import calibration_error, reliability
 from lanistr.report.page import Section, page
 from lanistr.report.predicted import GRID, Predicted, confusion, drawing, roc

@@ -5,8 +5,8 @@ import pytest
 
 from lanistr.commands.parameters import parameters
 from lanistr.errors import ConfigError
-from lanistr.recipes import load_experiment, read_registry
-from lanistr.sizes import model_of, size_of
+from lanistr.experiments.recipes import load_experiment, read_registry
+from lanistr.experiments.sizes import model_of, size_of
 
 CONFIG = Path("config")
 

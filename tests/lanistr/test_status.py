@@ -2,8 +2,8 @@
 
 import pytest
 
-from lanistr import status
-from lanistr.status import missing_extra
+from lanistr.evaluation import status
+from lanistr.evaluation.status import missing_extra
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lanistr.tab2txt import REVIEW, SEPARATOR, described, in_front
+from lanistr.data.tab2txt import REVIEW, SEPARATOR, described, in_front
 
 ROW = {
     "product": "B0000530HU",

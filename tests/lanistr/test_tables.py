@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 import yaml
 
-from lanistr import status
-from lanistr.cache import open_cache
+from lanistr.data.cache import open_cache
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.evaluation import evaluate
-from lanistr.render import escaped, latex, markdown, write_table
-from lanistr.tables import assemble
+from lanistr.evaluation import status
+from lanistr.evaluation.predictions import evaluate
+from lanistr.evaluation.render import escaped, latex, markdown, write_table
+from lanistr.evaluation.tables import assemble
 from tests.lanistr.shards import experiment, write_cache
 
 REGISTRY = {

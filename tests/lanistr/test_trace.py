@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from lanistr.__main__ import app
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.render import write_table
-from lanistr.trace import trace
+from lanistr.evaluation.render import write_table
+from lanistr.evaluation.trace import trace
 from tests.lanistr.test_tables import cache, results, table1  # noqa: F401
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from lanistr.cache import open_cache
-from lanistr.config import Modality, Optim, Plateau
-from lanistr.data import select
+from lanistr.data.cache import open_cache
+from lanistr.data.samples import select
 from lanistr.errors import ConfigError, TrainingError
-from lanistr.models.build import build, frozen_encoders
+from lanistr.experiments.config import Modality, Optim, Plateau
+from lanistr.methods.build import build, frozen_encoders
 from lanistr.models.tabnet import GhostNorm
 from lanistr.training import objective
 from lanistr.training.checkpoint import read_checkpoint

@@ -12,10 +12,10 @@ import torch
 from tokenizers import Tokenizer
 
 from lanistr.analysis.presence import presence
-from lanistr.cache import build_cache, open_cache
-from lanistr.data import select
+from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.frames import frame, words
+from lanistr.data.samples import select
 from lanistr.errors import ConfigError, NotInstalledError
-from lanistr.frames import frame, words
 from lanistr.inference.export import export
 from lanistr.training import autogluon
 from lanistr.training.predict import predict

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lanistr.cache import open_cache
-from lanistr.data import select
+from lanistr.data.cache import open_cache
+from lanistr.data.samples import select
 from lanistr.training.run import selection
 from tests.lanistr.shards import experiment, write_cache
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lanistr.views import SHIFT, ZOOM, view_of
+from lanistr.data.augment import SHIFT, ZOOM, view_of
 
 PX = 20
 

@@ -6,13 +6,13 @@ from functools import partial
 import polars as pl
 import pytest
 
-from lanistr.architecture import Encoders
-from lanistr.arrays import plain_texts
-from lanistr.cache import build_cache
+from lanistr.data.arrays import plain_texts
+from lanistr.data.cache import build_cache
+from lanistr.data.manifest import read_manifest
+from lanistr.data.tokenizer import tokenizer_for
+from lanistr.data.vocabulary import GATE, audit
 from lanistr.errors import LeakageError
-from lanistr.manifest import read_manifest
-from lanistr.tokens import tokenizer_for
-from lanistr.vocabulary import GATE, audit
+from lanistr.experiments.architecture import Encoders
 from tests.lanistr.review_shards import write_reviews
 from tests.lanistr.shards import ENCODERS, TINY, write_shards
 

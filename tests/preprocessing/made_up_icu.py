@@ -12,11 +12,11 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from preprocessing.mimic import timeseries, variables
-from preprocessing.mimic.release import CORE, layouts
-from preprocessing.mimic.switches import FAITHFUL, switches_of
-from preprocessing.raw import connect
-from preprocessing.schemas import HOURS, VALUES, VARIABLES
+from preprocessing.datasets.mimic import timeseries, variables
+from preprocessing.datasets.mimic.raw import connect
+from preprocessing.datasets.mimic.release import CORE, layouts
+from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES
+from preprocessing.datasets.mimic.switches import FAITHFUL, switches_of
 
 INTIME = datetime(2150, 1, 1)  # noqa: DTZ001 (MIMIC's times have no zone)
 

@@ -15,12 +15,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from preprocessing.amazon.fetch import UNFINISHED, FetchRequest, fetch
-from preprocessing.amazon.fetch_hosts import GIVE_UP_AFTER
-from preprocessing.amazon.fetch_http import Downloader, FetchError, Journey, Limits
-from preprocessing.amazon.fetch_image import UnusableImageError, as_jpeg
-from preprocessing.amazon.fetch_record import open_record
-from preprocessing.amazon.image_paths import local_name
+from preprocessing.datasets.amazon.fetch import UNFINISHED, FetchRequest, fetch
+from preprocessing.datasets.amazon.fetch_hosts import GIVE_UP_AFTER
+from preprocessing.datasets.amazon.fetch_http import Downloader, FetchError, Journey, Limits
+from preprocessing.datasets.amazon.fetch_image import UnusableImageError, as_jpeg
+from preprocessing.datasets.amazon.fetch_record import open_record
+from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.errors import ConfigError, DataContractError, PipelineError, SourceMissingError
 from tests.preprocessing.picture_server import HUGE_BYTES, PictureServer, colour_of, encoded
 

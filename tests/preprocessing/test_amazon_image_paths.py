@@ -1,4 +1,4 @@
-from preprocessing.amazon.image_paths import ImageSource, candidates, local_name
+from preprocessing.datasets.amazon.image_paths import ImageSource, candidates, local_name
 
 HOST = "https://images.example.org/I/"
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from preprocessing.amazon import images
-from preprocessing.amazon.image_paths import local_name
+from preprocessing.datasets.amazon import images
+from preprocessing.datasets.amazon.image_paths import local_name
 
 HOST = "https://images.example.org/I/"
 

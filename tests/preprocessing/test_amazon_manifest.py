@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from preprocessing.amazon import manifest
+from preprocessing.datasets.amazon import manifest
 from preprocessing.errors import DataContractError, SourceMissingError
-from preprocessing.generate import amazon
+from synthetic import amazon
 from tests.preprocessing.amazon_pipeline import CATEGORY, commands, run
 
 SAMPLE = "All_Beauty_5.sample.json.gz"

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from preprocessing.amazon import reviews
-from preprocessing.amazon.image_paths import ImageSource
+from preprocessing.datasets.amazon import reviews
+from preprocessing.datasets.amazon.image_paths import ImageSource
+from preprocessing.datasets.mimic.raw import connect
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
-from preprocessing.raw import connect
 from preprocessing.splits import Splitter
 
 HOST = "https://images.example.org/I/"

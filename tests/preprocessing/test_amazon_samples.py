@@ -4,8 +4,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from preprocessing.amazon import samples
-from preprocessing.amazon.image_paths import local_name
+from preprocessing.datasets.amazon import samples
+from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.errors import ConfigError, DataContractError
 from preprocessing.ledger import Ledger
 

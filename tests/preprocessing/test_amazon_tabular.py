@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from preprocessing.amazon import tabular
-from preprocessing.amazon.schemas import Reviews
+from preprocessing.datasets.amazon import tabular
+from preprocessing.datasets.amazon.schemas import Reviews
 from preprocessing.errors import DataContractError
 
 DAY = 86_400

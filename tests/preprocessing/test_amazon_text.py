@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from preprocessing.amazon import text
+from preprocessing.datasets.amazon import text
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from preprocessing.audit.leakage import amazon
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.gates import GATES
+from preprocessing.datasets.amazon import leakage as amazon
 from tests.preprocessing.leakage_shards import (
     Plant,
     Tables,

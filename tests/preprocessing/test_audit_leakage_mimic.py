@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from preprocessing.audit.leakage import mimic
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.gates import GATES
+from preprocessing.datasets.mimic import leakage as mimic
 from tests.preprocessing.leakage_shards import (
     ADMITTED,
     HOUR,

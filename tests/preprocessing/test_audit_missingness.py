@@ -12,14 +12,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from preprocessing.audit.missingness import cells, mimic, observed, publish, reviews
+from preprocessing.audit.missingness import cells, observed, publish
 from preprocessing.audit.missingness import run as audit
 from preprocessing.audit.missingness.counts import Group, Unit, groups, members, patterns
 from preprocessing.audit.suppression import LIMIT
+from preprocessing.datasets.amazon import missingness as reviews
+from preprocessing.datasets.mimic import missingness as mimic
+from preprocessing.datasets.mimic import samples
+from preprocessing.datasets.mimic.raw import connect
+from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
-from preprocessing.mimic import samples
-from preprocessing.raw import connect
-from preprocessing.schemas import HOURS, VARIABLES
 from tests.preprocessing.test_audit_missingness_suppression import interval
 from tests.preprocessing.test_mimic_samples import HOUR, INTIME, World
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from preprocessing import blocks as module
-from preprocessing.blocks import blocks
+from preprocessing.datasets.mimic import blocks as module
+from preprocessing.datasets.mimic.blocks import blocks
+from preprocessing.datasets.mimic.raw import Source, connect, open_source
+from preprocessing.datasets.mimic.release import layouts
 from preprocessing.errors import DataContractError
-from preprocessing.mimic.release import layouts
-from preprocessing.raw import Source, connect, open_source
 
 TABLE = "hosp/d_labitems"
 HEADER = b"itemid,label,fluid,category\n"

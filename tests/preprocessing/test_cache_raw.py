@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from preprocessing import cache_raw
+from preprocessing.datasets.mimic.raw import open_source
 from preprocessing.errors import DataContractError
-from preprocessing.raw import open_source
 from tests.preprocessing.made_up_icu import MadeUpICU, connection
 
 TABLES = ["icu/chartevents", "hosp/labevents", "hosp/admissions"]

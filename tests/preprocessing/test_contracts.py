@@ -4,8 +4,8 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from preprocessing import schemas
 from preprocessing.contracts import check
+from preprocessing.datasets.mimic import schemas
 from preprocessing.errors import DataContractError
 
 SECRET = 10000032

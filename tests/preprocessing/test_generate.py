@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
-from preprocessing.generate import dirt
-from preprocessing.generate.model import NOISE, SLOPE, mortality, severity_given_outcome, stream
-from preprocessing.generate.release import generate
-from preprocessing.generate.write import MARKER, TableWriter, layout, prepare_root
+from synthetic import dirt
+from synthetic.model import NOISE, SLOPE, mortality, severity_given_outcome, stream
+from synthetic.release import generate
+from synthetic.write import MARKER, TableWriter, layout, prepare_root
 
 STAYS, IMAGES = 200, 400
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocessing.amazon.image_paths import candidates, local_name
+from preprocessing.datasets.amazon.image_paths import candidates, local_name
 from preprocessing.errors import ConfigError
-from preprocessing.generate import amazon
-from preprocessing.generate.write import MARKER
+from synthetic import amazon
+from synthetic.write import MARKER
 
 SIZES = {"Office_Products": 300, "All_Beauty": 2000, "AMAZON_FASHION": 300}
 

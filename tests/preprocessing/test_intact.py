@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from preprocessing import intact
+from preprocessing.engine import intact
 from preprocessing.errors import DataContractError
 
 rows = st.lists(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preprocessing.datasets.mimic.cohort import cohort_of
+from preprocessing.datasets.mimic.schemas import Cohort
+from preprocessing.datasets.mimic.switches import CORRECTED, FAITHFUL, Switches, switches_of
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
-from preprocessing.mimic.cohort import cohort_of
-from preprocessing.mimic.switches import CORRECTED, FAITHFUL, Switches, switches_of
-from preprocessing.schemas import Cohort
 
 ADMIT, DISCHARGE = datetime(2150, 1, 1, 10), datetime(2150, 1, 10, 15)  # noqa: DTZ001
 BEGIN, END = datetime(2150, 1, 2), datetime(2150, 1, 5, 12)  # noqa: DTZ001

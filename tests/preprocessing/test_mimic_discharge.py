@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.mimic.discharge import admission_sections, without_template
+from preprocessing.datasets.mimic.discharge import admission_sections, without_template
 
 HEAD = (
     " \nName:  ___                     Unit No:   ___\n"

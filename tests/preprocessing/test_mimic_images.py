@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from preprocessing.datasets.mimic import images
+from preprocessing.datasets.mimic.release import layouts
+from preprocessing.datasets.mimic.schemas import Images
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
-from preprocessing.mimic import images
-from preprocessing.mimic.release import layouts
-from preprocessing.schemas import Images
 from preprocessing.splits import Splitter
 
 SPLITTER = Splitter({"test": frozenset({10000003}), "valid": frozenset()}, 0, 0.1, 0.2)

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from preprocessing.datasets.mimic import manifest
+from preprocessing.datasets.mimic.schemas import Cohort
 from preprocessing.errors import DataContractError, SourceMissingError
-from preprocessing.mimic import manifest
-from preprocessing.schemas import Cohort
 
 COUNTS = {"finetune": {"train": {"timeseries": 1}, "valid": {}, "test": {}}}
 

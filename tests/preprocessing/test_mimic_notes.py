@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from preprocessing.datasets.mimic import notes
+from preprocessing.datasets.mimic.raw import connect
+from preprocessing.datasets.mimic.schemas import Notes
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
-from preprocessing.mimic import notes
-from preprocessing.raw import connect
-from preprocessing.schemas import Notes
 from preprocessing.splits import Splitter
 
 SPLITTER = Splitter({"test": frozenset({10000003}), "valid": frozenset()}, 0, 0.1, 0.2)

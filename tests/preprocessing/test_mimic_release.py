@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preprocessing.datasets.mimic.raw import connect, open_source
+from preprocessing.datasets.mimic.release import (
+    CORE,
+    RELEASES,
+    Header,
+    layouts,
+    release_of,
+    releases_of,
+)
 from preprocessing.errors import DataContractError
-from preprocessing.mimic.release import CORE, RELEASES, Header, layouts, release_of, releases_of
-from preprocessing.raw import connect, open_source
 
 TELLING = ["hosp/admissions", "hosp/labevents", "icu/chartevents"]
 

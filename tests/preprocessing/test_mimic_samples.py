@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from preprocessing.datasets.mimic import samples
+from preprocessing.datasets.mimic.raw import connect
+from preprocessing.datasets.mimic.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
 from preprocessing.errors import ConfigError, DataContractError
-from preprocessing.mimic import samples
-from preprocessing.raw import connect
-from preprocessing.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
 
 INTIME = datetime(2180, 1, 10, 12)  # noqa: DTZ001
 HOUR = timedelta(hours=1)

@@ -4,8 +4,7 @@ from typing import get_args
 
 import pytest
 
-from preprocessing.errors import ConfigError
-from preprocessing.mimic.switches import (
+from preprocessing.datasets.mimic.switches import (
     CORRECTED,
     FAITHFUL,
     PROFILES,
@@ -14,6 +13,7 @@ from preprocessing.mimic.switches import (
     switches_of,
     table,
 )
+from preprocessing.errors import ConfigError
 
 
 def test_every_switch_has_a_meaning_and_allowed_values() -> None:

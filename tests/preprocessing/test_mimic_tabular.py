@@ -5,12 +5,12 @@ import json
 import polars as pl
 import pytest
 
+from preprocessing.datasets.mimic import tabular
+from preprocessing.datasets.mimic.raw import connect
+from preprocessing.datasets.mimic.release import layouts
+from preprocessing.datasets.mimic.schemas import Cohort, Tabular
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
-from preprocessing.mimic import tabular
-from preprocessing.mimic.release import layouts
-from preprocessing.raw import connect
-from preprocessing.schemas import Cohort, Tabular
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 
@@ -188,7 +188,7 @@ def test_from_raw_files_to_parts(tmp_path, release):
 
 
 def test_open_demo_has_no_unlisted_race(shared):
-    from preprocessing.raw import open_source
+    from preprocessing.datasets.mimic.raw import open_source
 
     source = open_source(shared / "data" / "mimic-iv-demo", ["hosp/admissions"])
     con = connect(memory_limit="500MB", threads=1, temp_dir=None)

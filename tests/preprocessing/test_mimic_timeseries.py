@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from preprocessing.cache_raw import run as cache_raw
-from preprocessing.mimic import cohort, timeseries, variables
-from preprocessing.mimic.series.statistics import normalise
-from preprocessing.mimic.switches import switches_of
-from preprocessing.raw import connect
+from preprocessing.datasets.mimic import cohort, timeseries, variables
+from preprocessing.datasets.mimic.raw import connect
+from preprocessing.datasets.mimic.series.statistics import normalise
+from preprocessing.datasets.mimic.switches import switches_of
 from preprocessing.splits import Splitter
 from tests.preprocessing.reference_model import ModelStay, Row, episodes
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from preprocessing.datasets.mimic import variables
+from preprocessing.datasets.mimic.switches import FAITHFUL
 from preprocessing.errors import ConfigError, DataContractError
-from preprocessing.mimic import variables
-from preprocessing.mimic.switches import FAITHFUL
 from tests.preprocessing.made_up_icu import (
     BLOOD_GLUCOSE,
     CHARTS,
@@ -214,8 +214,8 @@ def test_order_of_rows_and_number_of_buckets_change_nothing(
     expected = {profile: icu.run(profile) for profile in ("faithful", "corrected")}
     random.Random(1).shuffle(icu.charts)
     icu.labs.reverse()
-    monkeypatch.setattr("preprocessing.mimic.series.stays.BUCKET_SUBJECTS", 2)
-    monkeypatch.setattr("preprocessing.blocks.BLOCK", 4096)
+    monkeypatch.setattr("preprocessing.datasets.mimic.series.stays.BUCKET_SUBJECTS", 2)
+    monkeypatch.setattr("preprocessing.datasets.mimic.blocks.BLOCK", 4096)
     for profile, result in expected.items():
         again = icu.run(profile)
         assert again.frame.equals(result.frame)

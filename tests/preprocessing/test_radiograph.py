@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocessing import radiograph
+from preprocessing import images as radiograph
 from preprocessing.errors import SourceMissingError
-from preprocessing.radiograph import UndecodableError, grey_square
+from preprocessing.images import UndecodableError, grey_square
 
 
 def smooth(width: int, height: int, seed: int = 0) -> Image.Image:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from preprocessing.datasets.mimic.raw import Source, connect, open_source
+from preprocessing.datasets.mimic.release import layouts
 from preprocessing.errors import DataContractError, SourceMissingError
-from preprocessing.mimic.release import layouts
-from preprocessing.raw import Source, connect, open_source
 
 HEADER = ",".join(column.header for column in layouts("v2.2")["icu/icustays"])
 # The marker stands for a patient's value: no message may contain it.

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from lanistr.recipes import needed_for, read_registry
-from lanistr.status import missing_extra
+from lanistr.experiments.recipes import needed_for, read_registry
+from lanistr.evaluation.status import missing_extra
 from tests.workflow.registry import change
 
 TABLES = {

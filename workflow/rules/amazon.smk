@@ -107,7 +107,7 @@ if not AMAZON["root"] and "amazon" in config.get("generate", {}):
             ),
             seed=config["generate"]["seed"],
             folder=results("raw/amazon"),
-            source=source_digest("preprocessing.generate.amazon"),
+            source=source_digest("synthetic.amazon"),
         message:
             "Generating raw reviews"
         shell:
@@ -141,7 +141,7 @@ rule amazon_reviews:
             f"--metadata {input.metadata}" if input.metadata else ""
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.amazon.reviews"),
+        source=source_digest("preprocessing.datasets.amazon.reviews"),
     message:
         "Reading the reviews of {wildcards.category}"
     shell:
@@ -167,7 +167,7 @@ rule amazon_text:
         summary="" if AMAZON["summary"] else "--without-summary",
         reviews=lambda wildcards, input: each("--reviews", input.reviews),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.amazon.text"),
+        source=source_digest("preprocessing.datasets.amazon.text"),
     message:
         "Joining summaries and reviews of {wildcards.category}"
     shell:
@@ -191,7 +191,7 @@ rule amazon_tabular:
         fitted=fitted_options,
         reviews=lambda wildcards, input: each("--reviews", input.reviews),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.amazon.tabular"),
+        source=source_digest("preprocessing.datasets.amazon.tabular"),
     message:
         "Encoding the columns of {wildcards.category}"
     shell:
@@ -215,7 +215,7 @@ if AMAZON["fetch"]:
             images=f"{amazon_root()}/images",
             record=f"{amazon_root()}/fetch_{{category}}.jsonl",
             px=max(256, AMAZON["image_px"]),
-            source=source_digest("preprocessing.amazon.fetch"),
+            source=source_digest("preprocessing.datasets.amazon.fetch"),
         message:
             "Fetching pictures of {wildcards.category}"
         shell:
@@ -241,7 +241,7 @@ rule amazon_images:
         images=f"{amazon_root()}/images",
         px=AMAZON["image_px"],
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.amazon.images"),
+        source=source_digest("preprocessing.datasets.amazon.images"),
     message:
         "Resizing pictures of {wildcards.category}"
     shell:
@@ -270,7 +270,7 @@ rule amazon_samples:
             for table in ("reviews", "text", "tabular", "images")
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.amazon.samples"),
+        source=source_digest("preprocessing.datasets.amazon.samples"),
     message:
         "Pairing the modalities of {wildcards.category}"
     shell:
@@ -299,7 +299,7 @@ rule amazon_manifest:
         facts=results("interim/amazon"),
         categories=each("--category", CATEGORIES),
         scale=config["scale"],
-        source=source_digest("preprocessing.amazon.manifest"),
+        source=source_digest("preprocessing.datasets.amazon.manifest"),
     message:
         "Writing the manifest of the reviews"
     shell:

@@ -48,7 +48,7 @@ if "generate" in config:
             ),
             images=config["generate"]["images"],
             seed=config["generate"]["seed"],
-            source=source_digest("preprocessing.generate.release"),
+            source=source_digest("synthetic.release"),
         message:
             "Generating raw dumps"
         shell:

@@ -63,7 +63,7 @@ rule leakage_vocabulary:
         options=vocabulary_options,
         cache=subpath(input.cache, parent=True),
         acknowledged=acknowledged,
-        source=source_digest("lanistr.vocabulary"),
+        source=source_digest("lanistr.data.vocabulary"),
     message:
         "Checking the vocabulary of {wildcards.data}"
     shell:

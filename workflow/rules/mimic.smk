@@ -50,7 +50,7 @@ rule mimic_cohort:
         root=raw_root("root"),
         split=split_options,
         switches=switch_options,
-        source=source_digest("preprocessing.mimic.cohort"),
+        source=source_digest("preprocessing.datasets.mimic.cohort"),
     message:
         "Selecting the ICU stays of the cohort"
     shell:
@@ -78,7 +78,7 @@ rule mimic_timeseries:
         root=raw_root("root"),
         switches=switch_options,
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.mimic.timeseries"),
+        source=source_digest("preprocessing.datasets.mimic.timeseries"),
     message:
         "Extracting the 48-hour time series"
     shell:
@@ -108,7 +108,7 @@ rule mimic_images:
         split=split_options,
         px=MIMIC["image_px"],
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.mimic.images"),
+        source=source_digest("preprocessing.datasets.mimic.images"),
     message:
         "Resizing radiographs"
     shell:
@@ -139,7 +139,7 @@ rule mimic_notes:
         split=split_options,
         text_source=MIMIC["text_source"],
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.mimic.notes"),
+        source=source_digest("preprocessing.datasets.mimic.notes"),
     message:
         "Reading notes"
     shell:
@@ -162,7 +162,7 @@ rule mimic_tabular:
     params:
         root=raw_root("root"),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.mimic.tabular"),
+        source=source_digest("preprocessing.datasets.mimic.tabular"),
     message:
         "Reading demographics"
     shell:
@@ -194,7 +194,7 @@ rule mimic_samples:
             for table in ("timeseries", "images", "notes", "tabular")
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.mimic.samples"),
+        source=source_digest("preprocessing.datasets.mimic.samples"),
     message:
         "Pairing the modalities into samples"
     shell:
@@ -222,7 +222,7 @@ rule mimic_manifest:
         facts=results("interim/mimic"),
         raw=lambda wildcards, input: each("--raw", input.raw),
         scale=config["scale"],
-        source=source_digest("preprocessing.mimic.manifest"),
+        source=source_digest("preprocessing.datasets.mimic.manifest"),
     message:
         "Writing the manifest"
     shell:

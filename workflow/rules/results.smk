@@ -2,7 +2,7 @@
 
 from shlex import quote
 
-from lanistr.status import missing_extra
+from lanistr.evaluation.status import missing_extra
 
 # A method whose library is an extra is trained where that is installed; elsewhere the
 # tables say what to install.
@@ -85,7 +85,7 @@ rule evaluate:
     params:
         cache=subpath(input.cache, parent=True),
         resamples=config["bootstrap"],
-        source=source_digest("lanistr.evaluation"),
+        source=source_digest("lanistr.evaluation.predictions"),
     message:
         "Evaluating {wildcards.experiment}, seed {wildcards.seed}"
     shell:
@@ -116,7 +116,7 @@ rule table:
             for name in rows_of(wildcards.table)
         },
         options=lambda wildcards: table_options(wildcards.table),
-        source=source_digest("lanistr.tables", "lanistr.render"),
+        source=source_digest("lanistr.evaluation.tables", "lanistr.evaluation.render"),
     message:
         "Assembling {wildcards.table} of all its runs{resources.cost}"
     shell:

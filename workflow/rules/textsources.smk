@@ -47,7 +47,7 @@ use rule mimic_notes as text_notes with:
         split=split_options,
         text_source="{source}",
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.mimic.notes"),
+        source=source_digest("preprocessing.datasets.mimic.notes"),
     message:
         "Reading notes: {wildcards.source}"
 
@@ -72,7 +72,7 @@ use rule mimic_samples as text_samples with:
             for table in ("timeseries", "images", "notes", "tabular")
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
-        source=source_digest("preprocessing.mimic.samples"),
+        source=source_digest("preprocessing.datasets.mimic.samples"),
     message:
         "Pairing the modalities with {wildcards.source}"
 
@@ -99,7 +99,7 @@ rule text_manifest:
         shards=results("shards/mimic_text"),
         facts=results("interim/mimic_text"),
         sources=each("--source", TEXT_TABLES),
-        source=source_digest("preprocessing.mimic.text_sources"),
+        source=source_digest("preprocessing.datasets.mimic.text_sources"),
     message:
         "Writing the manifest of the text sources"
     shell:
@@ -142,7 +142,7 @@ rule text_cache:
     threads: 64
     params:
         folder=subpath(output.spec, parent=True),
-        source=source_digest("lanistr.cache"),
+        source=source_digest("lanistr.data.cache"),
     message:
         "Caching stays with {wildcards.source} as memory-mapped arrays"
     shell:

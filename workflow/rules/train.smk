@@ -1,8 +1,13 @@
 """Cache, pretraining, fine-tuning, predictions: one entry of the registry, one seed, one job."""
 
-from lanistr.cost import cost, counts_of
+from lanistr.experiments.cost import cost, counts_of
 from lanistr.errors import LanistrError
-from lanistr.recipes import load_experiment, needed_for, read_registry, started_from
+from lanistr.experiments.recipes import (
+    load_experiment,
+    needed_for,
+    read_registry,
+    started_from,
+)
 
 try:
     REGISTRY = read_registry(Path(config["registry"]))
@@ -58,7 +63,7 @@ def entry_digest(wildcards):
 
 @functools.cache
 def gpu_hours(experiment):
-    """What a run costs, estimated as lanistr/cost.py says."""
+    """What a run costs, estimated as lanistr/experiments/cost.py says."""
     data = dataset(experiment)
     family = data.split("/")[0]
     try:
@@ -95,7 +100,7 @@ rule cache_mimic:
     threads: 64
     params:
         folder=results("cache/mimic"),
-        source=source_digest("lanistr.cache"),
+        source=source_digest("lanistr.data.cache"),
     message:
         "Caching tokens, pixels and series as memory-mapped arrays"
     shell:
@@ -126,7 +131,7 @@ rule cache_amazon:
         vocabulary=lambda wildcards, input: (
             f"--vocabulary {Path(input.vocabulary).parent}" if input.vocabulary else ""
         ),
-        source=source_digest("lanistr.cache"),
+        source=source_digest("lanistr.data.cache"),
     message:
         "Caching the reviews of {wildcards.category} as memory-mapped arrays"
     shell:

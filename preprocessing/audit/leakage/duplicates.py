@@ -21,8 +21,8 @@ from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.measure import Measure, measured
 
 if TYPE_CHECKING:
-    from preprocessing.audit.leakage.amazon import Reviews
-    from preprocessing.audit.leakage.mimic import Mimic
+    from preprocessing.datasets.amazon.leakage import Reviews
+    from preprocessing.datasets.mimic.leakage import Mimic
 
 RUN = 5  # words of a shingle
 SIMILAR = 0.8

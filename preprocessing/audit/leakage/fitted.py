@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.measure import Measure
-from preprocessing.schemas import HOURS, VALUES, VARIABLES
+from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES
 
 if TYPE_CHECKING:
-    from preprocessing.audit.leakage.amazon import Category, Reviews
-    from preprocessing.audit.leakage.mimic import Mimic
+    from preprocessing.datasets.amazon.leakage import Category, Reviews
+    from preprocessing.datasets.mimic.leakage import Mimic
 
 # In standard deviations; single precision in the shards costs less than a tenth of it.
 TOLERANCE = 5e-5

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from preprocessing.audit.leakage import amazon, mimic
 from preprocessing.audit.leakage.findings import Finding, check_names, leaks
 from preprocessing.audit.leakage.runs import of_runs, read_stories
 from preprocessing.audit.suppression import LIMIT
+from preprocessing.datasets.amazon import leakage as amazon
+from preprocessing.datasets.mimic import leakage as mimic
 from preprocessing.errors import ConfigError, DataContractError, LeakageError, SourceMissingError
 
 log = logging.getLogger(__name__)

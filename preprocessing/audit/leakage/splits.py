@@ -10,8 +10,8 @@ from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.measure import Measure, learned, measured
 
 if TYPE_CHECKING:
-    from preprocessing.audit.leakage.amazon import Reviews
-    from preprocessing.audit.leakage.mimic import Mimic
+    from preprocessing.datasets.amazon.leakage import Reviews
+    from preprocessing.datasets.mimic.leakage import Mimic
 
 
 def divided(rows: pl.DataFrame, by: str) -> pl.Series:

@@ -11,12 +11,12 @@ import polars as pl
 
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.measure import Measure, learned, measured
-from preprocessing.schemas import HOURS, VARIABLES
+from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 
 HORIZON = timedelta(hours=HOURS)
 
 if TYPE_CHECKING:
-    from preprocessing.audit.leakage.mimic import Mimic
+    from preprocessing.datasets.mimic.leakage import Mimic
 
 
 def findings(shards: Mimic, resamples: int) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import polars as pl
 
 from preprocessing.audit.missingness.counts import ALL
 from preprocessing.audit.suppression import LIMIT, withheld
-from preprocessing.schemas import HOURS, VARIABLES
+from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 from preprocessing.splits import SPLITS
 
 # Beside the hours: all of them together, in stay-hours.

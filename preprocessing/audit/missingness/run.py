@@ -11,10 +11,12 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from preprocessing.audit.missingness import mimic, observed, publish, reviews
+from preprocessing.audit.missingness import observed, publish
 from preprocessing.audit.missingness.cells import Cell
 from preprocessing.audit.missingness.counts import ALL, Unit
 from preprocessing.audit.suppression import LIMIT
+from preprocessing.datasets.amazon import missingness as reviews
+from preprocessing.datasets.mimic import missingness as mimic
 
 SCHEMA_VERSION = 1
 COLUMNS = (

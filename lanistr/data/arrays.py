@@ -1,0 +1,268 @@
+"""The arrays of a cache: each table of the shards is read once, a thousand rows at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lanistr.data.manifest import Manifest, SeriesFacts
+from lanistr.data.tab2txt import REVIEW, described, in_front
+from lanistr.errors import DataContractError
+from lanistr.experiments.config import Modality
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    from tokenizers import Tokenizer
+
+log = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 1024
+
+
+def record_batches(manifest: Manifest, table: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows of a table, `ROWS_AT_ONCE` at a time, in the order that numbers them."""
+    import pyarrow.parquet as pq
+
+    for path in manifest.parts(table):
+        yield from pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE, columns=columns)
+
+
+def row_count(manifest: Manifest, table: str) -> int:
+    """Rows of a table, as its files say, checked against the manifest."""
+    import pyarrow.parquet as pq
+
+    rows = sum(pq.read_metadata(path).num_rows for path in manifest.parts(table))
+    if rows != manifest.tables[table].rows:
+        raise DataContractError(
+            f"{manifest.folder / table} holds {rows} rows, the manifest says "
+            f"{manifest.tables[table].rows}. Make the shards again: snakemake shards."
+        )
+    return rows
+
+
+def plain_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
+    """The texts (split, text), `ROWS_AT_ONCE` at a time."""
+    import polars as pl
+
+    for rows in record_batches(manifest, manifest.layout.tables[Modality.TEXT], ["split", "text"]):
+        yield pl.DataFrame(rows)
+
+
+def described_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
+    """The texts (split, text) with the columns of their sample in front, in the same order.
+
+    The n-th part of the texts and of the columns are of the same samples; one part is in memory.
+    """
+    import polars as pl
+
+    layout = manifest.layout
+    key = layout.keys[Modality.TEXT]
+    of_texts, of_columns = (
+        manifest.parts(layout.tables[modality]) for modality in (Modality.TEXT, Modality.TABULAR)
+    )
+    for words, table in zip(of_texts, of_columns, strict=True):
+        columns = pl.read_parquet(table, columns=[key, *REVIEW])
+        rows = pl.read_parquet(words, columns=[key, "split", "text"])
+        both = rows.join(columns, on=key, how="left", maintain_order="left")
+        for some in both.iter_slices(ROWS_AT_ONCE):
+            written = [in_front(described(row, REVIEW), row["text"]) for row in some.to_dicts()]
+            yield some.select("split", text=pl.Series(written, dtype=pl.String))
+
+
+def train_texts(manifest: Manifest) -> Iterator[str]:
+    """The texts of the train split, with their columns if any; no vocabulary may see others."""
+    source = described_texts if manifest.columns else plain_texts
+    for rows in source(manifest):
+        yield from rows.filter(split="train")["text"]
+
+
+def write_texts(manifest: Manifest, tokenizer: Tokenizer, folder: Path) -> None:
+    """Tokenise all texts into tokens.npy, and with columns in front into described_tokens.npy."""
+    row_count(manifest, manifest.layout.tables[Modality.TEXT])
+    write_tokens(plain_texts(manifest), tokenizer, folder, "tokens")
+    described = described_texts(manifest) if manifest.columns else iter(())
+    write_tokens(described, tokenizer, folder, "described_tokens")
+
+
+def write_tokens(
+    texts: Iterator[pl.DataFrame], tokenizer: Tokenizer, folder: Path, name: str
+) -> None:
+    """Tokenise texts into <name>.npy, with <name>_offsets.npy beside."""
+    began = time.monotonic()
+    dtype = np.dtype(np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.int32)
+    lengths = [np.zeros(1, np.int64)]
+    with (folder / f"{name}.npy").open("wb") as file:
+        _write_header(file, dtype, 0)
+        for rows in texts:
+            tokens, some = tokenised(rows["text"].to_list(), tokenizer)
+            file.write(tokens.astype(dtype).tobytes())
+            lengths.append(some)
+        offsets = np.concatenate(lengths).cumsum()
+        file.seek(0)
+        _write_header(file, dtype, int(offsets[-1]))
+    np.save(folder / f"{name}_offsets.npy", offsets)
+    seconds = time.monotonic() - began
+    log.info("%s: %d texts, %d in %.1f s", name, len(offsets) - 1, offsets[-1], seconds)
+
+
+def tokenised(texts: list[str], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of all texts, one text after the other, and how many each has; both int64."""
+    encoded = [text.ids for text in tokenizer.encode_batch_fast(texts)]
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    return np.fromiter(chain.from_iterable(encoded), np.int64, lengths.sum()), lengths
+
+
+def _write_header(file: Any, dtype: np.dtype, length: int) -> None:
+    """The .npy header of a vector; numpy pads it so that any length needs the same bytes."""
+    descr = np.lib.format.dtype_to_descr(dtype)
+    shape = {"descr": descr, "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(file, shape)
+
+
+def write_pixels(manifest: Manifest, folder: Path, threads: int) -> None:
+    """Decode all images into pixels.npy."""
+    began, facts = time.monotonic(), manifest.image
+    shape = (facts.px, facts.px) if facts.channels == 1 else (facts.px, facts.px, facts.channels)
+    count = row_count(manifest, "images")
+    pixels = _new_array(folder / "pixels.npy", (count, *shape), np.uint8)
+    done = 0
+    with ThreadPoolExecutor(threads) as pool:
+        for rows in record_batches(manifest, "images", ["jpeg"]):
+            jpegs = rows["jpeg"].to_pylist()
+            for image in pool.map(lambda jpeg: decoded(jpeg, shape), jpegs):
+                pixels[done] = image
+                done += 1
+    log.info("%d images of %d px in %.1f s", done, facts.px, time.monotonic() - began)
+
+
+def write_findings(manifest: Manifest, folder: Path) -> None:
+    """Write what radiographs show into findings.npy: 1 = stated, 0 = not, -1 = without labels.
+
+    Source: MedFuse, for which uncertain and unmentioned findings are not there.
+    """
+    import polars as pl
+
+    names = manifest.image.findings
+    count = row_count(manifest, "images") if names else 0
+    findings = _new_array(folder / "findings.npy", (count, len(names)), np.int8)
+    done = 0
+    for rows in record_batches(manifest, "images", ["labelled", "findings"]) if names else ():
+        table = pl.DataFrame(rows)
+        labelled = table["labelled"].to_numpy()[:, None]
+        stated = table["findings"].to_numpy() == 1  # what is not mentioned is NaN there
+        findings[done : done + table.height] = np.where(labelled, stated, -1)
+        done += table.height
+    log.info("%d radiographs with %d findings each", done, len(names))
+
+
+def decoded(jpeg: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """An image of the shards as uint8: (px, px) grey or (px, px, 3) RGB."""
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(jpeg)) as image:
+            values = np.asarray(image.convert("L" if len(shape) == 2 else "RGB"))
+    except OSError:
+        raise DataContractError(
+            "images: one of the shards cannot be decoded. Make the shards again."
+        ) from None
+    if values.shape != shape:
+        raise DataContractError(
+            f"images: one has shape {values.shape}, the manifest says {shape}. "
+            "Make the shards again."
+        )
+    return values
+
+
+def write_columns(manifest: Manifest, folder: Path) -> None:
+    """Write the codes and numbers of a table into categories.npy and numbers.npy.
+
+    Raises:
+        DataContractError: a code is out of the range that the manifest gives.
+    """
+    facts = manifest.columns
+    count = row_count(manifest, "tabular") if facts else 0
+    sizes, numeric = (facts.sizes, list(facts.numeric)) if facts else ({}, [])
+    categories = _new_array(folder / "categories.npy", (count, len(sizes)), np.int32)
+    numbers = _new_array(folder / "numbers.npy", (count, len(numeric)), np.float32)
+    if not facts:
+        return
+    names = [*(f"{name}_code" for name in sizes), *(f"{name}_scaled" for name in numeric)]
+    done = 0
+    for rows in record_batches(manifest, "tabular", names):
+        here = slice(done, done + rows.num_rows)
+        for place, (name, size) in enumerate(sizes.items()):
+            categories[here, place] = codes(rows[f"{name}_code"].to_numpy(), name, size)
+        for place, name in enumerate(numeric):
+            numbers[here, place] = rows[f"{name}_scaled"].to_numpy()
+        done += rows.num_rows
+    log.info("%d rows of %d columns", done, len(names))
+
+
+def codes(values: np.ndarray, name: str, size: int) -> np.ndarray:
+    """The codes of a category, all of which its embedding table must have.
+
+    Raises:
+        DataContractError: one is out of range.
+    """
+    if out := int(((values < 0) | (values >= size)).sum()):
+        raise DataContractError(
+            f"tabular: {out} codes of {name} are out of range; allowed are 0 to {size - 1}, as the "
+            "manifest says. Make the shards again: snakemake shards."
+        )
+    return values
+
+
+def write_series(manifest: Manifest, folder: Path) -> None:
+    """Normalise all series into series.npy, with observed.npy beside."""
+    facts = manifest.timeseries
+    count = row_count(manifest, "timeseries") if facts else 0
+    hours, values, variables = facts.shape if facts else (0, 0, 0)
+    series = _new_array(folder / "series.npy", (count, hours, values), np.float32)
+    flags = _new_array(folder / "observed.npy", (count, hours, variables), np.uint8)
+    if not facts:
+        return
+    done = 0
+    for rows in record_batches(manifest, "timeseries", ["values", "observed"]):
+        raw = _list_values(rows["values"]).reshape(-1, hours, values)
+        observed = _list_values(rows["observed"]).reshape(-1, hours, variables)
+        series[done : done + len(raw)] = normalised(raw, observed, facts)
+        flags[done : done + len(raw)] = observed
+        done += len(raw)
+    log.info("%d series", done)
+
+
+def normalised(raw: np.ndarray, observed: np.ndarray, facts: SeriesFacts) -> np.ndarray:
+    """Series with the train split's mean 0 and deviation 1, and 0 where nothing was measured.
+
+    Args:
+        raw: in clinical units, (N, hours, values) float32.
+        observed: 1 = measured in that hour, (N, hours, variables) uint8.
+        facts: statistics and the variable of each value column.
+    """
+    measured = observed[:, :, facts.variable_of_value].astype(bool)
+    deviation = np.asarray(facts.std, np.float32)
+    scale = np.where(deviation > 0, deviation, 1)  # a column that never varies stays centred
+    return np.where(measured, (raw - np.asarray(facts.mean, np.float32)) / scale, 0)
+
+
+def _list_values(column: pa.FixedSizeListArray) -> np.ndarray:
+    """All values of a list column, one after the other."""
+    return column.flatten().to_numpy(zero_copy_only=False)
+
+
+def _new_array(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """A memory-mapped .npy to be filled; numpy cannot map an empty one."""
+    if 0 in shape:
+        np.save(path, np.empty(shape, dtype))
+        return np.empty(shape, dtype)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)

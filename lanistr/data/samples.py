@@ -1,0 +1,292 @@
+"""Which samples of a cache a run sees, in which order, and how they become a `Batch`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from lanistr.batch import Batch, Source
+from lanistr.data.augment import view_of
+from lanistr.data.cache import SPLITS, STAGES, Cache
+from lanistr.errors import ConfigError
+from lanistr.experiments.config import Experiment, Modality
+
+VALID_SHARE = 0.2  # validation samples per training sample of a limited pretraining epoch
+
+ROW_FIELDS = {modality: f"{modality}_row" for modality in Modality}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of a cache, some of whose modalities are in use.
+
+    Attributes:
+        cache: where the arrays lie.
+        records: one `cache.SAMPLE` record per sample; modalities not in use have row -1.
+        columns_as_text: read the texts that have the columns of the table in front.
+        findings: read what radiographs are labelled with.
+        mirror: views other than the first may exchange left and right.
+        view: which view of their images the samples show, see `lanistr.data.augment`.
+    """
+
+    cache: Cache
+    records: np.ndarray
+    columns_as_text: bool = False
+    findings: bool = False
+    mirror: bool = False
+    view: int = 0
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def shown(self, view: int) -> Self:
+        """The same samples with another view of their images."""
+        return replace(self, view=view)
+
+    def without(self, modalities: Iterable[Modality]) -> Self:
+        """The same samples as if they had none of these modalities."""
+        records = self.records.copy()
+        for modality in modalities:
+            records[ROW_FIELDS[modality]] = -1
+        return replace(self, records=records)
+
+    def batch(self, positions: np.ndarray) -> Batch:
+        """The samples at these positions, texts padded to the longest among them."""
+        records = self.records[positions]
+        tokens, is_token = self._texts(records["text_row"])
+        series, observed = self._series(records["timeseries_row"])
+        categories, numbers = self._columns(records["tabular_row"])
+        return Batch(
+            sample_id=torch.from_numpy(records["sample_id"].copy()),
+            tokens=tokens,
+            is_token=is_token,
+            pixels=self._pixels(records["image_row"], records["sample_id"]),
+            series=series,
+            observed=observed,
+            present=torch.from_numpy(presence(records)),
+            label=torch.from_numpy(records["label"].astype(np.int64)),
+            categories=categories,
+            numbers=numbers,
+            findings=self._findings(records["image_row"]),
+        )
+
+    @property
+    def texts(self) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens of all texts, one after the other, and where each of them begins."""
+        if self.columns_as_text:
+            return self.cache.described_tokens, self.cache.described_tokens_offsets
+        return self.cache.tokens, self.cache.tokens_offsets
+
+    def _texts(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        flat, offsets = self.texts
+        start = np.where(rows >= 0, offsets[rows], 0)
+        length = np.where(rows >= 0, offsets[rows + 1] - offsets[rows], 0)
+        is_token = np.arange(max(1, length.max())) < length[:, None]
+        tokens = np.full(is_token.shape, self.cache.spec.pad_token_id, np.int64)
+        within = np.arange(is_token.shape[1]) + start[:, None]
+        tokens[is_token] = flat[within[is_token]]
+        return torch.from_numpy(tokens), torch.from_numpy(is_token)
+
+    def _pixels(self, rows: np.ndarray, sample_ids: np.ndarray) -> torch.Tensor:
+        """Values 0..255 as -1..1, what ViT's preprocessor makes of them, (B, 3, px, px)."""
+        px, there = self.cache.spec.image_px, rows >= 0
+        channels = 3 if self.cache.pixels.ndim == 4 else 1
+        pixels = torch.zeros(len(rows), channels, px, px)
+        if there.any():
+            values = torch.from_numpy(self.cache.pixels[rows[there]]).view(-1, px, px, channels)
+            images = values.permute(0, 3, 1, 2) / 127.5 - 1
+            seen = view_of(images, sample_ids[there], self.view, mirror=self.mirror)
+            pixels[torch.from_numpy(there)] = seen
+        return pixels.expand(-1, 3, -1, -1)
+
+    def _findings(self, rows: np.ndarray) -> torch.Tensor:
+        there, names = rows >= 0, self.cache.spec.finding_names if self.findings else ()
+        findings = np.full((len(rows), len(names)), -1, np.int64)
+        if names and there.any():
+            findings[there] = self.cache.findings[rows[there]]
+        return torch.from_numpy(findings)
+
+    def _columns(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        spec, there = self.cache.spec, rows >= 0
+        categories = np.zeros((len(rows), len(spec.category_names)), np.int64)
+        numbers = np.zeros((len(rows), len(spec.number_names)), np.float32)
+        if there.any():
+            categories[there] = self.cache.categories[rows[there]]
+            numbers[there] = self.cache.numbers[rows[there]]
+        return torch.from_numpy(categories), torch.from_numpy(numbers)
+
+    def _series(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        spec, there = self.cache.spec, rows >= 0
+        series = np.zeros((len(rows), spec.series_steps, spec.series_values), np.float32)
+        observed = np.zeros((len(rows), spec.series_steps, spec.series_variables), bool)
+        if there.any():
+            series[there] = self.cache.series[rows[there]]
+            observed[there] = self.cache.observed[rows[there]]
+        return torch.from_numpy(series), torch.from_numpy(observed)
+
+
+def presence(records: np.ndarray) -> np.ndarray:
+    """True = the sample has the modality, (N, len(Modality)) bool, in enum order."""
+    return np.stack([records[ROW_FIELDS[modality]] >= 0 for modality in Modality], axis=1)
+
+
+def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
+    """The samples that an experiment sees in a split.
+
+    `data.require` defines the population: it holds in every split, and also for modalities that
+    are not in use, so that an ablation is tested on the same samples. `data.train_require` is for
+    methods that learn from others, too. `data.parallel_only` and
+    `data.unlabeled_share` limit what is learned from, so they leave the test split alone. The
+    share is of samples, drawn by subject: exact but for the samples of one subject, and a smaller
+    one is a subset of a larger one.
+
+    In pretraining, samples that differ only in a modality that is not in use are one sample, and
+    those without any modality in use are left out; where epochs are limited to
+    `data.samples_per_epoch`, validation takes `VALID_SHARE` of as many, the same in every run. In
+    fine-tuning each sample stays: every method answers for the same patients.
+
+    Raises:
+        ConfigError: nothing is left, a share is given for fine-tuning, or there are no columns
+            to be written into texts.
+    """
+    data = experiment.data
+    if data.columns_as_text and not cache.spec.category_names:
+        raise ConfigError(
+            f"data.columns_as_text: {experiment.name} is on {experiment.dataset}, which is cached "
+            "without the columns of a table. Leave the key out."
+        )
+    if experiment.stage == "finetune" and data.unlabeled_share < 1:
+        raise ConfigError(
+            f"data.unlabeled_share: {experiment.name} fine-tunes on labeled samples. "
+            "Set the share in the pretraining experiment that it starts from."
+        )
+    stages, splits = cache.samples["stage"], cache.samples["split"]
+    chosen = (stages == STAGES.index(experiment.stage)) & (splits == SPLITS.index(split))
+    records = np.array(cache.samples[chosen])
+    if data.unlabeled_share < 1 and split == "train":
+        records = records[_within_share(records["subject_id"], data.unlabeled_share)]
+    others = data.train_require if split == "train" else None
+    records = records[_has_all(records, data.require if others is None else others)]
+    for modality, field in ROW_FIELDS.items():
+        if modality not in experiment.modalities:
+            records[field] = -1
+    if data.parallel_only and split != "test":
+        records = records[_has_all(records, experiment.modalities)]
+    if experiment.stage == "pretrain":
+        records = _distinct(records)
+        if data.samples_per_epoch and split == "valid":
+            records = _spread(records, math.ceil(VALID_SHARE * data.samples_per_epoch))
+    if not len(records) and split == "train":
+        raise ConfigError(
+            f"{experiment.name}: no {split} sample of stage {experiment.stage} is left. "
+            "Loosen data.require, data.parallel_only or data.unlabeled_share, or give more data."
+        )
+    return Samples(cache, records, data.columns_as_text, experiment.learns_findings, data.mirror)
+
+
+def _has_all(records: np.ndarray, modalities: frozenset[Modality]) -> np.ndarray:
+    """True where every one of the modalities is present."""
+    flags = [records[field] >= 0 for name, field in ROW_FIELDS.items() if name in modalities]
+    return np.logical_and.reduce(flags) if flags else np.ones(len(records), bool)
+
+
+def _within_share(subjects: np.ndarray, share: float) -> np.ndarray:
+    """True for a share of the samples, the same ones in every run.
+
+    Subjects come with all their samples, in the order of a hash, as long as they fit.
+    """
+    distinct, where, samples = np.unique(subjects, return_inverse=True, return_counts=True)
+    draws = b"".join(
+        blake2b(f"unlabeled/{who}".encode(), digest_size=8).digest() for who in distinct
+    )
+    order = np.argsort(np.frombuffer(draws, ">u8"), kind="stable")
+    fits = samples[order].cumsum() <= share * len(subjects)
+    return np.isin(where, order[fits])
+
+
+def _distinct(records: np.ndarray) -> np.ndarray:
+    """The first sample of each combination of rows, if it has any."""
+    rows = np.stack([records[field] for field in ROW_FIELDS.values()], axis=1)
+    _, first = np.unique(rows, axis=0, return_index=True)
+    first.sort()
+    return records[first[(rows[first] >= 0).any(axis=1)]]
+
+
+def _spread(records: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` records, evenly spread over all of them."""
+    step = max(1, math.ceil(len(records) / limit))
+    return records[::step]
+
+
+def epoch_plan(
+    samples: int, batch_size: int, seed: int, epoch: int, draw: int | None = None
+) -> np.ndarray:
+    """Positions of each training batch of an epoch, (steps, batch_size).
+
+    The order depends on the seed and the epoch alone, so a run can go on in its middle. Every
+    sample comes at least once; the last batch is filled up from the beginning of the order.
+
+    Args:
+        samples: how many there are.
+        batch_size: global, over all devices and micro-batches.
+        seed: of the run.
+        epoch: counts from 0.
+        draw: samples per epoch, drawn without replacement; None = all.
+
+    >>> epoch_plan(5, 2, seed=0, epoch=0).shape
+    (3, 2)
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(samples)[:draw]
+    steps = -(-len(order) // batch_size)
+    return np.resize(order, (steps, batch_size))
+
+
+def in_order(samples: int, batch_size: int) -> list[np.ndarray]:
+    """Positions of all samples, once each, for evaluation."""
+    order = np.arange(samples)
+    return [order[start : start + batch_size] for start in range(0, samples, batch_size)]
+
+
+class _Planned(Dataset):
+    """Batches of a plan, for the reading processes of a `DataLoader`."""
+
+    def __init__(self, samples: Source, plan: list[np.ndarray]) -> None:
+        self.samples, self.plan = samples, plan
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self.samples.batch(self.plan[number])
+
+
+def batches(samples: Source, plan: list[np.ndarray], workers: int = 0) -> Iterator[Batch]:
+    """The batches of a plan, in its order.
+
+    Args:
+        samples: what the positions of the plan refer to.
+        plan: positions of each batch.
+        workers: processes that read ahead, four batches each; 0 = read in this process.
+    """
+    if not workers:
+        return map(samples.batch, plan)
+    loader = DataLoader(
+        _Planned(samples, plan),
+        batch_size=None,
+        collate_fn=_unchanged,
+        num_workers=workers,
+        prefetch_factor=4,
+    )
+    return iter(loader)
+
+
+def _unchanged(batch: Any) -> Any:
+    """Instead of torch's conversion; a batch comes complete."""
+    return batch

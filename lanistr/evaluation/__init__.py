@@ -1,0 +1,1 @@
+"""From predictions to tables: metrics, intervals, comparisons and their forms."""

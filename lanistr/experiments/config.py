@@ -1,0 +1,290 @@
+"""What is trained on what, and how: an experiment and its parts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+
+from lanistr.baselines import Albef, AutoGluon, Coca, Flava, MedFuse
+from lanistr.experiments.architecture import Encoders, Fusion, Part
+
+
+class Modality(StrEnum):
+    """The kinds of input; the names are the same in YAML, Parquet, metrics and logs."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    TABULAR = "tabular"
+    TIMESERIES = "timeseries"
+
+    @property
+    def index(self) -> int:  # type: ignore[override]
+        """Column of this modality in `Batch.present`."""
+        return list(Modality).index(self)
+
+
+# In YAML one name may stand without its list.
+OneOrMore = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+
+# Decay of a running mean, per step.
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+# Written in one order: that of a set changes from process to process.
+Modalities = Annotated[frozenset[Modality], PlainSerializer(sorted, when_used="json")]
+
+
+Method = Literal["lanistr", "latefusion", "autogluon", "albef", "flava", "coca", "medfuse"]
+
+PRETRAINED: tuple[Method, ...] = ("lanistr", "albef", "medfuse")
+"""The methods that have a stage of pretraining."""
+
+MEDFUSE_MODALITIES: dict[str, tuple[set[Modality], ...]] = {
+    "pretrain": ({Modality.IMAGE},),
+    "finetune": ({Modality.TIMESERIES}, {Modality.IMAGE, Modality.TIMESERIES}),
+}
+"""What each stage of MedFuse can be trained on."""
+
+OBJECTIVE_MODALITY = {
+    "mlm": Modality.TEXT,
+    "mim": Modality.IMAGE,
+    "mfm": Modality.TABULAR,
+    "mtm": Modality.TIMESERIES,
+}
+"""The masking losses, and the modality that each of them reconstructs."""
+
+
+class Objectives(Part):
+    """Weights of the pretraining losses and what they hide; a weight of 0 leaves one out.
+
+    Source: LANISTR Table 5 (MIMIC-IV column).
+    """
+
+    mlm: float = Field(1.0, ge=0, description="Masked language modeling.")
+    mim: float = Field(1.0, ge=0, description="Masked image modeling (SimMIM).")
+    mfm: float = Field(
+        0.0, ge=0, description="Masked feature modeling (TabNet); 0.01 for Amazon in Table 5."
+    )
+    mtm: float = Field(0.1, ge=0, description="Masked time-series modeling.")
+    mmm: float = Field(0.5, ge=0, description="Similarity of masked and unmasked embeddings.")
+    text_ratio: float = Field(0.15, gt=0, lt=1, description="Share of tokens hidden.")
+    image_ratio: float = Field(0.5, gt=0, lt=1, description="Share of patches hidden.")
+    tabular_ratio: float = Field(0.15, gt=0, lt=1, description="Share of columns hidden.")
+    timeseries_ratio: float = Field(
+        0.15, gt=0, lt=1, description="Share of hours hidden, per variable."
+    )
+    segment_hours: float = Field(3.0, ge=1, description="Mean length of a hidden stretch.")
+    projector_hidden: int = Field(2048, gt=0, description="Of the SimSiam projector.")
+    predictor_hidden: int = Field(512, gt=0, description="Of the SimSiam predictor.")
+
+    @model_validator(mode="after")
+    def _segments_possible(self) -> Self:
+        shortest = 1 / (1 - self.timeseries_ratio)
+        if self.segment_hours < shortest:
+            raise ValueError(
+                f"segment_hours: {self.segment_hours} is shorter than stretches are by chance "
+                f"when a share of {self.timeseries_ratio} is hidden, {shortest:.3f} h"
+            )
+        return self
+
+
+class Variants(Part):
+    """Where LANISTR's official code differs from the paper; the defaults follow the paper.
+
+    They are of the method lanistr; LateFusion has none of them.
+    """
+
+    normalise: Literal["none", "tokens", "features"] = Field(
+        "none",
+        description="What of the projected tokens is brought to length 1: nothing, each feature "
+        "over the tokens (official code), or each token over its features.",
+    )
+    text_pooling: Literal["tokens", "cls"] = Field(
+        "tokens", description="What the fusion sees of a text: all tokens, or [CLS] (official)."
+    )
+    mlm_over: Literal["hidden", "all"] = Field(
+        "hidden", description="Tokens that are scored: hidden ones, or all and padding (official)."
+    )
+    absent: Literal["masked", "zeros"] = Field(
+        "masked",
+        description="What is absent is masked everywhere, or zeros stand for it, are attended to "
+        "and scored (official).",
+    )
+
+
+class Plateau(Part):
+    """A rate that falls when the validation loss no longer does; as torch's ReduceLROnPlateau."""
+
+    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied with.")
+    patience: int = Field(10, ge=0, description="Epochs without a lower loss that are put up with.")
+
+
+class Optim(Part):
+    """How weights are moved; the rate is set per batch, after a linear warm-up."""
+
+    algorithm: Literal["adamw", "adam"] = Field(
+        "adamw", description="Adam adds weight_decay to the gradient, AdamW takes it off weights."
+    )
+    lr: float = Field(1e-4, gt=0, description="Peak rate.")
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="Of the gradient and its square.")
+    weight_decay: float = Field(0.02, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of all steps.")
+    schedule: Literal["cosine", "constant"] | Plateau = Field(
+        "cosine",
+        description="After the warm-up: half a cosine down to zero, the peak rate throughout, or "
+        "{factor: ..., patience: ...} to lower it on a plateau of the validation loss.",
+    )
+    epochs: int = Field(..., gt=0, description="At most.")
+    stop_after: int | None = Field(
+        None, gt=0, description="Epochs without a better one that end a run early; null = never."
+    )
+    batch_size: int = Field(..., gt=0, description="Global, over all devices.")
+    accumulate: int = Field(1, gt=0, description="Micro-batches per step.")
+    clip_norm: float = Field(1.0, gt=0, description="Of the gradient.")
+
+
+class Data(Part):
+    """Which samples a run sees."""
+
+    require: Modalities = Field(
+        frozenset(),
+        description="Keep samples that have all of these, in use or not; empty = any subset.",
+    )
+    train_require: Modalities | None = Field(
+        None, description="In place of `require` in the train split; null = the same."
+    )
+    unlabeled_share: float = Field(
+        1.0, ge=0, le=1, description="Share of pretraining samples; smaller shares are subsets."
+    )
+    parallel_only: bool = Field(False, description="Keep only samples with every modality.")
+    samples_per_epoch: int | None = Field(
+        None, gt=0, description="Drawn anew each epoch; null = all of them."
+    )
+    columns_as_text: bool = Field(
+        False, description="Tab2Txt: the columns of the table are written in front of the text."
+    )
+    views: int = Field(
+        1,
+        gt=0,
+        description="Of each training image: as it is, then zoomed and shifted a little; an epoch "
+        "shows one of them, in turn.",
+    )
+    mirror: bool = Field(False, description="Mirror half of the images of further views.")
+
+    @model_validator(mode="after")
+    def _mirrors_views(self) -> Self:
+        if self.mirror and self.views == 1:
+            raise ValueError("mirror: the only view is the image as it is; set views above 1")
+        return self
+
+
+class Experiment(Part):
+    """One row of a table, or the pretraining that rows share: an entry laid over a recipe."""
+
+    name: str
+    stage: Literal["pretrain", "finetune"]
+    method: Method = "lanistr"
+    dataset: str
+    modalities: Modalities = Field(min_length=1)
+    init: OneOrMore = Field(
+        (), description="Experiments whose runs of the same seed give the initial weights, in turn."
+    )
+    rows: dict[str, str] = Field(
+        {}, description="Which row of which tables this is, both as in paper_results.tsv."
+    )
+    task: Literal["classification", "regression"] = Field(
+        "classification", description="What fine-tuning learns: a class, or one number."
+    )
+    classes: int = Field(2, gt=1, description="Of a classification.")
+    freeze: Literal["pretrained", "none"] = Field(
+        "pretrained",
+        description="In fine-tuning: encoders that start from trained weights are frozen, "
+        "those that start at random are trained; 'none' trains all.",
+    )
+    data: Data = Data()
+    encoders: Encoders = Encoders()
+    fusion: Fusion = Fusion()
+    objectives: Objectives = Objectives()
+    variants: Variants = Variants()
+    autogluon: AutoGluon = AutoGluon()
+    albef: Albef = Albef()
+    flava: Flava = Flava()
+    coca: Coca = Coca()
+    medfuse: MedFuse = MedFuse()
+    optim: Optim
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Experiment:
+        if self.stage == "pretrain" and self.init:
+            raise ValueError("init: a pretraining run starts from its encoders' weights")
+        if self.method not in PRETRAINED and self.stage == "pretrain":
+            raise ValueError(f"stage: {self.method} has no pretraining; use stage: finetune")
+        if self.task == "regression" and self.stage == "pretrain":
+            raise ValueError("task: pretraining has no labels; a regression is of stage finetune")
+        if self.data.mirror and self.dataset.split("/")[0] == "mimic":
+            raise ValueError("data.mirror: a mirrored radiograph has its heart on the wrong side")
+        if self.method == "lanistr" and self.stage == "pretrain" and not self.losses:
+            raise ValueError("objectives: no weight above 0 for any of the modalities")
+        if self.data.columns_as_text and Modality.TABULAR in self.modalities:
+            raise ValueError("data.columns_as_text: the columns are text; leave tabular out")
+        if self.method in ("albef", "flava", "coca") and self.modalities != {"text", "image"}:
+            raise ValueError(f"modalities: {self.method} reads text and image, those and no other")
+        if self.method == "autogluon" and Modality.TIMESERIES in self.modalities:
+            raise ValueError("modalities: autogluon reads text, image and tabular, no timeseries")
+        if self.method == "autogluon" and (ignored := self.unknown_to_autogluon):
+            raise ValueError(
+                f"{', '.join(ignored)}: autogluon trains itself and would ignore this; set the "
+                "default in the recipe's section methods.autogluon"
+            )
+        if self.method == "medfuse" and self.modalities not in MEDFUSE_MODALITIES[self.stage]:
+            raise ValueError(
+                "modalities: medfuse pretrains on [image], and fine-tunes on [timeseries] or on "
+                "[image, timeseries]"
+            )
+        return self
+
+    @property
+    def unknown_to_autogluon(self) -> list[str]:
+        """What AutoGluon, which trains itself, would ignore, as far as it is not the default."""
+        ignored = {
+            "data": ("views", "mirror", "samples_per_epoch"),
+            "optim": ("algorithm", "betas", "schedule"),
+        }
+        return [
+            f"{part}.{name}"
+            for part, names in ignored.items()
+            for name in names
+            if getattr(section := getattr(self, part), name)
+            != type(section).model_fields[name].default
+        ]
+
+    @property
+    def frozen(self) -> frozenset[Modality]:
+        """The encoders that fine-tuning leaves as they are: those that start from trained weights.
+
+        AutoGluon trains all of its own.
+        """
+        if self.stage == "pretrain" or self.freeze == "none" or self.method == "autogluon":
+            return frozenset()
+        return frozenset(m for m in self.modalities if self.init or self.from_library(m))
+
+    def from_library(self, modality: Modality) -> bool:
+        """Whether the recipe names weights of an encoder."""
+        return getattr(getattr(self.encoders, modality), "pretrained", None) is not None
+
+    @property
+    def learns_findings(self) -> bool:
+        """Whether the labels of radiographs are learned, which not all data have."""
+        return self.method == "medfuse" and self.stage == "pretrain"
+
+    @property
+    def outputs(self) -> int:
+        """Width of what fine-tuning puts out: a logit per class, or one number."""
+        return self.classes if self.task == "classification" else 1
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The pretraining losses in use: a weight above 0, and the modality is there."""
+        masking = [n for n, m in OBJECTIVE_MODALITY.items() if m in self.modalities]
+        return tuple(n for n in (*masking, "mmm") if getattr(self.objectives, n) > 0)

@@ -1,0 +1,253 @@
+"""What training costs, estimated before it runs. Works without torch.
+
+The rule: a weight that is trained costs 6 floating-point operations per token (2 forward, 4
+backward), a frozen one 2. Source: Kaplan et al. 2020, section 2.1. Counted are the matrices of the
+encoders and of the fusion, over the longest text of the recipe, all patches and all hours; of
+MedFuse, trained as a whole, the ResNet and the LSTM over hours. Pretraining with the similarity
+loss sees every sample twice; ALBEF's reads every text twice, fuses four times and has a teacher;
+what LANISTR's and LateFusion's frozen encoders read is encoded once per run and view, not per
+epoch.
+
+Left out are the attention's own products (4 x tokens x width per token and layer, 11 % of BERT-base
+at 512 tokens), embeddings, heads, TabNet, MedFuse's and AutoGluon's fusion, and validation. All
+epochs are counted, though a run may stop early. Samples count whole whether or not a modality is
+absent. Those that become one where a modality is left out count separately, unless radiographs are
+alone: for such runs it is an upper bound. A Perceiver counts as the Transformer in its place, and
+CoCa as LANISTR with text and image, which is more than open_clip's smaller architectures cost.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lanistr.baselines import MedFuse, ResNet
+from lanistr.errors import ConfigError, DataContractError
+from lanistr.experiments.architecture import Transformer
+from lanistr.experiments.config import Experiment, Modality
+
+TRAINED, FROZEN = 6, 2
+HOURS = 48  # of a time series. Source: LANISTR, section 5.1
+SERIES_WIDTH = 59 + 17  # values and flags of an hour
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Training samples of a dataset and stage.
+
+    Attributes:
+        samples: all of them.
+        parallel: those with every modality.
+        images: distinct ones, of all splits; 0 = not known.
+    """
+
+    samples: int
+    parallel: int
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one run.
+
+    Attributes:
+        samples: that are passed, all epochs together.
+        flops: floating-point operations, all together.
+    """
+
+    samples: int
+    flops: float
+
+    def gpu_hours(self, tflops: float) -> float:
+        """Hours of one GPU, or of several together.
+
+        Args:
+            tflops: that one GPU sustains, in 10^12 operations per second.
+
+        >>> Cost(samples=1, flops=3.6e17).gpu_hours(100)
+        1.0
+        """
+        return self.flops / (tflops * 1e12) / SECONDS_PER_HOUR
+
+
+def cost(experiment: Experiment, counts: Counts, image_px: int) -> Cost:
+    """The estimate for one run.
+
+    Args:
+        experiment: sizes, stage, epochs and what it sees.
+        counts: of its dataset and stage.
+        image_px: side of the images.
+    """
+    drawn = per_epoch(experiment, counts)
+    passed = experiment.optim.epochs * drawn
+    every, once = flops_per_sample(experiment, image_px)
+    return Cost(passed, float(passed) * every + float(drawn) * once)
+
+
+def per_epoch(experiment: Experiment, counts: Counts) -> int:
+    """Training samples of an epoch."""
+    data = experiment.data
+    needed = data.require if data.train_require is None else data.train_require
+    samples = counts.parallel if data.parallel_only or len(needed) > 1 else counts.samples
+    if experiment.stage == "pretrain" and experiment.modalities == {Modality.IMAGE}:
+        samples = min(samples, counts.images or samples)
+    samples = round(data.unlabeled_share * samples)
+    return min(samples, data.samples_per_epoch or samples)
+
+
+def flops_per_sample(experiment: Experiment, image_px: int) -> tuple[int, int]:
+    """Floating-point operations of one sample: in every epoch, and once in a run."""
+    if experiment.method == "medfuse":
+        return TRAINED * of_medfuse(experiment, image_px), 0
+    if experiment.method == "albef":
+        return of_albef(experiment, image_px), 0
+    length = tokens(experiment, image_px)
+    passes = 2 if experiment.stage == "pretrain" and "mmm" in experiment.losses else 1
+    fuses = experiment.stage == "finetune" or passes == 2
+    if experiment.method in ("latefusion", "autogluon"):  # of one vector per modality
+        fuses = False
+    every, once = fuses * TRAINED * weights(experiment.fusion) * (1 + sum(length.values())), 0
+    for modality in set(length) - {Modality.TABULAR}:
+        forward = weights(getattr(experiment.encoders, modality)) * length[modality]
+        if modality in experiment.frozen:
+            views = experiment.data.views if modality == Modality.IMAGE else 1
+            once += FROZEN * forward * views
+        else:
+            every += TRAINED * forward
+    return passes * every, once
+
+
+def of_albef(experiment: Experiment, image_px: int) -> int:
+    """Operations of one sample in an epoch of ALBEF, student and teacher together.
+
+    Its text encoder is half of BERT; each layer of the other half also reads the image.
+    """
+    sizes, length = experiment.encoders, tokens(experiment, image_px)
+    text, image = length[Modality.TEXT], length[Modality.IMAGE]
+    reads = {
+        Modality.TEXT: weights(sizes.text) // 2 * text,
+        Modality.IMAGE: weights(sizes.image) * image,
+    }
+    crosses = sizes.text.layers // 2 * 2 * sizes.text.hidden**2 * (text + image)
+    fuses = reads[Modality.TEXT] + crosses
+    # Pretraining: a text as it is and with words hidden; a pair, two wrong ones and the hidden one.
+    texts, fusions = (2, 4) if experiment.stage == "pretrain" else (1, 1)
+    taught = texts * reads[Modality.TEXT] + reads[Modality.IMAGE] + fuses
+    student = TRAINED * fusions * fuses
+    for modality, times in ((Modality.TEXT, texts), (Modality.IMAGE, 1)):
+        rule = FROZEN if modality in experiment.frozen else TRAINED
+        student += rule * times * reads[modality]
+    return student + FROZEN * taught
+
+
+def of_medfuse(experiment: Experiment, image_px: int) -> int:
+    """Products of one sample's forward pass through MedFuse's encoders."""
+    settings, found = experiment.medfuse, 0
+    if Modality.IMAGE in experiment.modalities:
+        found += convolutions(settings.image, image_px)
+    if Modality.TIMESERIES in experiment.modalities:
+        found += HOURS * lstm(settings)
+    return found
+
+
+def convolutions(sizes: ResNet, image_px: int) -> int:
+    """Products of a ResNet's convolutions for one image.
+
+    >>> round(convolutions(ResNet(), 224) / 1e9, 2)
+    3.66
+    """
+    channels, side = sizes.width, image_px // 2
+    products = 7 * 7 * 3 * channels * side**2
+    for group, blocks in enumerate(sizes.blocks):
+        width, side = sizes.width * 2**group, image_px // 4 // 2**group
+        shortcut = channels * width if group else 0
+        products += (9 * channels * width + shortcut + (2 * blocks - 1) * 9 * width**2) * side**2
+        channels = width
+    return products
+
+
+def lstm(settings: MedFuse) -> int:
+    """Numbers in the matrices of MedFuse's LSTM over hours: four gates, input and state each.
+
+    >>> lstm(MedFuse())
+    864256
+    """
+    hidden = settings.series_hidden
+    return 4 * hidden * (SERIES_WIDTH + hidden + (settings.series_layers - 1) * 2 * hidden)
+
+
+def tokens(experiment: Experiment, image_px: int) -> dict[Modality, int]:
+    """The most tokens of each modality in use."""
+    sizes = experiment.encoders
+    longest = {
+        Modality.TEXT: sizes.text.max_tokens,
+        Modality.IMAGE: (image_px // sizes.image.patch_px) ** 2 + 1,
+        Modality.TABULAR: sizes.tabular.steps,
+        Modality.TIMESERIES: HOURS,
+    }
+    return {modality: longest[modality] for modality in sorted(experiment.modalities)}
+
+
+def weights(sizes: Transformer) -> int:
+    """Numbers in the matrices of a Transformer: four of attention and two after it, per layer.
+
+    >>> weights(Transformer()) / 1e6
+    84.934656
+    """
+    return sizes.layers * (4 * sizes.hidden**2 + 2 * sizes.hidden * sizes.intermediate)
+
+
+def counts_of(manifest: Path | None, paper: Path, dataset: str, stage: str) -> Counts:
+    """How many training samples there are: by the manifest if it is there, else as in the paper.
+
+    Raises:
+        ConfigError: neither knows the dataset.
+        DataContractError: a manifest without counts.
+    """
+    if manifest and manifest.is_file():
+        told, images = read_counts(manifest)
+        category = dataset.partition("/")[2]
+        patterns = (told.get(category, {}) if category else told).get(stage, {}).get("train", {})
+        whole = most_modalities(patterns)
+        parallel = sum(patterns[pattern] for pattern in whole)
+        return Counts(sum(patterns.values()), parallel, images)
+    with paper.open(newline="") as lines:
+        for line in csv.DictReader(lines, delimiter="\t"):
+            if (line["dataset"], line["stage"]) == (dataset, stage):
+                images = int(line["images"] or 0)
+                return Counts(int(line["samples"]), int(line["parallel"]), images)
+    there = f"{manifest} is not there" if manifest else "no manifest was given"
+    raise ConfigError(
+        f"{dataset}, {stage}: {paper} has no number of samples and {there}. "
+        "Give manifest.json of the shards with --manifest; snakemake shards writes it."
+    )
+
+
+def read_counts(manifest: Path) -> tuple[dict[str, Any], int]:
+    """What a manifest tells: samples by stage, split and pattern of modalities, and images.
+
+    Raises:
+        DataContractError: there are none.
+    """
+    try:
+        told = json.loads(manifest.read_text())
+        return told["counts"], told["tables"].get("images", {"rows": 0})["rows"]
+    except (json.JSONDecodeError, KeyError):
+        raise DataContractError(
+            f"{manifest} has no counts of samples. Make the shards again: snakemake shards."
+        ) from None
+
+
+def most_modalities(patterns: Mapping[str, int]) -> list[str]:
+    """The patterns of the samples that lack nothing that others have.
+
+    >>> most_modalities({"image+text": 3, "text": 4})
+    ['image+text']
+    """
+    most = max((pattern.count("+") for pattern in patterns), default=0)
+    return [pattern for pattern in patterns if pattern.count("+") == most]

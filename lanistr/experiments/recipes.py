@@ -1,0 +1,168 @@
+"""From files to experiments: the registry's entries laid over the sections of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from lanistr.errors import ConfigError
+from lanistr.experiments.architecture import Encoders, Part
+from lanistr.experiments.config import Experiment
+
+P = TypeVar("P", bound=Part)
+
+
+def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
+    """The entry `name` of the registry, laid over the recipe's section for its stage.
+
+    Args:
+        registry: YAML; one mapping per experiment name.
+        recipe: YAML with the sections `shared`, `pretrain`, `finetune`, `methods`, `datasets` and
+            `experiments`; a method's section can have a `pretrain` and a `finetune` of its own.
+        name: key in the registry.
+
+    Raises:
+        ConfigError: unknown name or key, or a value out of its range.
+    """
+    entries = read_registry(registry)
+    if name not in entries:
+        raise ConfigError(f"{registry} has no experiment {name!r}. Allowed: {sorted(entries)}.")
+    sections = recipe_sections(recipe)
+    entry = entries[name]
+    settings: dict[str, Any] = {"name": name}
+    method = dict((sections.get("methods") or {}).get(entry.get("method", "lanistr")) or {})
+    stages = {stage: method.pop(stage, None) for stage in ("pretrain", "finetune")}
+    layers = (
+        sections.get("shared"),
+        sections.get(entry.get("stage", "")),
+        method,
+        stages.get(entry.get("stage", "")),
+        (sections.get("datasets") or {}).get(entry.get("dataset", "")),
+        (sections.get("experiments") or {}).get(name),
+        entry,
+    )
+    for layer in layers:
+        settings = merged(settings, layer or {})
+    return parsed(Experiment, settings, f"Experiment {name!r} of {registry} over {recipe}")
+
+
+def read_registry(path: Path) -> dict[str, dict[str, Any]]:
+    """The entries of a registry, those that are `like` another one completed by it.
+
+    An entry takes over everything but `rows`: a row of a table is one experiment.
+
+    Raises:
+        ConfigError: no registry, or an entry that is like none or like itself.
+    """
+    entries = read_mapping(path)
+
+    def completed(name: str, asked: tuple[str, ...]) -> dict[str, Any]:
+        if name in asked or name not in entries:
+            raise ConfigError(
+                f"{path}: {asked[0]!r} is like {name!r}, which is "
+                f"{'like it in turn' if name in asked else 'not there'}. "
+                f"Allowed: the name of another entry, {sorted(entries)}."
+            )
+        entry = dict(entries[name] or {})
+        if "like" not in entry:
+            return entry
+        model = completed(entry.pop("like"), (*asked, name))
+        return merged({key: model[key] for key in model if key != "rows"}, entry)
+
+    return {name: completed(name, ()) for name in entries}
+
+
+def started_from(entry: dict[str, Any]) -> list[str]:
+    """The experiments that an entry's initial weights come from; YAML may leave out the list."""
+    init = entry.get("init", [])
+    return [init] if isinstance(init, str) else list(init)
+
+
+def needed_for(entries: Mapping[str, dict[str, Any]], table: str) -> list[str]:
+    """The experiments that a table is made of: its rows, each after those that it starts from."""
+    needed: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        for before in started_from(entries[name]):
+            add(before)
+        needed[name] = None
+
+    for name, entry in entries.items():
+        if table in (entry.get("rows") or {}):
+            add(name)
+    return list(needed)
+
+
+def load_encoders(recipe: Path) -> Encoders:
+    """The encoders of the recipe's `shared` section, which decide what the cache holds.
+
+    Raises:
+        ConfigError: an unknown key, or a value out of its range.
+    """
+    shared = recipe_sections(recipe).get("shared") or {}
+    return parsed(Encoders, shared.get("encoders") or {}, f"shared.encoders of {recipe}")
+
+
+def recipe_sections(recipe: Path) -> dict[str, Any]:
+    """The sections of a recipe.
+
+    Raises:
+        ConfigError: not a recipe, or a section that does not exist.
+    """
+    sections = read_mapping(recipe)
+    allowed = ("shared", "pretrain", "finetune", "methods", "datasets", "experiments")
+    if unknown := set(sections) - set(allowed):
+        raise ConfigError(
+            f"{recipe}: unknown sections {sorted(unknown)}. Allowed: {', '.join(allowed)}."
+        )
+    return sections
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: no such file, or something else in it.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is not there. Check the path.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds {type(content).__name__}, expected is a mapping.")
+    return content
+
+
+def parsed(kind: type[P], settings: dict[str, Any], where: str) -> P:
+    """The settings as a typed part.
+
+    Raises:
+        ConfigError: every problem with its key.
+    """
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as error:
+        problems = [
+            f"  {'.'.join(map(str, e['loc'])) or 'experiment'}: {e['msg']}" for e in error.errors()
+        ]
+        raise ConfigError("\n".join([f"{where}:", *problems])) from None
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`, mappings merged in depth.
+
+    >>> merged({"optim": {"lr": 1, "epochs": 2}}, {"optim": {"lr": 3}})
+    {'optim': {'lr': 3, 'epochs': 2}}
+    """
+    both = {
+        key: merged(base[key], over[key])
+        for key in base.keys() & over.keys()
+        if isinstance(base[key], dict) and isinstance(over[key], dict)
+    }
+    return {key: both.get(key, {**base, **over}[key]) for key in {**base, **over}}

@@ -1,0 +1,159 @@
+"""How many parameters the experiments of a recipe have, without weights, data or memory for them.
+
+Models are built on torch's meta device. What only data fix takes the values of the full datasets.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lanistr.batch import InputSpec
+from lanistr.errors import ConfigError
+from lanistr.experiments.config import Experiment, Modality
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lanistr.methods.method import Model
+
+IMAGE_PX = 224
+VALUES, VARIABLES, HOURS = 59, 17, 48  # of a stay, as preprocessing writes it
+FINDINGS = 14  # of CheXpert
+IDENTIFIERS = {
+    "amazon/Office_Products": (306_800, 3_404_914),
+    "amazon/All_Beauty": (32_586, 324_038),
+}
+"""Products and reviewers. Source: Amazon Reviews 2018, as commonly reported."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Parameters of an experiment.
+
+    Attributes:
+        experiment: its name.
+        parts: number of parameters of each part.
+        trained: those that training changes; encoders that the recipe freezes are not.
+        published: in millions, None = no number is known.
+        counted: by which rule that was counted, and where it is published.
+    """
+
+    experiment: str
+    parts: dict[str, int]
+    trained: int
+    published: float | None
+    counted: str
+
+
+def size_of(experiment: Experiment, published: Path, init: Sequence[Experiment] = ()) -> Size:
+    """Build an experiment's model without memory, freeze what its run would, and count.
+
+    Args:
+        experiment: of any method; AutoGluon must be installed for its own.
+        published: counts (TSV).
+        init: the experiments that `experiment.init` names. What their weights do not fit, such as
+            the embeddings of other products, is trained.
+
+    Raises:
+        ConfigError: a table whose identifiers are not known.
+        NotInstalledError: AutoGluon is not there, and is asked for.
+    """
+    from lanistr.methods.build import parameter_counts, trained_parameters
+
+    model = as_trained(experiment, init)
+    with published.open(newline="") as lines:
+        known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
+    about = known.get(experiment.name, {"million": None, "counted": ""})
+    number = float(about["million"]) if about["million"] else None
+    return Size(
+        experiment.name,
+        parameter_counts(model),
+        trained_parameters(model),
+        number,
+        about["counted"] or "",
+    )
+
+
+def as_trained(experiment: Experiment, init: Sequence[Experiment]) -> nn.Module:
+    """The model of an experiment, with what its run would freeze frozen."""
+    from lanistr.methods.build import frozen_encoders
+
+    if experiment.method == "autogluon":
+        from lanistr.training.autogluon import untrained
+
+        return untrained(experiment, full_spec(experiment))
+    model = model_of(experiment)
+    anew: tuple[str, ...] = ()
+    if init:
+        weights = [model_of(each).state_dict() for each in init]
+        anew = model.load_pretrained_part({name: w for each in weights for name, w in each.items()})
+    model.freeze(frozen_encoders(experiment, anew))
+    return model
+
+
+def model_of(experiment: Experiment) -> Model:
+    """The model of an experiment on the full data, on the meta device."""
+    import torch
+
+    from lanistr.methods.build import build
+
+    settings = without_weights(experiment.model_dump())
+    with torch.device("meta"):
+        return build(Experiment.model_validate(settings), full_spec(experiment))
+
+
+def without_weights(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with random weights, which are as many.
+
+    >>> without_weights({"text": {"pretrained": "bert-base-uncased", "hidden": 768}})
+    {'text': {'pretrained': None, 'hidden': 768}}
+    """
+    return {
+        key: None
+        if key == "pretrained"
+        else without_weights(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in settings.items()
+    }
+
+
+def full_spec(experiment: Experiment) -> InputSpec:
+    """What the full datasets fix about a model's inputs.
+
+    Raises:
+        ConfigError: a table whose identifiers are not known.
+    """
+    columns: dict[str, Any] = {}
+    if Modality.TABULAR in experiment.modalities:
+        if experiment.dataset not in IDENTIFIERS:
+            raise ConfigError(
+                f"{experiment.name}: it is not known how many products and reviewers "
+                f"{experiment.dataset} has; known are {sorted(IDENTIFIERS)}."
+            )
+        products, reviewers = IDENTIFIERS[experiment.dataset]
+        columns = {
+            "category_names": ("product", "reviewer", "verified", "year"),
+            "category_sizes": (products + 2, reviewers + 2, 4, 24),
+            "identifiers": ("product", "reviewer"),
+            "number_names": ("votes", "time"),
+        }
+    text = experiment.encoders.text
+    return InputSpec(
+        vocab_size=text.vocab_size,
+        pad_token_id=0,
+        mask_token_id=4,
+        special_token_ids=(0, 1, 2, 3, 4),
+        max_tokens=text.max_tokens,
+        image_px=IMAGE_PX,
+        series_steps=HOURS,
+        series_values=VALUES,
+        series_variables=VARIABLES,
+        variable_of_value=tuple(sorted(i % VARIABLES for i in range(VALUES))),
+        finding_names=tuple(f"finding {i}" for i in range(FINDINGS)),
+        **columns,
+    )

@@ -1,0 +1,1 @@
+"""The trained methods: one folder each, their interface and their assembly."""

@@ -1,0 +1,1 @@
+"""ALBEF: texts and images, aligned before they are fused."""

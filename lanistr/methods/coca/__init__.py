@@ -1,0 +1,1 @@
+"""CoCa: open_clip's model of texts and images."""

@@ -1,0 +1,1 @@
+"""FLAVA: transformers' model of texts and images."""

@@ -1,0 +1,1 @@
+"""LANISTR: unimodal masking and the similarity of masked and unmasked inputs."""

@@ -1,0 +1,168 @@
+"""LANISTR: encoders, fusion, and what is learned on top.
+
+Shapes: B samples; N tokens of a modality; D the width of the fusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lanistr.batch import Batch
+from lanistr.experiments.config import OBJECTIVE_MODALITY, Modality
+from lanistr.methods.method import Model
+from lanistr.methods.pretrained import Origin
+from lanistr.models.encoders import Encoder, Encoders, Tokens
+from lanistr.models.fusion import Fusion, SimilarityHead
+from lanistr.models.perceiver import PerceiverFusion
+from lanistr.models.variants import with_stand_ins
+from lanistr.models.weights import load_parts
+
+
+class LANISTR(Model):
+    """What pretraining and fine-tuning share: the encoders and the fusion."""
+
+    def __init__(self, encoders: Encoders, fusion: Fusion | PerceiverFusion, origin: Origin):
+        super().__init__()
+        self.encoders = encoders
+        self.fusion = fusion
+        self.origin = origin
+
+    def encode(self, batch: Batch) -> dict[Modality, Tokens]:
+        """Each modality on its own."""
+        return self.encoders(self.seen(batch))
+
+    def frozen_encoders(self) -> dict[Modality, Callable[[Batch], Tokens]]:
+        """The encoders whose tokens can be kept and fused later."""
+
+        def seeing(encoder: Encoder) -> Callable[[Batch], Tokens]:
+            return lambda batch: encoder(self.seen(batch))
+
+        return {m: seeing(encoder) for m, encoder in self.encoders.frozen_ones().items()}
+
+    def seen(self, batch: Batch) -> Batch:
+        """The batch as it is or, in that variant, with zeros for what is absent."""
+        if self.origin.experiment.variants.absent == "masked":
+            return batch
+        return with_stand_ins(batch, self.encoder_modules(), self.origin.spec.pad_token_id)
+
+    def fuse(self, tokens: Mapping[Modality, Tokens]) -> Tensor:
+        """One embedding per sample of whatever it has, (B, D)."""
+        return self.fusion(tokens)
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Embeddings of length 1 for `retrieval.nearest`, (B, D); any modality may be absent."""
+        return functional.normalize(self.fuse(self.encode(batch)).float())
+
+    def encoder_modules(self) -> dict[Modality, Encoder]:
+        """The encoders by modality."""
+        return self.encoders.by_modality()
+
+    def freeze(self, modalities: Iterable[Modality]) -> None:
+        """No gradient and no dropout in these encoders from now on."""
+        self.encoders.freeze(modalities)
+
+    def load_pretrained_part(self, state: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Take encoders, projections and fusion from a pretraining checkpoint; heads stay.
+
+        Returns:
+            Names of tensors left as they are, as the columns of its data differ: encoders that
+            have such tensors must be trained, not frozen.
+
+        Raises:
+            WeightsError: a tensor is missing or has another shape.
+        """
+        bound = tuple(f"encoders.{start}" for start in self.encoders.bound_to_data())
+        return load_parts(self, state, ("encoders", "fusion"), bound)
+
+
+class LANISTRForPretraining(LANISTR):
+    """LANISTR with the masking losses and the similarity loss.
+
+    What no loss reaches is frozen: the fusion without the similarity loss, and then also the
+    encoders without a masking loss of their own.
+    """
+
+    def __init__(
+        self,
+        encoders: Encoders,
+        fusion: Fusion | PerceiverFusion,
+        origin: Origin,
+        heads: Mapping[str, nn.Module],
+        similarity: SimilarityHead | None,
+    ):
+        super().__init__(encoders, fusion, origin)
+        self.heads = nn.ModuleDict(heads)
+        self.similarity = similarity
+        self.objectives = origin.experiment.objectives
+        self.learning = set(self.encoder_modules())
+        if similarity is None:
+            self.learning = {OBJECTIVE_MODALITY[name] for name in heads}
+            self.fusion.requires_grad_(False)
+            self.freeze(self.encoder_modules().keys() - self.learning)
+
+    def forward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """The losses, for what wraps a module and calls it."""
+        return self.losses(batch, rng)
+
+    def losses(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Hide parts of every modality, reconstruct them, and compare with the unmasked view.
+
+        Returns:
+            Unweighted scalar losses by name (`mlm`, `mim`, `mfm`, `mtm`, `mmm`), those in use.
+        """
+        batch = self.seen(batch)
+        hidden = {
+            modality: encoder.hide(batch, self.objectives, rng)
+            for modality, encoder in self.encoder_modules().items()
+            if modality in self.learning
+        }
+        if self.similarity is None:
+            return self.masked_losses(self.encoders(batch, hidden), batch, hidden)
+
+        views = self.encoders(batch.repeated(2), {m: then_nothing(h) for m, h in hidden.items()})
+        masked = {modality: tokens.first(len(batch)) for modality, tokens in views.items()}
+        embeddings = self.fuse(views)
+        return {
+            **self.masked_losses(masked, batch, hidden),
+            "mmm": self.similarity(embeddings, batch.has_any(views)),
+        }
+
+    def masked_losses(
+        self,
+        masked: Mapping[Modality, Tokens],
+        batch: Batch,
+        hidden: Mapping[Modality, Tensor],
+    ) -> dict[str, Tensor]:
+        """The loss of each modality for what its masked view does not show."""
+        return {
+            name: head(masked[modality], batch, hidden[modality])
+            for name, head in self.heads.items()
+            for modality in [OBJECTIVE_MODALITY[name]]
+        }
+
+
+class LANISTRForPrediction(LANISTR):
+    """LANISTR with a perceptron on the fused embedding, for classes or one number."""
+
+    def __init__(
+        self,
+        encoders: Encoders,
+        fusion: Fusion | PerceiverFusion,
+        origin: Origin,
+        head: nn.Module,
+    ):
+        super().__init__(encoders, fusion, origin)
+        self.head = head
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        return self.head(self.fuse(self.encode(batch)))
+
+
+def then_nothing(hidden: Tensor) -> Tensor:
+    """The flags of a masked view, followed by those of an unmasked view, (2 B, ...) bool."""
+    return torch.cat([hidden, torch.zeros_like(hidden)])

@@ -1,0 +1,1 @@
+"""LateFusion: LANISTR's encoders and a perceptron over their concatenation."""

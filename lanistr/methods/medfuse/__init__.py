@@ -1,0 +1,1 @@
+"""MedFuse: an LSTM over the modalities that a stay has."""

@@ -1,0 +1,185 @@
+"""Whole models in a folder or on the hub: weights as safetensors, the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from lanistr.batch import InputSpec
+from lanistr.data.processor import FILES
+from lanistr.errors import ConfigError, WeightsError
+from lanistr.experiments.config import Experiment
+from lanistr.models.weights import looks_like_folder, misfits, refuse
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Model = TypeVar("Model", bound="nn.Module")
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FORMAT = 1
+# Of a library's configuration: what tells about the file and not about the model.
+NOT_ATTRIBUTES = {"architectures", "dtype", "model_type", "transformers_version", "_name_or_path"}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model was built from.
+
+    Attributes:
+        experiment: its architecture and objectives, and how it is trained.
+        spec: what the data fix.
+        label_names: what its classes are, in order; empty where nobody said.
+    """
+
+    experiment: Experiment
+    spec: InputSpec
+    label_names: tuple[str, ...] = ()
+
+
+def save(model: nn.Module, origin: Origin, folder: Path, label_names: Sequence[str]) -> None:
+    """Write model.safetensors and config.json.
+
+    Args:
+        model: with what `origin` says.
+        origin: whose settings are written, with the library's further attributes of the models
+            that came from pretrained weights, so that these are not needed again.
+        folder: is made if needed.
+        label_names: of the classes; empty = those of `origin`.
+
+    Raises:
+        ConfigError: not one name per class.
+    """
+    from safetensors.torch import save_file
+
+    if label_names and len(label_names) != origin.experiment.outputs:
+        raise ConfigError(
+            f"label_names: found {len(label_names)}, the model has {origin.experiment.outputs} "
+            "outputs. Give one name per class, or none."
+        )
+    facts = {
+        "format": FORMAT,
+        "experiment": self_contained(model, origin.experiment).model_dump(mode="json"),
+        "inputs": asdict(origin.spec),
+        "label_names": list(label_names or origin.label_names),
+    }
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Copies: a file has no place for tensors that share their memory, as tied weights do.
+    state = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS, {"format": "pt"})
+    (folder / CONFIG).write_text(json.dumps(facts, indent=2) + "\n")
+    shutil.copymode(folder / CONFIG, folder / WEIGHTS)  # safetensors lets none but the owner read
+
+
+def self_contained(model: nn.Module, experiment: Experiment) -> Experiment:
+    """The experiment with attributes of the library's models in place of their weights' names."""
+    settings = experiment.model_dump()
+    libraries = {
+        "encoders.text.bert": settings["encoders"]["text"],
+        "encoders.image.vit": settings["encoders"]["image"],
+        "fusion.transformer": settings["fusion"],
+    }
+    modules: dict[str, Any] = {
+        name.removeprefix("student."): module for name, module in model.named_modules()
+    }
+    for name, part in libraries.items():
+        if part["pretrained"] and name in modules:
+            known = modules[name].config.to_diff_dict().items()
+            part["attributes"] = {k: v for k, v in known if k not in NOT_ATTRIBUTES}
+        part["pretrained"] = None
+    for baseline in (settings["flava"], settings["coca"], settings["medfuse"]["image"]):
+        baseline["pretrained"] = None
+    return Experiment.model_validate(settings)
+
+
+def load(kind: type[Model], source: str | Path, revision: str | None) -> Model:
+    """A model of this kind that `save` wrote, in eval mode.
+
+    Raises:
+        WeightsError: files that are missing, broken or of another kind of model.
+    """
+    from lanistr.methods.build import build  # which imports the models, which import this
+
+    folder = local_folder(str(source), revision)
+    origin = read_origin(folder)
+    model = build(origin.experiment, origin.spec)
+    model.origin = origin
+    if not isinstance(model, kind):
+        raise WeightsError(
+            f"{source} holds a {type(model).__name__}, asked for is a {kind.__name__}. "
+            f"Use {type(model).__name__}.from_pretrained, or load_pretrained_part to start from it."
+        )
+    state, wanted = read_weights(folder), model.state_dict()
+    problems = [f"{name}: {problem}" for name, problem in misfits(wanted, state).items()]
+    problems += [f"{name}: not part of the model" for name in state if name not in wanted]
+    refuse(f"{folder / WEIGHTS} does not fit {CONFIG} beside it", problems, "Save the model anew.")
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def local_folder(source: str, revision: str | None) -> Path:
+    """The folder itself, or that into which the files of a hub's repository were fetched.
+
+    Raises:
+        WeightsError: no such folder, or the hub does not give the files.
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    if looks_like_folder(source):
+        raise WeightsError(
+            f"There is no folder {source}. Give one that save_pretrained wrote, or a hub name."
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = [CONFIG, WEIGHTS, *FILES]
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=wanted))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise WeightsError(
+            f"{source} is no folder, and the hub did not give it: {type(error).__name__}. "
+            "Check the name, the network and the permission to read it."
+        ) from error
+
+
+def read_origin(folder: Path) -> Origin:
+    """What config.json says.
+
+    Raises:
+        WeightsError: it is missing, or is not what `save` writes.
+    """
+    try:
+        facts: Mapping[str, Any] = json.loads((folder / CONFIG).read_text())
+        if facts.get("format") != FORMAT:
+            raise WeightsError(
+                f"{folder / CONFIG} has format {facts.get('format')}, allowed is {FORMAT}. "
+                "Is it a model that LANISTR.save_pretrained wrote?"
+            )
+        experiment = Experiment.model_validate(facts["experiment"])
+        spec = TypeAdapter(InputSpec).validate_python(facts["inputs"])
+        return Origin(experiment, spec, tuple(facts["label_names"]))
+    except (OSError, ValueError, KeyError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{folder / CONFIG} could not be read: {reason}") from error
+
+
+def read_weights(folder: Path) -> dict[str, Any]:
+    """The tensors of model.safetensors.
+
+    Raises:
+        WeightsError: it is missing or broken.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{folder / WEIGHTS} could not be read: {error}") from error

@@ -1,0 +1,98 @@
+"""The pictures that are on disk, small: for each wanted one, whichever size the fetch step got."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+
+from preprocessing.contracts import check
+from preprocessing.datasets.amazon.image_paths import files_in, local_name
+from preprocessing.datasets.amazon.schemas import Images, Links
+from preprocessing.images import REASONS, UndecodableError, colour_square
+from preprocessing.ledger import Ledger
+from preprocessing.shards import part_of, write_facts, write_stream
+
+# Pictures in memory at a time.
+CHUNK = 512
+
+log = logging.getLogger(__name__)
+
+
+def wanted_on_disk(links: pl.DataFrame, on_disk: frozenset[str]) -> tuple[list[str], int]:
+    """The names of the wanted pictures that are there, sorted, and how many links have any.
+
+    >>> name = local_name("https://example.org/a.jpg")
+    >>> links = pl.DataFrame({"urls": [["https://example.org/a.jpg"], ["https://example.org/b"]]})
+    >>> wanted_on_disk(links, frozenset({name})) == ([name], 1)
+    True
+    """
+    names: set[str] = set()
+    served = 0
+    for urls in links["urls"]:
+        present = on_disk.intersection(map(local_name, urls))
+        names |= present
+        served += bool(present)
+    return sorted(names), served
+
+
+def decoded(
+    folder: Path, names: Sequence[str], px: int, pool: Executor, lost: Counter[str]
+) -> Iterator[pl.DataFrame]:
+    """The rows of a part, a chunk at a time; what cannot be decoded is counted by reason."""
+
+    def square(name: str) -> bytes | str:
+        try:
+            return colour_square(folder / name, px)
+        except UndecodableError as error:
+            return str(error)
+
+    for start in range(0, len(names), CHUNK):
+        chunk = names[start : start + CHUNK]
+        squares = list(pool.map(square, chunk))
+        lost.update(reason for reason in squares if isinstance(reason, str))
+        rows = [
+            (Path(name).stem, jpeg)
+            for name, jpeg in zip(chunk, squares, strict=True)
+            if isinstance(jpeg, bytes)
+        ]
+        yield pl.DataFrame(rows, schema={"image_id": pl.String, "jpeg": pl.Binary}, orient="row")
+
+
+def run(
+    links: Path,
+    folder: Path,
+    *,
+    px: int,
+    outputs: Sequence[Path],
+    facts: Path,
+    ledger_path: Path,
+    threads: int,
+) -> None:
+    """Write the parts, the facts and the ledger; a folder that is not there holds no picture.
+
+    Raises:
+        SourceMissingError: a file is there, but the system does not let it be read.
+    """
+    started = time.monotonic()
+    wanted = check(pl.read_parquet(links), Links, links.name)
+    names, served = wanted_on_disk(wanted, files_in(folder))
+    lost: Counter[str] = Counter()
+    rows = 0
+    with ThreadPoolExecutor(threads) as pool:
+        for number, path in enumerate(outputs):
+            own = [name for name in names if part_of(name, len(outputs)) == number]
+            chunks = decoded(folder, own, px, pool, lost)
+            rows += write_stream(chunks, path, Images, stored=["jpeg"])
+    ledger = Ledger("amazon-images")
+    ledger.record("links", "no file on disk for any of the addresses", wanted.height, served)
+    left = len(names)
+    for reason in REASONS:
+        ledger.record("images", reason, left, left - lost[reason])
+        left -= lost[reason]
+    ledger.write(ledger_path)
+    write_facts({"rows": rows, "px": px, "channels": 3}, facts)
+    log.info("%d pictures, %.1f s", rows, time.monotonic() - started)

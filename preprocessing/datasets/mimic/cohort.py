@@ -1,0 +1,187 @@
+"""Which ICU stays are looked at, and which of their patients died in hospital.
+
+Adults, one ICU stay per admission, no change of unit. Each rule is one function on a frame;
+where the reference does otherwise, a switch says so.
+
+Source: mimic4extract, extract_subjects_iv.py; shared/docs/timeseries-reference.md 2.1.
+"""
+
+import logging
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from preprocessing.contracts import check
+from preprocessing.datasets.mimic.raw import open_source
+from preprocessing.datasets.mimic.schemas import TIME, Cohort
+from preprocessing.datasets.mimic.switches import Switches
+from preprocessing.errors import DataContractError
+from preprocessing.ledger import Ledger
+from preprocessing.splits import Splitter
+
+TABLES = {
+    "icu/icustays": [
+        "subject_id",
+        "hadm_id",
+        "stay_id",
+        "first_careunit",
+        "last_careunit",
+        "intime",
+        "outtime",
+        "los",
+    ],
+    "hosp/admissions": [
+        "subject_id",
+        "hadm_id",
+        "admittime",
+        "dischtime",
+        "deathtime",
+        "hospital_expire_flag",
+    ],
+    "hosp/patients": ["subject_id", "anchor_age", "anchor_year", "anchor_year_group", "dod"],
+}
+STAYS = "icu/icustays"
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    root: Path,
+    splitter: Splitter,
+    switches: Switches,
+    *,
+    output: Path,
+    ledger_path: Path,
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    """Write the cohort of a raw root, one row per ICU stay, sorted by stay_id."""
+    source = open_source(root, list(TABLES))
+    ledger = Ledger("mimic-cohort")
+    icustays, admissions, patients = (source.read(con, t, c) for t, c in TABLES.items())
+    cohort = cohort_of(icustays, admissions, patients, switches, ledger)
+    cohort = check(splitter.assign(cohort).sort("stay_id"), Cohort, str(output))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    cohort.write_parquet(output)
+    ledger.write(ledger_path)
+    logger.info(
+        "%d stays of %d patients, %d died in hospital",
+        cohort.height,
+        cohort["subject_id"].n_unique(),
+        cohort["in_hospital_mortality"].sum(),
+    )
+
+
+def cohort_of(
+    icustays: pl.DataFrame,
+    admissions: pl.DataFrame,
+    patients: pl.DataFrame,
+    switches: Switches,
+    ledger: Ledger,
+) -> pl.DataFrame:
+    """The cohort without its splits, from the columns of `TABLES`; each drop is in the ledger."""
+    first, second = untransferred_stays, single_stays
+    if switches.selection == "single_first":
+        first, second = second, first
+    stays = first(timed_stays(distinct_stays(icustays, switches, ledger), switches, ledger), ledger)
+    stays = second(known_stays(stays, admissions, patients, ledger), ledger)
+    stays = stays.with_columns(age=age(switches), died=died_in_hospital(switches))
+    stays = ledger.keep(STAYS, stays, pl.col("age") >= 18, reason="younger than 18, or age unknown")
+    stays = ledger.keep(
+        STAYS, stays, pl.col("died").is_not_null(), reason="hospital_expire_flag is empty"
+    )
+    return stays.select(
+        pl.col("subject_id", "hadm_id", "stay_id"),
+        pl.col("admittime", "dischtime", "intime", "outtime").cast(TIME),
+        stay_hours(switches).alias("los_hours"),
+        pl.col("age").cast(pl.Int32),
+        careunit="first_careunit",
+        period="anchor_year_group",
+        in_hospital_mortality=pl.col("died").cast(pl.Int8),
+    )
+
+
+def distinct_stays(icustays: pl.DataFrame, switches: Switches, ledger: Ledger) -> pl.DataFrame:
+    """Each stay once, unless the reference's way is wanted.
+
+    Raises:
+        DataContractError: two rows of one stay_id say different things.
+    """
+    distinct = icustays.unique(maintain_order=True)
+    repeated = distinct.height - distinct["stay_id"].n_unique()
+    if repeated:
+        raise DataContractError(
+            f"{STAYS}: {repeated} of {icustays.height} rows repeat the stay_id of another row with "
+            "other contents. Allowed: one row per stay. Compare the file with the release's "
+            "SHA256SUMS.txt; which row is right cannot be told from here."
+        )
+    if switches.repeated_stays == "twice":
+        return icustays
+    ledger.record(STAYS, "row repeated word for word", icustays.height, distinct.height)
+    return distinct
+
+
+def timed_stays(stays: pl.DataFrame, switches: Switches, ledger: Ledger) -> pl.DataFrame:
+    """Stays with a beginning, an end and a length."""
+    stays = ledger.keep(
+        STAYS,
+        stays,
+        pl.all_horizontal(pl.col("intime", "outtime").is_not_null())
+        & stay_hours(switches).is_not_null(),
+        reason="intime, outtime or length of stay missing",
+    )
+    if switches.reversed_stays == "keep":
+        reversed_stays = stays.filter(pl.col("outtime") < pl.col("intime")).height
+        ledger.note(STAYS, "outtime before intime, kept", reversed_stays)
+        return stays
+    return ledger.keep(
+        STAYS, stays, pl.col("outtime") >= pl.col("intime"), reason="outtime before intime"
+    )
+
+
+def untransferred_stays(stays: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Stays that end in the unit they began in."""
+    same = pl.col("first_careunit") == pl.col("last_careunit")
+    return ledger.keep(STAYS, stays, same, reason="changed the ICU")
+
+
+def single_stays(stays: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Stays that are the only one of their admission, among those given."""
+    single = pl.len().over("hadm_id") == 1
+    return ledger.keep(STAYS, stays, single, reason="admission with several ICU stays")
+
+
+def known_stays(
+    stays: pl.DataFrame, admissions: pl.DataFrame, patients: pl.DataFrame, ledger: Ledger
+) -> pl.DataFrame:
+    """Stays with what is known of their admission and patient."""
+    known = stays.join(admissions, on=["subject_id", "hadm_id"], how="inner")
+    known = known.join(patients, on="subject_id", how="inner")
+    ledger.record(STAYS, "no such admission or patient", stays.height, known.height)
+    return known
+
+
+def age(switches: Switches) -> pl.Expr:
+    """Age in years; above 89 it is 91 in the anchor year (MIMIC's de-identification)."""
+    if switches.age == "anchor":
+        return pl.col("anchor_age")
+    return pl.col("anchor_age") + pl.col("admittime").dt.year() - pl.col("anchor_year")
+
+
+def died_in_hospital(switches: Switches) -> pl.Expr:
+    """1 if the patient died in this admission.
+
+    In the reference's way a death outside of the hospital on the day of discharge counts.
+    """
+    if switches.label == "expire_flag":
+        return pl.col("hospital_expire_flag")
+    deaths = [pl.col("dod").cast(TIME), pl.col("deathtime").cast(TIME)]
+    within = [death.is_between(pl.col("admittime"), pl.col("dischtime")) for death in deaths]
+    return pl.any_horizontal(within).fill_null(False)
+
+
+def stay_hours(switches: Switches) -> pl.Expr:
+    """Length of the ICU stay in hours."""
+    if switches.stay_length == "los":
+        return pl.col("los") * 24
+    return (pl.col("outtime") - pl.col("intime")).dt.total_seconds() / 3600

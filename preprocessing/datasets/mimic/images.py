@@ -1,0 +1,254 @@
+"""Every radiograph of MIMIC-CXR-JPG, decoded once and stored small."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from preprocessing.datasets.mimic.raw import Source, connect, has_table, open_source
+from preprocessing.datasets.mimic.release import layouts
+from preprocessing.datasets.mimic.schemas import Images
+from preprocessing.errors import DataContractError, SourceMissingError
+from preprocessing.images import REASONS, GreySquare, UndecodableError, grey_square
+from preprocessing.ledger import Ledger
+from preprocessing.shards import in_parts, write_facts, write_stream
+from preprocessing.splits import Splitter
+
+log = logging.getLogger(__name__)
+
+METADATA = "mimic-cxr-2.0.0-metadata"
+CHEXPERT = "mimic-cxr-2.0.0-chexpert"
+STUDY = ("subject_id", "study_id")
+FINDINGS = tuple(c.name for c in layouts("v2.2")[CHEXPERT] if c.name not in STUDY)
+COLUMNS = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
+ORDER = ("subject_id", "study_time", "dicom_id")
+
+# Images in memory at a time, and rows of a Parquet row group.
+CHUNK = 1024
+LOG_EVERY = 4096
+
+
+def study_time() -> pl.Expr:
+    """When the study was made, to the second; null if date or time cannot be one.
+
+    StudyTime is HHMMSS.fff, but its leading zeros are lost: 12345.678 is 01:23:45, and 5.0
+    five seconds past midnight. The fraction is cut off.
+
+    >>> rows = pl.DataFrame(
+    ...     {"StudyDate": [21800506, 21800230], "StudyTime": ["12345.678", "213014.531"]}
+    ... )
+    >>> rows.select(study_time()).to_series().to_list()
+    [datetime.datetime(2180, 5, 6, 1, 23, 45), None]
+    """
+    digits = pl.col("StudyTime").str.extract(r"^\s*(\d{1,6})(?:\.\d*)?\s*$").str.zfill(6)
+    # Seconds up to 59: polars would take 60 for a leap second of the next minute.
+    clock = digits.str.extract(r"^((?:[01]\d|2[0-3])[0-5]\d[0-5]\d)$")
+    date = pl.col("StudyDate").cast(pl.String)
+    stamp = pl.when(date.str.len_chars() == 8).then(date + clock)
+    return stamp.str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False).alias("study_time")
+
+
+def radiographs(metadata: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The metadata in the names and types of `schemas.Images`, without the pixels.
+
+    Raises:
+        DataContractError: one dicom_id names different radiographs.
+    """
+    distinct = metadata.unique()
+    ledger.record(METADATA, "row repeated", metadata.height, distinct.height)
+    keys = ["dicom_id", "subject_id", "study_id"]
+    distinct = ledger.keep(
+        METADATA,
+        distinct,
+        pl.all_horizontal(pl.col(keys).is_not_null()),
+        reason=f"one of {', '.join(keys)} is missing",
+    )
+    repeated = distinct.height - distinct["dicom_id"].n_unique()
+    if repeated:
+        raise DataContractError(
+            f"{METADATA}: {repeated} rows repeat a dicom_id with other contents. "
+            "It must name one radiograph; fetch the file again."
+        )
+    timed = ledger.keep(
+        METADATA,
+        distinct.with_columns(study_time()),
+        pl.col("study_time").is_not_null(),
+        reason="StudyDate or StudyTime is no date or time of day",
+    )
+    return timed.rename({"ViewPosition": "view"}).drop("StudyDate", "StudyTime").sort(ORDER)
+
+
+def labelled(rows: pl.DataFrame, labels: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The radiographs with the labels of their study's report, as `schemas.Images` has them.
+
+    Args:
+        rows: `radiographs`.
+        labels: CheXpert's table; without rows where the release lacks it.
+        ledger: counts the radiographs of studies without labels, which are kept.
+
+    Raises:
+        DataContractError: a study has two rows, or a label is none of 1, 0, -1 and empty.
+    """
+    label = pl.col(FINDINGS)
+    known = pl.all_horizontal(label.is_in([-1.0, 0.0, 1.0]) | label.is_null())
+    problems = {
+        "repeat a study": labels.select(STUDY).is_duplicated().sum(),
+        "have a label other than 1, 0, -1 and empty": labels.select((~known).sum()).item(),
+    }
+    for problem, count in problems.items():
+        if count:
+            raise DataContractError(f"{CHEXPERT}: {count} rows {problem}. Fetch the file again.")
+    labels = labels.select(
+        *STUDY,
+        labelled=pl.lit(True),
+        findings=pl.concat_list(label.cast(pl.Int8)),
+    )
+    nothing = pl.lit([None] * len(FINDINGS), pl.List(pl.Int8))
+    both = rows.join(labels, on=STUDY, how="left", maintain_order="left").with_columns(
+        pl.col("labelled").fill_null(False),
+        pl.col("findings").fill_null(nothing).list.to_array(len(FINDINGS)),
+    )
+    ledger.note(CHEXPERT, "study without labels", both.filter(~pl.col("labelled")).height)
+    return both
+
+
+def labels_of(source: Source, threads: int) -> pl.DataFrame:
+    """CheXpert's table, or one without rows where the release lacks it."""
+    if CHEXPERT in source.files:
+        return source.read(connect(threads=threads), CHEXPERT, (*STUDY, *FINDINGS))
+    log.warning("%s has no %s: the radiographs get no labels", source.root, CHEXPERT)
+    return pl.DataFrame(schema=dict.fromkeys(STUDY, pl.Int32) | dict.fromkeys(FINDINGS, pl.Float64))
+
+
+def path_of(cxr: Path, subject_id: int, study_id: int, dicom_id: str) -> Path:
+    """Where a release keeps a radiograph.
+
+    >>> print(path_of(Path("cxr"), 10000032, 50414267, "02aa"))
+    cxr/files/p10/p10000032/s50414267/02aa.jpg
+    """
+    folder = f"p{str(subject_id)[:2]}/p{subject_id}/s{study_id}"
+    return cxr / "files" / folder / f"{dicom_id}.jpg"
+
+
+@dataclass
+class Tally:
+    """What the manifest and the ledger need to know of all parts together."""
+
+    rows_before: int
+    started: float = field(default_factory=time.monotonic)
+    done: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    views: Counter[str] = field(default_factory=Counter)
+    # Pixels of each grey level over the training split.
+    grey: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+
+    def add(self, chunk: pl.DataFrame, squares: Sequence[GreySquare | str]) -> None:
+        """Count a chunk; a string stands for a radiograph that was lost, and is the reason."""
+        rows = zip(chunk["split"], chunk["view"], squares, strict=True)
+        for split, view, square in rows:
+            if isinstance(square, str):
+                self.lost[square] += 1
+                continue
+            self.views[view or "not recorded"] += 1
+            if split == "train":
+                self.grey += square.histogram
+        before, self.done = self.done, self.done + chunk.height
+        if before // LOG_EVERY != self.done // LOG_EVERY or self.done == self.rows_before:
+            rate = self.done / (time.monotonic() - self.started)
+            log.info("%s of %s radiographs, %.0f/s", self.done, self.rows_before, rate)
+
+    def enter(self, ledger: Ledger) -> None:
+        """Enter every reason, also those that did not occur."""
+        rows = self.rows_before
+        for reason in REASONS:
+            ledger.record("files", reason, rows, rows - self.lost[reason])
+            rows -= self.lost[reason]
+
+    def facts(self, px: int) -> dict[str, object]:
+        """The manifest's entry; grey levels are on the scale 0 to 1."""
+        pixels = int(self.grey.sum())
+        if not pixels:
+            raise DataContractError(
+                f"{METADATA}: no radiograph of the training split could be read, so there are "
+                "no grey level statistics. The ledger counts the reasons."
+            )
+        level = np.arange(256) / 255
+        mean = float(self.grey @ level) / pixels
+        return {
+            "px": px,
+            "rows": self.rows_before - self.lost.total(),
+            "views": dict(sorted(self.views.items())),
+            "grey_mean": mean,
+            "grey_std": float(np.sqrt(self.grey @ (level - mean) ** 2 / pixels)),
+            "grey_over": "all pixels of the training split, resized, before re-encoding, 0 to 1",
+        }
+
+
+def squares_of(cxr: Path, chunk: pl.DataFrame, px: int, pool: Executor) -> list[GreySquare | str]:
+    """Each radiograph of the chunk, or the reason why there is none."""
+
+    def square(row: tuple[int, int, str]) -> GreySquare | str:
+        try:
+            return grey_square(path_of(cxr, *row), px)
+        except UndecodableError as error:
+            return str(error)
+
+    return list(pool.map(square, chunk.select("subject_id", "study_id", "dicom_id").rows()))
+
+
+def decoded(
+    cxr: Path, part: pl.DataFrame, px: int, pool: Executor, tally: Tally
+) -> Iterator[pl.DataFrame]:
+    """The rows of a part with their pixels, a chunk at a time."""
+    for chunk in part.iter_slices(CHUNK):
+        squares = squares_of(cxr, chunk, px, pool)
+        tally.add(chunk, squares)
+        jpegs = [None if isinstance(square, str) else square.jpeg for square in squares]
+        column = pl.Series("jpeg", jpegs, dtype=pl.Binary)
+        yield chunk.with_columns(column).drop_nulls("jpeg")
+
+
+def run(
+    cxr: Path,
+    cohort: Path,
+    splitter: Splitter,
+    *,
+    px: int,
+    outputs: Sequence[Path],
+    facts: Path,
+    ledger_path: Path,
+    threads: int,
+) -> None:
+    """Write the parts, the facts and the ledger.
+
+    Raises:
+        SourceMissingError: the metadata or the folder `files` is not there, or is unreadable.
+        DataContractError: the metadata breaks its layout, or the splits disagree with the cohort.
+    """
+    optional = [CHEXPERT] if has_table(cxr, CHEXPERT) else []
+    source = open_source(cxr, [METADATA, *optional])
+    if not (cxr / "files").is_dir():
+        raise SourceMissingError(
+            f"{cxr} has no folder files/ with the radiographs. Set mimic.cxr to the folder "
+            "of MIMIC-CXR-JPG that holds files/ and the mimic-cxr-2.0.0-* tables."
+        )
+    splitter.check_agrees(pl.read_parquet(cohort, columns=["subject_id", "split"]), str(cohort))
+    ledger = Ledger("mimic-images")
+    metadata = source.read(connect(threads=threads), METADATA, COLUMNS)
+    rows = labelled(radiographs(metadata, ledger), labels_of(source, threads), ledger)
+    rows = splitter.assign(rows)
+    tally = Tally(rows.height)
+    with ThreadPoolExecutor(threads) as pool:
+        for part, path in zip(in_parts(rows, len(outputs)), outputs, strict=True):
+            write_stream(decoded(cxr, part, px, pool, tally), path, Images, stored=["jpeg"])
+    tally.enter(ledger)
+    ledger.write(ledger_path)
+    findings = list(FINDINGS) if CHEXPERT in source.files else []
+    write_facts({**tally.facts(px), "findings": findings}, facts)

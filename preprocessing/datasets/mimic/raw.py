@@ -1,0 +1,288 @@
+"""The door for raw tables: found, whole, of one known release, and read by column name.
+
+Nothing is skipped or repaired. A file that is cut short, fails its checksum, holds a NUL
+byte, a row with too many or too few fields, a value that does not convert or a byte that
+is not UTF-8 is refused with one message that names file, line and column and shows no
+cell. An empty field is null, quoted or not; a blank line and one trailing comma are not
+data. Lines may end in LF or CRLF, but not both.
+"""
+
+import csv
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from preprocessing.datasets.mimic.release import CORE, EVIDENCE, Header, Layout, layouts, release_of
+from preprocessing.engine.complaints import without_values
+from preprocessing.engine.intact import first_line, has_multiline_fields
+from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
+
+ENDINGS = (".csv.gz", ".csv", ".parquet")
+
+SQL_TYPES = {
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "float32": "FLOAT",
+    "float64": "DOUBLE",
+    "string": "VARCHAR",
+    "date32": "DATE",
+    "timestamp[s]": "TIMESTAMP",
+}
+
+# First part of a table's name: configuration key, what that folder holds, where it comes from.
+ORIGINS = {
+    "hosp": ("mimic.root", "hosp/ and icu/ (v1: core/ too)", "mimiciv/2.2"),
+    "icu": ("mimic.root", "hosp/ and icu/ (v1: core/ too)", "mimiciv/2.2"),
+    "note": ("mimic.notes", "note/", "mimic-iv-note/2.2"),
+    "mimic-cxr-2": ("mimic.cxr", "files/ and mimic-cxr-2.0.0-*.csv.gz", "mimic-cxr-jpg/2.0.0"),
+}
+
+# The anchor_year_group "2020 - 2022" came with v3.0.
+FIRST_YEAR_OF_V3 = "2020"
+
+logger = logging.getLogger(__name__)
+
+
+def connect(
+    *, memory_limit: str = "2GB", threads: int = 2, temp_dir: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that keeps to its memory and spills to `temp_dir`.
+
+    Row order is not kept: sort wherever order matters.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory_limit,
+        "threads": threads,
+        "preserve_insertion_order": False,
+    }
+    if temp_dir is not None:
+        temp_dir.mkdir(parents=True, exist_ok=True)
+        config["temp_directory"] = str(temp_dir)
+    try:
+        con = duckdb.connect(config=config)
+    except duckdb.Error as error:
+        raise ConfigError(f"DuckDB refuses {config}: {error}") from None
+    con.execute("SET enable_progress_bar = false")
+    return con
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One raw file that was found whole and whose columns are known."""
+
+    path: Path
+    layout: Layout
+    multiline: bool
+
+    def sql(self) -> str:
+        """The file as a DuckDB table function: all columns, of which it reads those selected."""
+        path = str(self.path).replace("'", "''")
+        if self.path.suffix == ".parquet":
+            return f"read_parquet('{path}')"
+        types = ", ".join(f"'{c.header}': '{SQL_TYPES[c.type]}'" for c in self.layout)
+        # A quoted line break could be taken for the end of a row by a thread that starts
+        # inside of the quotes: DuckDB then gives up, so such files are read by one thread.
+        # Buffers below the default of 32 MB are faster and keep memory low.
+        return (
+            f"read_csv('{path}', columns = {{{types}}}, auto_detect = false, header = true, "
+            "delim = ',', quote = '\"', escape = '\"', buffer_size = 8000000, "
+            f"parallel = {str(not self.multiline).lower()})"
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """One raw root: the tables asked for, found whole, and the release they are of.
+
+    `release` is "v1", "v2.0" (also v2.1, which nothing in the tables tells from it), "v2.2" or
+    "v3.1".
+    """
+
+    root: Path
+    release: str
+    files: Mapping[str, RawFile]
+
+    def path(self, table: str) -> Path:
+        """The file of a table, whichever its folder and ending."""
+        return self.files[table].path
+
+    def scan(
+        self, con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+    ) -> duckdb.DuckDBPyRelation:
+        """The named columns, typed, under the names of v2.2; nothing is read yet.
+
+        The file is read once each time that the relation is consumed: do so inside
+        `guard`, which is where bad rows are reported.
+        """
+        file = self.files[table]
+        by_name = {column.name: column for column in file.layout}
+        wanted = [by_name[name] for name in columns]
+        select = [f'CAST("{c.header}" AS {SQL_TYPES[c.type]}) AS "{c.name}"' for c in wanted]
+        return con.sql(f"SELECT {', '.join(select)} FROM {file.sql()}")
+
+    def read(
+        self, con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+    ) -> pl.DataFrame:
+        """A small table, collected.
+
+        Raises:
+            DataContractError: a row that cannot be read.
+        """
+        with self.guard():
+            return self.scan(con, table, columns).pl()
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Turn reading errors of DuckDB into messages that show no cell of the data.
+
+        Raises:
+            DataContractError: a row that cannot be read, by file, line and column.
+            ConfigError: memory or disk given to DuckDB is too small.
+        """
+        try:
+            yield
+        # Results that are streamed as Arrow batches raise OSError.
+        except (duckdb.Error, OSError) as error:
+            raised = without_values(str(error), [file.path for file in self.files.values()])
+            if raised is None:
+                raise
+            raise raised from None
+
+
+def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] = ()) -> Source:
+    """Find tables below a raw root, read their headers, tell the release, see that they are whole.
+
+    Args:
+        root: a MIMIC-IV, MIMIC-IV-Note or MIMIC-CXR-JPG folder.
+        tables: names such as "icu/chartevents", "note/discharge", "mimic-cxr-2.0.0-metadata".
+        streamed: those that `blocks.blocks` will read, which checks them on the way.
+
+    Raises:
+        SourceMissingError: names all files that are missing.
+        DataContractError: a table in two files, an unknown layout, tables of different
+            releases, a damaged file.
+    """
+    paths = _find_all(root, tables)
+    headers = {table: _header(path) for table, path in paths.items()}
+    release = _told_by_contents(root, release_of({**_evidence(root, tables), **headers}))
+    known = layouts(release)
+    for table, path in paths.items():
+        if path.suffix == ".parquet":
+            _check_types(path, known[table])
+    checked = {table: path for table, path in paths.items() if table not in streamed}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        multiline = dict(zip(checked, pool.map(_is_multiline, checked.values()), strict=True))
+    logger.info("%s: %d tables, columns of %s", root, len(paths), release)
+    files = {
+        table: RawFile(path, known[table], multiline.get(table, True))
+        for table, path in paths.items()
+    }
+    return Source(root, release, files)
+
+
+def has_table(root: Path, table: str) -> bool:
+    """Whether a raw root holds a table, for those that may be missing."""
+    return bool(_candidates(root, table))
+
+
+def _find_all(root: Path, tables: Sequence[str]) -> dict[str, Path]:
+    found = {table: _candidates(root, table) for table in tables}
+    if not all(found.values()):
+        raise SourceMissingError(_describe_missing(root, [t for t in tables if not found[t]]))
+    double = [", ".join(map(str, paths)) for paths in found.values() if len(paths) > 1]
+    if double:
+        raise DataContractError(
+            "One table in two files, which may differ:\n  "
+            + "\n  ".join(double)
+            + "\nKeep one of them, or give a folder of links to those that you mean."
+        )
+    return {table: paths[0] for table, paths in found.items()}
+
+
+def _candidates(root: Path, table: str) -> list[Path]:
+    places = [table, table.replace("hosp/", "core/")] if table in CORE else [table]
+    paths = [root / f"{place}{ending}" for place in places for ending in ENDINGS]
+    return [path for path in paths if path.is_file()]
+
+
+def _describe_missing(root: Path, tables: Sequence[str]) -> str:
+    key, holds, project = next(v for k, v in ORIGINS.items() if tables[0].startswith(k))
+    folders = sorted({t.split("/")[0] for t in tables if "/" in t})
+    absent = [f"{folder}/" for folder in folders if not (root / folder).is_dir()]
+    lines = [f"{root} lacks what this step reads:" if root.is_dir() else f"{root} is no folder:"]
+    lines += [f"  {table}  ({' or '.join(ENDINGS)})" for table in tables]
+    if root.is_dir() and absent:
+        lines.append(f"It has no folder {' and no folder '.join(absent)}.")
+    lines.append(
+        f"Set {key} to the folder that holds {holds}. The files come from "
+        f"https://physionet.org/content/{project}/ under its data use agreement."
+    )
+    return "\n".join(lines)
+
+
+def _evidence(root: Path, tables: Sequence[str]) -> dict[str, Header]:
+    """Headers of tables that tell the release, so that every step comes to the same one."""
+    if not any(table.startswith(("hosp/", "icu/")) for table in tables):
+        return {}
+    found = {table: _candidates(root, table) for table in EVIDENCE if table not in tables}
+    return {table: _header(paths[0]) for table, paths in found.items() if paths}
+
+
+def _told_by_contents(root: Path, release: str) -> str:
+    """v3.1 has the columns of v2.2, and patients of later years."""
+    paths = _candidates(root, "hosp/patients")
+    if release != "v2.2" or not paths:
+        return release
+    patients = RawFile(paths[0], layouts(release)["hosp/patients"], _is_multiline(paths[0]))
+    source = Source(root, release, {"hosp/patients": patients})
+    con = connect(memory_limit="500MB", threads=1)
+    groups = source.read(con, "hosp/patients", ["anchor_year_group"])["anchor_year_group"]
+    return "v3.1" if groups.str.starts_with(FIRST_YEAR_OF_V3).any() else release
+
+
+def _header(path: Path) -> Header:
+    if path.suffix == ".parquet":
+        return Header(str(path), tuple(_parquet_schema(path)), ordered=False)
+    return Header(str(path), tuple(next(csv.reader([first_line(path)]))))
+
+
+def _is_multiline(path: Path) -> bool:
+    return path.suffix != ".parquet" and has_multiline_fields(path)
+
+
+def _parquet_schema(path: Path) -> Mapping[str, pl.DataType]:
+    try:
+        return pl.read_parquet_schema(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataContractError(f"{path} is not a readable Parquet file: {error}") from None
+
+
+def _check_types(path: Path, layout: Layout) -> None:
+    schema = _parquet_schema(path)
+    broken = [
+        f"  {c.header}: found {schema[c.header]}, allowed {c.type} and what converts to it"
+        for c in layout
+        if not _converts(schema[c.header], c.type)
+    ]
+    if broken:
+        raise DataContractError(
+            "\n".join([f"{path} has columns of another type:", *broken])
+            + "\nWrite it with the types of preprocessing/datasets/mimic/tables.tsv."
+        )
+
+
+def _converts(found: pl.DataType, wanted: str) -> bool:
+    """Text converts as it would in csv; numbers do not to text, lest 007 has become 7."""
+    if found in (pl.String, pl.Categorical, pl.Null):
+        return True
+    if wanted == "string":
+        return False
+    if wanted in {"date32", "timestamp[s]"}:
+        return found == pl.Date or (isinstance(found, pl.Datetime) and found.time_zone is None)
+    return found.is_numeric()

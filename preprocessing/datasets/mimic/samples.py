@@ -1,0 +1,200 @@
+"""The sample index: which image, note, stay and demographics make up a sample, by id alone.
+
+Fine-tuning has one sample per ICU stay of at least 48 h, its modalities aligned in time; no
+input is later than 48 h after `intime` or than discharge, but for discharge notes, which the
+text source says. Pretraining pairs all that a patient has (the paper's parallel and
+non-parallel data); patients of the test split have no part in it.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from preprocessing.contracts import check
+from preprocessing.datasets.mimic.notes import SOURCES
+from preprocessing.datasets.mimic.schemas import Cohort, Samples
+from preprocessing.errors import ConfigError, DataContractError
+from preprocessing.ledger import Ledger
+from preprocessing.shards import in_parts, parts_of, write_facts, write_stream
+from preprocessing.splits import SPLITS
+
+MODALITIES = ("image", "text", "timeseries", "tabular")
+STAGES = ("finetune", "pretrain")
+
+# Samples in memory at a time, about.
+CHUNK = 1 << 17
+
+# Which note belongs to a stay, and why a patient with notes may have none for it.
+TEXT_RULES = {
+    "note/radiology": ("report_of_stay.sql", "no report before 48 h"),
+    "note/discharge": ("discharge_note_of_stay.sql", "no note of the admission"),
+}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The parts of the tables that samples point into; views of the same names, in SQL."""
+
+    timeseries: Sequence[Path]
+    images: Sequence[Path]
+    notes: Sequence[Path]
+    tabular: Sequence[Path]
+
+
+@dataclass
+class Tally:
+    """Samples per stage, split and modality pattern, and absences per stage and reason."""
+
+    patterns: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    absences: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def add(self, samples: pl.DataFrame) -> None:
+        """Count a chunk of samples."""
+        absent = [f"{modality}_absence" for modality in MODALITIES]
+        for stage, split, *reasons, n in samples.group_by("stage", "split", *absent).len().rows():
+            lacking = dict(zip(MODALITIES, reasons, strict=True))
+            present = [modality for modality, reason in lacking.items() if reason is None]
+            self.patterns[stage, split, "+".join(present)] += n
+            for modality, reason in lacking.items():
+                if reason is not None:
+                    self.absences[stage, modality, reason] += n
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Samples by stage, split and pattern such as "image+text"; all splits are listed."""
+        return {
+            stage: {
+                split: {
+                    pattern: n
+                    for (in_stage, in_split, pattern), n in sorted(self.patterns.items())
+                    if (in_stage, in_split) == (stage, split)
+                }
+                for split in SPLITS
+            }
+            for stage in STAGES
+        }
+
+
+def run(
+    cohort: Path,
+    shards: Shards,
+    *,
+    source_name: str,
+    outputs: Sequence[Path],
+    facts: Path,
+    ledger_path: Path,
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    """Write the parts of the index, the facts and the ledger.
+
+    Raises:
+        ConfigError: there is no such text source.
+        DataContractError: the shards contradict each other.
+    """
+    if source_name not in SOURCES:
+        raise ConfigError(
+            f"mimic.text_source is {source_name!r}. It must be one of {', '.join(SOURCES)}."
+        )
+    load(con, cohort, shards)
+    ledger = Ledger("mimic-samples")
+    aligned = in_parts(finetuning(con, source_name), len(outputs))
+    chunks = pretraining(con, len(outputs), ledger)
+    tally, rows = Tally(), 0
+    for part, path in enumerate(outputs):
+        rows += write_stream(chunks_of(con, part, aligned[part], chunks, tally), path, Samples)
+        logger.info("%s of %s parts, %s samples so far", part + 1, len(outputs), rows)
+    for (stage, modality, reason), n in sorted(tally.absences.items()):
+        ledger.note(f"samples of {stage}", f"{modality} absent: {reason}", n)
+    ledger.write(ledger_path)
+    write_facts({"text_source": source_name, "rows": rows, "counts": tally.counts()}, facts)
+
+
+def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards) -> None:
+    """Make the tables `stays`, `images` and `notes`, without text, pixels and series.
+
+    Raises:
+        DataContractError: the shards contradict each other.
+    """
+    stays = check(pl.scan_parquet(cohort), Cohort, str(cohort))
+    con.register("cohort", stays)
+    views = {
+        "timeseries_parts": shards.timeseries,
+        "image_parts": shards.images,
+        "note_parts": shards.notes,
+        "tabular_parts": shards.tabular,
+    }
+    for view, paths in views.items():
+        con.read_parquet([str(path) for path in paths]).create_view(view)
+    found = con.sql(_sql("sample_conflicts.sql")).fetchall()
+    if conflicts := [f"  {cases} {conflict}" for conflict, cases in found if cases]:
+        raise DataContractError(
+            "\n".join(["The shards contradict each other:", *conflicts])
+            + "\nMake them all with the same raw data and split options: snakemake shards."
+        )
+    con.execute(_sql("sample_tables.sql"))
+
+
+def _sql(name: str) -> str:
+    return files("preprocessing.datasets.mimic").joinpath("sql", name).read_text()
+
+
+def finetuning(con: duckdb.DuckDBPyConnection, source_name: str) -> pl.DataFrame:
+    """One sample per stay: its last AP radiograph, its note, its series, its demographics."""
+    note_of_stay, no_note = TEXT_RULES[SOURCES[source_name].table]
+    con.execute(_sql("radiograph_of_stay.sql"))
+    con.execute(_sql(note_of_stay))
+    return con.sql(_sql("finetune_samples.sql"), params={"no_note": no_note}).pl()
+
+
+def pretraining(con: duckdb.DuckDBPyConnection, parts: int, ledger: Ledger) -> pl.DataFrame:
+    """Prepare the outer join by patient, which is larger than its tables, to be made in chunks.
+
+    Makes the DuckDB table `paired`: images, or their lack, and the samples each is in.
+
+    Returns:
+        `first_sample` of each row of `paired`, and the `part` and `chunk` to join it in; also
+        as the DuckDB table `chunks`.
+    """
+    for table in ("images", "notes", "stays"):
+        test, rows = con.sql(
+            f"SELECT count(*) FILTER (split = 'test'), count(*) FROM {table}"
+        ).fetchall()[0]
+        ledger.record(table, "of a test patient: not in pretraining", rows, rows - test)
+    con.execute(_sql("pretrain_images.sql"))
+    paired = con.sql("SELECT subject_id, first_sample, samples FROM paired ORDER BY 2").pl()
+    part = pl.col("subject_id").replace_strict(
+        parts_of(paired["subject_id"], parts), return_dtype=pl.Int64
+    )
+    before = pl.col("samples").cum_sum() - pl.col("samples")
+    chunks = paired.select(
+        "first_sample", part.alias("part"), (before.over(part) // CHUNK).alias("chunk")
+    )
+    con.register("chunks", chunks)
+    return chunks
+
+
+def chunks_of(
+    con: duckdb.DuckDBPyConnection,
+    part: int,
+    aligned: pl.DataFrame,
+    chunks: pl.DataFrame,
+    tally: Tally,
+) -> Iterator[pl.DataFrame]:
+    """The samples of a part as in `schemas.Samples`, fine-tuning first, counted on the way."""
+    pairs = _sql("pretrain_samples.sql")
+    yield _flagged(aligned, tally)
+    for chunk in chunks.filter(part=part)["chunk"].unique().sort():
+        yield _flagged(con.sql(pairs, params={"part": part, "chunk": chunk}).pl(), tally)
+
+
+def _flagged(samples: pl.DataFrame, tally: Tally) -> pl.DataFrame:
+    tally.add(samples)
+    present = {f"has_{m}": pl.col(f"{m}_absence").is_null() for m in MODALITIES}
+    return samples.with_columns(**present)

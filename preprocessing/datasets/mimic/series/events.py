@@ -1,0 +1,83 @@
+"""The one pass over each raw table: what is kept of it, and why all else is not."""
+
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import polars.selectors as cs
+
+from preprocessing.datasets.mimic.blocks import blocks
+from preprocessing.datasets.mimic.raw import Source
+from preprocessing.datasets.mimic.schemas import TIME
+from preprocessing.datasets.mimic.series.database import Wanted
+from preprocessing.datasets.mimic.series.judging import conditions, judged
+from preprocessing.datasets.mimic.series.kept import KeptRows
+from preprocessing.engine.intact import GET_ANEW
+from preprocessing.errors import DataContractError
+from preprocessing.ledger import Ledger
+
+WITHOUT_STAY = frozenset({"hosp/labevents"})
+
+
+def pass_over(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: str,
+    wanted: Wanted,
+    kept: KeptRows,
+    ledger: Ledger,
+) -> None:
+    """Read one raw table once: keep what is wanted, count the reasons of all else.
+
+    Args:
+        con: reads what the fast parser does not.
+        source: the raw root.
+        table: such as "icu/chartevents".
+        wanted: stays, items and switches.
+        kept: where the kept rows go.
+        ledger: gets one entry per reason.
+    """
+    by_admission = table not in WITHOUT_STAY or wanted.switches.lab_link == "admission"
+    checks = conditions(wanted, by_admission=by_admission)
+    columns = ["subject_id", "hadm_id", "itemid", "charttime", "value"]
+    columns += [] if table in WITHOUT_STAY else ["stay_id"]
+    columns += ["storetime"] if wanted.switches.horizon == "storetime" else []
+    absent = {name: None for name in ("stay_id", "storetime") if name not in columns}
+    rows, dropped = 0, Counter[str]()
+    for block in blocks(source, con, table, columns):
+        # Of outputevents the values are numbers.
+        events = block.with_columns(pl.col("value").cast(pl.String), **absent)
+        passed, failed = judged(events, checks)
+        timed = _timed(passed, source.path(table))
+        kept.add(table, _linked(timed, wanted.stays, by_admission))
+        rows, dropped = rows + block.height, dropped + failed
+    for reason in checks:
+        ledger.record(table, reason, rows, rows - dropped[reason])
+        rows -= dropped[reason]
+        if reason == "another stay of the admission" and table in WITHOUT_STAY:
+            ledger.note(table, "stay taken from the admission", rows)
+
+
+def _timed(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Rows with their times parsed; csv has them as text."""
+    times = rows.select("charttime", "storetime")
+    parsed = times.with_columns(
+        cs.string().str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    ).cast(TIME)
+    broken = (parsed.null_count() - times.null_count()).sum_horizontal().item()
+    if broken:
+        raise DataContractError(
+            f"{path}: {broken} times are not 'YYYY-MM-DD HH:MM:SS', as MIMIC has them. {GET_ANEW}"
+        )
+    return rows.with_columns(parsed)
+
+
+def _linked(rows: pl.DataFrame, stays: pl.DataFrame, by_admission: bool) -> pl.DataFrame:
+    """Rows with their bucket and, where that is known already, their stay."""
+    rows = rows.drop("stay_id", *([] if by_admission else ["hadm_id"]))
+    if by_admission:
+        place = stays.select("hadm_id", "stay_id", "bucket")
+        return rows.join(place, on="hadm_id", how="left").drop("hadm_id")
+    place = stays.select("subject_id", "bucket", stay_id=pl.lit(None, pl.Int32)).unique()
+    return rows.join(place, on="subject_id", how="left")

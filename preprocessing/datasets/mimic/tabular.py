@@ -1,0 +1,187 @@
+"""Demographics known at admission, one row per ICU stay of the cohort.
+
+Why each column is allowed:
+    age, gender: on record before the admission.
+    race, insurance, language, marital_status: asked at registration. MIMIC keeps one value per
+        admission without its time, so a later correction cannot be told apart.
+    admission_type, admission_location: how and from where the patient came in.
+    careunit: the first ICU, known at its intime, from which the 48 h are counted.
+Not allowed: discharge_location, dischtime, deathtime, dod, hospital_expire_flag and every billing
+code, which come after; last_careunit and length of stay, which end after the 48 h began.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from preprocessing.contracts import check
+from preprocessing.datasets.mimic.raw import open_source
+from preprocessing.datasets.mimic.schemas import Tabular
+from preprocessing.errors import DataContractError
+from preprocessing.ledger import Ledger
+from preprocessing.shards import write_facts, write_parts
+
+OF_ADMISSION = (
+    "race",
+    "insurance",
+    "language",
+    "marital_status",
+    "admission_type",
+    "admission_location",
+)
+CATEGORICAL = ("gender", *OF_ADMISSION, "careunit")
+
+# The first entries of every vocabulary: no value on record, and a value that training never saw.
+NOT_RECORDED, UNSEEN = "<not recorded>", "<unseen>"
+
+# What stands where nothing is known; stored as null.
+SAYS_NOTHING = (
+    "",
+    "?",
+    "UNKNOWN",
+    "UNABLE TO OBTAIN",
+    "PATIENT DECLINED TO ANSWER",
+    "INFORMATION NOT AVAILABLE",
+)
+
+# Beginnings of the spellings of v1 to v3.1, and their groups. Source: the groups of
+# mimic3-benchmarks, with those it has no group for under OTHER.
+RACE_GROUPS = {
+    "ASIAN": "ASIAN",
+    "BLACK": "BLACK",
+    "HISPANIC": "HISPANIC",
+    "SOUTH AMERICAN": "HISPANIC",
+    "WHITE": "WHITE",
+    "PORTUGUESE": "WHITE",
+    "AMERICAN INDIAN": "OTHER",
+    "NATIVE HAWAIIAN": "OTHER",
+    "MULTIPLE RACE": "OTHER",
+    "OTHER": "OTHER",
+}
+
+
+def recorded(column: str) -> pl.Expr:
+    """The value in capitals, null where it says that nothing is known.
+
+    Releases differ in case: v2.2 has ENGLISH, v3.1 English.
+
+    >>> pl.DataFrame({"language": ["English", "?"]}).select(recorded("language")).rows()
+    [('ENGLISH',), (None,)]
+    """
+    value = pl.col(column).str.strip_chars().str.to_uppercase()
+    return pl.when(~value.is_in(SAYS_NOTHING)).then(value).alias(column)
+
+
+def race_group() -> pl.Expr:
+    """The coarse group of a race in capitals; OTHER for a spelling that no release has.
+
+    >>> races = pl.DataFrame({"race": ["BLACK/CARIBBEAN ISLAND", "MARTIAN", None]})
+    >>> races.select(race_group())["race"].to_list()
+    ['BLACK', 'OTHER', None]
+    """
+    group = _listed_group()
+    return pl.when(pl.col("race").is_not_null()).then(group.fill_null("OTHER")).alias("race")
+
+
+def _listed_group() -> pl.Expr:
+    """The group of a listed spelling, else null."""
+    race = pl.col("race")
+    return pl.coalesce(
+        pl.when(race.str.starts_with(prefix)).then(pl.lit(group))
+        for prefix, group in RACE_GROUPS.items()
+    )
+
+
+def demographics(
+    cohort: pl.DataFrame, patients: pl.DataFrame, admissions: pl.DataFrame, ledger: Ledger
+) -> pl.DataFrame:
+    """The rows of `schemas.Tabular`.
+
+    Args:
+        cohort: rows of `schemas.Cohort`.
+        patients: subject_id and gender.
+        admissions: hadm_id and the columns of `OF_ADMISSION`.
+        ledger: gets the stays without a patient or admission, and the unlisted races.
+
+    Raises:
+        DataContractError: a patient or an admission has several rows.
+    """
+    tables = {"hosp/patients": (patients, "subject_id"), "hosp/admissions": (admissions, "hadm_id")}
+    stays = cohort
+    for name, (table, key) in tables.items():
+        table = table.with_columns(known=True)
+        _check_one_row_each(table, key, name)
+        stays = ledger.keep(
+            "cohort",
+            stays.join(table, on=key, how="left", maintain_order="left"),
+            pl.col("known").is_not_null(),
+            reason=f"no row in {name}",
+        ).drop("known")
+    stays = stays.with_columns(recorded(column) for column in OF_ADMISSION)
+    unlisted = stays.filter(pl.col("race").is_not_null() & _listed_group().is_null()).height
+    ledger.note("hosp/admissions", "race is not in RACE_GROUPS, counted as OTHER", unlisted)
+    return stays.with_columns(race_group()).select(list(Tabular.to_schema().columns))
+
+
+def _check_one_row_each(table: pl.DataFrame, key: str, name: str) -> None:
+    repeated = table.height - table[key].n_unique()
+    if repeated:
+        raise DataContractError(
+            f"{name}: {repeated} of {table.height} rows repeat a {key}. "
+            "There must be one row for each; fetch the file again."
+        )
+
+
+def fitted(rows: pl.DataFrame) -> dict[str, object]:
+    """Vocabularies and scales, from the training split alone.
+
+    The code of a category is its place in the list: 0 for none on record, 1 for one that
+    training never saw, then those of training in alphabetical order.
+
+    Raises:
+        DataContractError: there is no training row to fit on.
+    """
+    train = rows.filter(pl.col("split") == "train")
+    if train.is_empty():
+        raise DataContractError(
+            f"None of the {rows.height} stays of the cohort is in the training split. "
+            "Change split_seed, the shares or the subject lists."
+        )
+    vocabularies = {
+        name: [NOT_RECORDED, UNSEEN, *train[name].drop_nulls().unique().sort()]
+        for name in CATEGORICAL
+    }
+    # A constant age has no scale; 1 leaves it at zero once the mean is taken off.
+    age = {"mean": train["age"].mean(), "std": train["age"].std(ddof=0) or 1.0}
+    return {"categorical": vocabularies, "numeric": {"age": age}, "rows": rows.height}
+
+
+def run(
+    root: Path,
+    cohort: Path,
+    *,
+    outputs: Sequence[Path],
+    facts: Path,
+    ledger_path: Path,
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    """Write the parts, the facts and the ledger.
+
+    Raises:
+        SourceMissingError: a raw table is not there.
+        DataContractError: a table breaks its layout or contract, or nothing is in training.
+    """
+    source = open_source(root, ["hosp/patients", "hosp/admissions"])
+    ledger = Ledger("mimic-tabular")
+    rows = demographics(
+        pl.read_parquet(cohort),
+        source.read(con, "hosp/patients", ["subject_id", "gender"]),
+        source.read(con, "hosp/admissions", ["hadm_id", *OF_ADMISSION]),
+        ledger,
+    )
+    rows = check(rows, Tabular, str(cohort))
+    write_parts(rows, outputs, order_by=["stay_id"])
+    ledger.write(ledger_path)
+    write_facts(fitted(rows), facts)

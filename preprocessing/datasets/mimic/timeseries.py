@@ -1,0 +1,168 @@
+"""The first 48 hours of each stay: 17 variables, hourly, in 59 value columns.
+
+Each raw table is read once. What is kept of it waits on disk in buckets of patients, and only
+one bucket at a time is in memory.
+
+Source: mimic4extract and the Discretizer that MedFuse and LANISTR share;
+shared/docs/timeseries-reference.md. Where we differ, a switch says so.
+"""
+
+import json
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from preprocessing.contracts import check
+from preprocessing.datasets.mimic import variables
+from preprocessing.datasets.mimic.blocks import ahead
+from preprocessing.datasets.mimic.raw import Source, open_source
+from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES, Cohort, TimeSeries
+from preprocessing.datasets.mimic.series.buckets import Buckets
+from preprocessing.datasets.mimic.series.database import Wanted, prepare
+from preprocessing.datasets.mimic.series.events import pass_over
+from preprocessing.datasets.mimic.series.kept import KeptRows
+from preprocessing.datasets.mimic.series.statistics import Moments
+from preprocessing.datasets.mimic.series.stays import in_buckets, stays_with_series, tables_read
+from preprocessing.datasets.mimic.series.tensors import dense
+from preprocessing.datasets.mimic.switches import Switches
+from preprocessing.ledger import Ledger
+
+EVENTS = ("icu/chartevents", "hosp/labevents")
+# No variable is measured there, but the reference reads it and its counts cover it.
+EVENTS_OF_REFERENCE = ("icu/outputevents", *EVENTS)
+
+ARROW_SCHEMA = pa.schema(
+    {
+        "stay_id": pa.int32(),
+        "subject_id": pa.int32(),
+        "split": pa.string(),
+        "label": pa.int8(),
+        "values": pa.list_(pa.float32(), HOURS * VALUES),
+        "observed": pa.list_(pa.uint8(), HOURS * VARIABLES),
+    }
+)
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    root: Path,
+    cohort_path: Path,
+    switches: Switches,
+    *,
+    profile: str,
+    outputs: Sequence[Path],
+    facts: Path,
+    ledger_path: Path,
+    con: duckdb.DuckDBPyConnection,
+    temp_dir: Path | None = None,
+) -> None:
+    """Write the time series of a cohort, their statistics and what was dropped on the way.
+
+    Args:
+        root: the raw root.
+        cohort_path: cohort.parquet of mimic-cohort, made with the same switches.
+        switches: which quirks are in force.
+        profile: the name of the profile that the switches started from.
+        outputs: the Parquet parts; a patient lies in one of them.
+        facts: JSON for the manifest.
+        ledger_path: JSON of the drops.
+        con: a connection of this run alone.
+        temp_dir: where kept rows wait; the system's temporary folder if None.
+    """
+    tables = EVENTS_OF_REFERENCE if profile == "faithful" else EVENTS
+    source = open_source(root, [*tables, *_small_tables(switches)], streamed=tables)
+    ledger = Ledger("mimic-timeseries")
+    cohort = check(pl.read_parquet(cohort_path), Cohort, str(cohort_path))
+    chosen = stays_with_series(cohort, source, con, switches, ledger)
+    has_series = pl.col("stay_id").is_in(chosen["stay_id"].implode())
+    stays, part_of_bucket = in_buckets(cohort.with_columns(has_series=has_series), len(outputs))
+    wanted = Wanted(stays, _items(source, con, switches, ledger), switches)
+    prepare(con, wanted)
+    with tempfile.TemporaryDirectory(dir=temp_dir, prefix="events-") as folder:
+        with KeptRows(Path(folder)) as kept:
+            for table in tables:
+                pass_over(con, source, table, wanted, kept, ledger)
+                logger.info("%s: read", table)
+        buckets = Buckets(con, kept, switches)
+        summary = _write(stays, part_of_bucket, buckets, switches, outputs)
+    buckets.report(ledger)
+    ledger.record("cohort", "nothing observed in the first 48 h", chosen.height, summary["rows"])
+    ledger.write(ledger_path)
+    facts.parent.mkdir(parents=True, exist_ok=True)
+    facts.write_text(json.dumps(_names() | {"profile": profile} | summary, indent=1) + "\n")
+    logger.info("%d stays in %d parts", summary["rows"], len(outputs))
+
+
+def _small_tables(switches: Switches) -> list[str]:
+    return tables_read(switches) + (["icu/d_items"] if switches.refill == "metavision" else [])
+
+
+def _items(
+    source: Source, con: duckdb.DuckDBPyConnection, switches: Switches, ledger: Ledger
+) -> pl.DataFrame:
+    """The items in use; one that d_items does not confirm is left out, which is noted."""
+    if switches.refill == "unmapped":
+        return variables.items(switches)
+    items = variables.items(switches, source.read(con, "icu/d_items", ["itemid", "label"]))
+    missing = len(set(variables.added_items()) - set(items["itemid"]))
+    ledger.note("icu/d_items", "item not used: its label is not the expected one", missing)
+    return items
+
+
+def _write(
+    stays: pl.DataFrame,
+    part_of_bucket: Sequence[int],
+    buckets: Buckets,
+    switches: Switches,
+    outputs: Sequence[Path],
+) -> dict[str, Any]:
+    """Write the parts, bucket by bucket; returns rows, statistics and switches for the facts."""
+    moments, rows = Moments(), 0
+    wanted = stays.filter("has_series").sort("subject_id", "stay_id")
+    # Buckets are numbered in the order of their parts.
+    cells_of_bucket = ahead(map(buckets.cells, range(len(part_of_bucket))))
+    for part, path in enumerate(outputs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(path, ARROW_SCHEMA, compression="zstd") as writer:
+            for bucket in (b for b, p in enumerate(part_of_bucket) if p == part):
+                here, cells = wanted.filter(bucket=bucket), next(cells_of_bucket)
+                train = here.filter(split="train")
+                moments.add(cells.join(train, on="stay_id", how="semi"))
+                frame = check(_frame(here, cells, switches), TimeSeries, str(path))
+                writer.write_table(frame.to_arrow().cast(ARROW_SCHEMA))
+                rows += frame.height
+    mean, std = moments.mean_and_std()
+    if switches.statistics != "train":
+        mean, std = variables.reference_statistics(switches)
+    return {"mean": mean, "std": std, "switches": switches.model_dump(), "rows": rows}
+
+
+def _frame(stays: pl.DataFrame, cells: pl.DataFrame, switches: Switches) -> pl.DataFrame:
+    """The rows of `schemas.TimeSeries`: those of `stays` in which anything was observed."""
+    stays = stays.join(cells, on="stay_id", how="semi", maintain_order="left")
+    values, observed = dense(cells, stays["stay_id"], switches.imputation)
+    return stays.select(
+        "stay_id",
+        "subject_id",
+        "split",
+        pl.col("in_hospital_mortality").alias("label"),
+        pl.Series("values", values.reshape(-1, HOURS * VALUES)),
+        pl.Series("observed", observed.reshape(-1, HOURS * VARIABLES)),
+    )
+
+
+def _names() -> dict[str, Any]:
+    return {
+        "value_names": variables.value_names(),
+        "variable_names": variables.variable_names(),
+        "variable_of_value": variables.variable_of_value(),
+        "hours": HOURS,
+    }

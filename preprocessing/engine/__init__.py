@@ -1,0 +1,1 @@
+"""How raw files are opened, checked for damage and complained about."""

@@ -1,1 +1,0 @@
-"""The steps from raw events to hourly values, put together by `preprocessing.mimic.timeseries`."""
