@@ -6,7 +6,6 @@ A cache holds the same files beside its arrays; exporting a model copies them.
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ from lanistr.errors import DataContractError
 
 if TYPE_CHECKING:
     import polars as pl
-
-log = logging.getLogger(__name__)
 
 SETTINGS, IDENTIFIERS = "processor.json", "identifiers.parquet"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")

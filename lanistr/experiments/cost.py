@@ -32,7 +32,7 @@ from lanistr.experiments.config import Experiment, Modality
 
 TRAINED, FROZEN = 6, 2
 HOURS = 48  # of a time series. Source: LANISTR, section 5.1
-SERIES_WIDTH = 59 + 17  # values and flags of an hour
+VALUES, VARIABLES = 59, 17  # of an hour, as preprocessing writes it
 SECONDS_PER_HOUR = 3600
 
 
@@ -178,7 +178,7 @@ def lstm(settings: MedFuse) -> int:
     864256
     """
     hidden = settings.series_hidden
-    return 4 * hidden * (SERIES_WIDTH + hidden + (settings.series_layers - 1) * 2 * hidden)
+    return 4 * hidden * (VALUES + VARIABLES + hidden + (settings.series_layers - 1) * 2 * hidden)
 
 
 def tokens(experiment: Experiment, image_px: int) -> dict[Modality, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.cost import HOURS, VALUES, VARIABLES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from lanistr.methods.method import Model
 
 IMAGE_PX = 224
-VALUES, VARIABLES, HOURS = 59, 17, 48  # of a stay, as preprocessing writes it
 FINDINGS = 14  # of CheXpert
 IDENTIFIERS = {
     "amazon/Office_Products": (306_800, 3_404_914),

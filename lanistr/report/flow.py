@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import escape
 
-from lanistr.report.page import Section, folded, notice, paragraph, table
-
-SMALLEST = 10
+from lanistr.report.page import SMALLEST, Section, folded, notice, paragraph, table
 
 # The main way of some rows: ledger and table, in the order of the steps.
 MAIN = {
@@ -193,10 +191,12 @@ def sections(results: Path) -> list[Section]:
     if not ledgers:
         return [Section("flow", "From raw rows to samples", notice("No ledger was found."))]
     main, others = ways(ledgers)
+    flows = ""
     shown: dict[tuple[str, int], str] = {}
     for each in (*main, *others):
-        shown |= drawn(each)[1]
-    flows = "".join(f"<div>{drawn(each)[0]}</div>" for each in main)
+        drawing, counts = drawn(each)
+        shown |= counts
+        flows += f"<div>{drawing}</div>" if each in main else ""
     full = "".join(
         folded(name.replace("_", " "), ledger_table(name, entries, shown))
         for name, entries in ledgers.items()

@@ -17,6 +17,8 @@ from markupsafe import Markup, escape
 TEMPLATES = Path(__file__).parent / "templates"
 NUMBER = re.compile(r"[<>≤≥+-]? ?\d")
 CODE = re.compile(r"`([^`]+)`")
+SMALLEST = 10
+"""Counts of patients below it are not shown, as a page may be passed on."""
 
 Cell = str | int | float | None
 

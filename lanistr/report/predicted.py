@@ -14,8 +14,8 @@ import numpy as np
 
 from lanistr.report.calibration import calibration_error, draw_reliability, reliability
 from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
-from lanistr.report.page import Section, beside, captioned, notice, paragraph
-from lanistr.report.tables import SMALLEST, read_rows
+from lanistr.report.page import SMALLEST, Section, beside, captioned, notice, paragraph
+from lanistr.report.tables import read_rows
 
 GRID = np.linspace(0, 1, 51)
 """False-positive rates at which ROC curves are drawn: coarser than single samples."""

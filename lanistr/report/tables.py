@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from lanistr.evaluation.render import METRIC_NAMES, caption, columns
 from lanistr.evaluation.row import Row
 from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
-from lanistr.report.page import Section, beside, captioned, folded, listing, notice, table
+from lanistr.report.page import SMALLEST, Section, beside, captioned, folded, listing, notice, table
 
 HEADINGS = {
     "table1": "Table 1: mortality in MIMIC-IV",
@@ -25,8 +25,6 @@ PAPERS = tuple(name for name in HEADINGS if name.startswith("table"))
 FIRST = ("Method", "Ours", "95 % interval", "Paper", "Paper's runs")
 """The columns that are in sight without scrolling."""
 PATIENTS = "Patients (positive / samples)"
-SMALLEST = 10
-"""Counts of patients below it are not shown, as the page may be passed on."""
 
 
 def read_rows(path: Path) -> tuple[list[Row], dict[str, Any]]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
+from torch import Tensor
 
 from lanistr.batch import Batch, InputSpec
 from lanistr.experiments.config import Experiment, Modality
+from lanistr.methods.method import Model
+from tests.lanistr import new_rows
 
 VARIABLE_OF_VALUE = (0, 0, 0, 1, 2, 2, 3)  # 4 variables, 7 value columns
 CLS, SEP, MASK = 2, 3, 4
@@ -39,6 +45,18 @@ def no_network(monkeypatch):
         (socket, "getaddrinfo"),
     ):
         monkeypatch.setattr(owner, name, refused)
+
+
+@pytest.fixture(scope="session")
+def stays(tmp_path_factory) -> tuple[Path, pl.DataFrame]:
+    """A folder with a cache of stays, and its test split as new rows; only to be read."""
+    return new_rows.of_stays(tmp_path_factory.mktemp("stays"))
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory) -> tuple[Path, pl.DataFrame]:
+    """A folder with a cache of reviews, and its test split as new rows; only to be read."""
+    return new_rows.of_reviews(tmp_path_factory.mktemp("reviews"))
 
 
 @pytest.fixture
@@ -150,6 +168,32 @@ def with_garbage() -> Callable[[Batch], Batch]:
         )
 
     return spoil
+
+
+@pytest.fixture
+def assert_garbage_is_unseen(with_garbage) -> Callable[..., None]:
+    """Checks that what stands where nothing is moves no loss, gradient or buffer of a model.
+
+    `losses` makes of a model and a batch what is learned from; unless told, the label's loss.
+    """
+
+    def label_loss(model: Model, samples: Batch) -> Tensor:
+        return model.label_loss(model(samples), samples)
+
+    def check(
+        model: Model, samples: Batch, losses: Callable[[Model, Batch], Tensor] = label_loss
+    ) -> None:
+        seen = []
+        for each in (samples, with_garbage(samples)):
+            fresh = deepcopy(model)
+            loss = losses(fresh, each)
+            loss.sum().backward()
+            learned = [loss, *(p.grad for p in fresh.parameters() if p.requires_grad)]
+            assert all(value.isfinite().all() for value in learned)
+            seen.append([*learned, *fresh.buffers()])
+        assert all(torch.equal(clean, dirty) for clean, dirty in zip(*seen, strict=True))
+
+    return check
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ process that runs the tests would inherit locks that its threads held.
 """
 
 import multiprocessing
+import os
+import socket
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 
@@ -30,3 +32,18 @@ def exit_code(process: ForkServerProcess) -> int | None:
     if process.exitcode is None:
         process.kill()
     return process.exitcode
+
+
+def two_ranks(body: Callable[[], None]) -> list[int | None]:
+    """Run a function in two processes that find each other as torchrun's do; how they ended."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ranks = [started(_as_rank, rank, port, body) for rank in range(2)]
+    return [exit_code(process) for process in ranks]
+
+
+def _as_rank(rank: int, port: int, body: Callable[[], None]) -> None:
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2")
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    body()

@@ -10,6 +10,10 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from lanistr.experiments.architecture import Encoders
+from lanistr.experiments.config import Experiment
+from tests.lanistr.shards import ENCODERS, TINY, experiment
+
 PX = 16
 SPLITS = ["train", "train", "train", "valid", "test"]
 STAGES = {"Office_Products": "pretrain", "All_Beauty": "finetune"}
@@ -19,6 +23,13 @@ VALUES = {
     "year": ["<not recorded>", "<unseen>", "2015", "2016"],
 }
 NUMBERS = {"votes": {"mean": 9.0, "std": 4.0}, "time": {"mean": 1_422_000_000.0, "std": 9e5}}
+RECIPE = Encoders.model_validate({**ENCODERS, "text": {**TINY, "max_tokens": 48, "vocab_size": 90}})
+BEAUTY = {
+    "dataset": "amazon/All_Beauty",
+    "classes": 5,
+    "modalities": ["text", "image", "tabular"],
+    "encoders": RECIPE.model_dump(),
+}
 WORDS = {"Office_Products": ["pen", "paper", "good"], "All_Beauty": ["soap", "jaw", "good"]}
 
 
@@ -149,3 +160,8 @@ def facts(listed: dict[str, dict]) -> dict:
         "image": {"px": PX, "channels": 3},
         "tabular": dict.fromkeys(STAGES, columns),
     }
+
+
+def on_beauty(**changes: object) -> Experiment:
+    """A tiny experiment on the reviews of a category."""
+    return experiment(**{**BEAUTY, **changes})

@@ -13,7 +13,6 @@ import pytest
 
 from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.games import shapley_values
-from lanistr.analysis.learning import learning_curve
 from lanistr.analysis.removal import PERCENT, removal, without
 from lanistr.analysis.shapley import shapley
 from lanistr.analysis.subsets import in_order, subset_names
@@ -216,22 +215,7 @@ def test_several_classes_are_compared_by_the_one_predicted(tmp_path):
     assert answers.performance(answers.present, np.ones((1, 2))).tolist() == [0.5]
 
 
-def test_table4_is_a_learning_curve(tmp_path):
-    path = tmp_path / "table4.csv"
-    path.write_text(
-        "row,status,mean,low,high,n_runs,paper\n"
-        "100 %,ok,87.0,80,90,3,87.37\n0 %,ok,80.5,70,85,3,80.87\n25 %,not run,,,,0,81.9\n"
-    )
-    points = learning_curve(path)
-    assert [point.percent for point in points] == [0, 25, 100]
-    assert points[1].mean is None and points[1].status == "not run" and points[1].paper == 81.9
-    assert (points[2].mean, points[2].low, points[2].n_runs) == (87.0, 80.0, 3)
-    path.write_text("row,status\nLANISTR,ok\n")
-    with pytest.raises(DataContractError, match="is not a Table 4"):
-        learning_curve(path)
-
-
 def test_what_comes_after_the_model_needs_no_torch():
-    modules = "lanistr.analysis.shapley, lanistr.analysis.removal, lanistr.analysis.learning"
+    modules = "lanistr.analysis.shapley, lanistr.analysis.removal"
     code = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,11 +17,8 @@ from lanistr.experiments.architecture import Encoders
 from lanistr.experiments.config import Modality
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon import schemas
-from tests.lanistr.review_shards import PX, SIZES, VALUES, write_reviews
-from tests.lanistr.shards import ENCODERS, TINY, experiment
-
-RECIPE = Encoders.model_validate({**ENCODERS, "text": {**TINY, "max_tokens": 48, "vocab_size": 90}})
-EVERYTHING = ["text", "image", "tabular"]
+from tests.lanistr.review_shards import PX, RECIPE, SIZES, VALUES, on_beauty, write_reviews
+from tests.lanistr.shards import ENCODERS, TINY
 
 
 def cached(folder, category, vocabulary=None):
@@ -33,11 +30,6 @@ def cached(folder, category, vocabulary=None):
         category=category,
         vocabulary=vocabulary,
     )
-
-
-def on_beauty(**settings):
-    changes = {"dataset": "amazon/All_Beauty", "classes": 5, "modalities": EVERYTHING}
-    return experiment(**{**changes, "encoders": RECIPE.model_dump(), **settings})
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import signal
-import socket
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from lanistr.training.distributed import World
 from lanistr.training.features import encoded
 from lanistr.training.loop import Trainer
 from lanistr.training.run import train
-from tests.lanistr.processes import exit_code, started
+from tests.lanistr.processes import exit_code, started, two_ranks
 from tests.lanistr.shards import experiment, write_cache
 
 VIEWS = 2
@@ -211,18 +211,10 @@ def test_a_killed_run_goes_on_with_its_tokens_bit_for_bit(folder, init, tmp_path
     assert all(torch.equal(weights[name], undisturbed[name]) for name in weights)
 
 
-def as_rank(rank, port, made, folder, init, output):
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2")
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    train(made, 0, folder, output, init=[init], device="cpu", threads=1)
-
-
 def test_two_processes_compute_a_share_each(folder, init, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ranks = [started(as_rank, r, port, tuned(), folder, init, tmp_path / "two") for r in range(2)]
-    assert [exit_code(process) for process in ranks] == [0, 0]
+    output = tmp_path / "two"
+    rank = partial(train, tuned(), 0, folder, output, init=[init], device="cpu", threads=1)
+    assert two_ranks(rank) == [0, 0]
     _, one = run(tuned(), folder, init, tmp_path / "one")
     lines = (tmp_path / "two/history.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]

@@ -17,7 +17,7 @@ from lanistr.report.curves import histories, panels, read_history, write_run_fig
 from lanistr.report.page import page
 from lanistr.report.report import write_report
 from lanistr.report.tables import PATIENTS, learning_curve, read_rows, withheld
-from tests.lanistr.test_report_page import check
+from tests.lanistr.pages import check
 
 STAMP = {
     "scale": "smoke",

@@ -7,7 +7,7 @@ from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.report.calibration import calibration_error, reliability
 from lanistr.report.page import Section, page
 from lanistr.report.predicted import GRID, Predicted, confusion, drawing, roc
-from tests.lanistr.test_report_page import check
+from tests.lanistr.pages import check
 
 RNG = np.random.default_rng(0)
 

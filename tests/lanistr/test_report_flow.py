@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lanistr.report.flow import Step, Way, drawn, groups, is_safe, sections, shown_counts, ways
 from lanistr.report.page import page
-from tests.lanistr.test_report_page import check
+from tests.lanistr.pages import check
 
 
 def entry(table, reason, before, after):

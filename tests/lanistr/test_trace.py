@@ -9,12 +9,20 @@ from lanistr.__main__ import app
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.render import write_table
 from lanistr.evaluation.trace import trace
-from tests.lanistr.test_tables import cache, results, table1  # noqa: F401
+from tests.lanistr.shards import write_cache
+from tests.lanistr.table_runs import table1, write_runs
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return write_cache(tmp_path_factory.mktemp("trace"), stays=150)
 
 
 @pytest.fixture
-def made(results, cache, repository):  # noqa: F811
+def made(cache, tmp_path, repository):
     """Results with the three forms of Table 1."""
+    results = tmp_path
+    write_runs(results, cache)
     files = {form: results / f"tables/table1.{form}" for form in ("csv", "md", "tex")}
     write_table("table1", *table1(results, cache, repository), **files)
     return results

@@ -19,8 +19,7 @@ from lanistr.errors import ConfigError, NotInstalledError
 from lanistr.inference.export import export
 from lanistr.training import autogluon
 from lanistr.training.predict import predict
-from tests.lanistr.review_shards import write_reviews
-from tests.lanistr.test_cache_reviews import RECIPE, on_beauty
+from tests.lanistr.review_shards import RECIPE, on_beauty, write_reviews
 
 pytestmark = pytest.mark.usefixtures("no_network")
 

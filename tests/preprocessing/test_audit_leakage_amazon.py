@@ -22,8 +22,8 @@ def found(folder: Path, plant: Plant | None = None) -> dict[str, Finding]:
     return {finding.gate: finding for finding in amazon.findings(shards, resamples=50)}
 
 
-def gates(findings: dict[str, Finding], *, stop: bool) -> set[str]:
-    return {name for name, one in findings.items() if one.found and GATES[name].stops == stop}
+def caught(findings: dict[str, Finding]) -> set[str]:
+    return {name for name, finding in findings.items() if finding.found}
 
 
 def in_test(table: str, **columns: Any) -> Plant:
@@ -67,6 +67,20 @@ def text_of_pretraining(tables: Tables, manifest: dict[str, Any]) -> None:
     in_test("text", text=pl.lit(tables["Office/text"]["text"][0]))(tables, manifest)
 
 
+def of_the_worst(table: str, **columns: pl.Expr) -> Plant:
+    """Other values for reviews of three stars, in all splits of Beauty; the others have five."""
+
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        worst = tables["Beauty/samples"].filter(label=2)["sample_id"].implode()
+        changes = {
+            name: pl.when(pl.col("sample_id").is_in(worst)).then(value).otherwise(name)
+            for name, value in columns.items()
+        }
+        tables[f"Beauty/{table}"] = tables[f"Beauty/{table}"].with_columns(**changes)
+
+    return plant
+
+
 PLANTED = {
     "products-in-two-splits": [in_test("samples", asin=pl.lit("Beauty10000"))],
     "test-in-pretraining": [pretrained_product],
@@ -74,34 +88,33 @@ PLANTED = {
     "star-words": [in_test("text", text="Five Stars. " + pl.col("text"))],
     "fitted-outside-training": [scales_of_all, identifiers_of_all],
     "duplicate-texts": [copied_text, text_of_pretraining],
-}
-NOTICED = {
-    "reviewers-in-two-splits": in_test("tabular", reviewer=pl.lit("Beauty-r10000")),
-    "pictures-in-two-splits": in_test("samples", image_id=pl.lit("p10000")),
+    "reviewers-in-two-splits": [in_test("tabular", reviewer=pl.lit("Beauty-r10000"))],
+    "pictures-in-two-splits": [in_test("samples", image_id=pl.lit("p10000"))],
+    "modality-pattern": [of_the_worst("samples", has_image=pl.lit(False))],
+    "text-length": [of_the_worst("text", text=pl.col("text") + " again" * 40)],
 }
 
 
 def test_clean_shards_pass_every_gate(tmp_path: Path) -> None:
-    findings = found(tmp_path)
-    assert gates(findings, stop=True) == gates(findings, stop=False) == set()
+    assert caught(found(tmp_path)) == set()
 
 
 @pytest.mark.parametrize(
     ("gate", "plant"), [(gate, plant) for gate, plants in PLANTED.items() for plant in plants]
 )
 def test_a_planted_leak_is_caught(tmp_path: Path, gate: str, plant: Plant) -> None:
-    assert gate in gates(found(tmp_path, plant), stop=True)
+    assert gate in caught(found(tmp_path, plant))
 
 
-@pytest.mark.parametrize(("gate", "plant"), NOTICED.items())
-def test_what_the_paper_allows_is_noticed(tmp_path: Path, gate: str, plant: Plant) -> None:
-    findings = found(tmp_path, plant)
-    assert gate in gates(findings, stop=False)
-    assert gates(findings, stop=True) == set()
+@pytest.mark.parametrize("gate", [gate for gate in PLANTED if not GATES[gate].stops])
+def test_what_only_is_reported_stops_nothing(tmp_path: Path, gate: str) -> None:
+    for number, plant in enumerate(PLANTED[gate]):
+        findings = found(tmp_path / str(number), plant)
+        assert not [name for name in caught(findings) if GATES[name].stops]
 
 
-def test_every_stopping_gate_of_the_shards_has_a_planted_leak(tmp_path: Path) -> None:
-    assert {name for name in found(tmp_path) if GATES[name].stops} == set(PLANTED)
+def test_every_gate_of_the_shards_has_a_planted_leak(tmp_path: Path) -> None:
+    assert set(found(tmp_path)) == set(PLANTED)
 
 
 def test_reading_the_stars_is_measured_beside_the_majority(tmp_path: Path) -> None:

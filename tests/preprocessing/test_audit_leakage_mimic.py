@@ -26,8 +26,12 @@ def found(folder: Path, plant: Plant | None = None) -> dict[str, Finding]:
     return {finding.gate: finding for finding in mimic.findings(shards, resamples=50)}
 
 
+def caught(findings: dict[str, Finding]) -> set[str]:
+    return {name for name, finding in findings.items() if finding.found}
+
+
 def stopping(findings: dict[str, Finding]) -> set[str]:
-    return {name for name, finding in findings.items() if finding.found and GATES[name].stops}
+    return {name for name in caught(findings) if GATES[name].stops}
 
 
 def of_test(column: pl.Expr, value: Any) -> pl.Expr:
@@ -52,6 +56,12 @@ def copied_patient(tables: Tables, manifest: dict[str, Any]) -> None:
 def anothers_image(tables: Tables, manifest: dict[str, Any]) -> None:
     tables["samples"] = tables["samples"].with_columns(
         dicom_id=of_test(pl.col("dicom_id"), pl.lit("d3000"))
+    )
+
+
+def anothers_note(tables: Tables, manifest: dict[str, Any]) -> None:
+    tables["samples"] = tables["samples"].with_columns(
+        note_id=of_test(pl.col("note_id"), pl.lit("n3000"))
     )
 
 
@@ -98,10 +108,31 @@ def measured_after_discharge(tables: Tables, manifest: dict[str, Any]) -> None:
     tables["cohort"] = tables["cohort"].with_columns(dischtime=dischtime)
 
 
+def set_to(switch: str, value: str) -> Plant:
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        manifest["switches"][switch] = value
+
+    return plant
+
+
+def of_the_dead(table: str, **columns: pl.Expr) -> Plant:
+    """Other values for the patients who died, in all splits."""
+
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        dead = tables["cohort"].filter(in_hospital_mortality=1)["subject_id"].implode()
+        changes = {
+            name: pl.when(pl.col("subject_id").is_in(dead)).then(value).otherwise(name)
+            for name, value in columns.items()
+        }
+        tables[table] = tables[table].with_columns(**changes)
+
+    return plant
+
+
 DIED = pl.col("text") + " the patient expired"
 
 PLANTED = {
-    "patients-in-two-splits": [copied_patient, anothers_image],
+    "patients-in-two-splits": [copied_patient, anothers_image, anothers_note],
     "test-in-pretraining": [pretraining_on_test],
     "selection-on-test": [validation_is_test],
     "image-after-horizon": [
@@ -118,35 +149,33 @@ PLANTED = {
     "outcome-words": [changed("notes", text=of_test(pl.col("text"), DIED))],
     "fitted-outside-training": [statistics_of_all, age_of_all, category_of_test],
     "duplicate-texts": [copied_text],
+    "late-results": [set_to("horizon", "charttime")],
+    "borrowed-statistics": [set_to("statistics", "reference")],
+    "modality-pattern": [of_the_dead("samples", has_image=pl.lit(False))],
+    "text-length": [of_the_dead("notes", text=pl.col("text") + " again" * 40)],
+    "image-time": [of_the_dead("images", study_time=pl.col("study_time") + 30 * HOUR)],
 }
 
 
 def test_clean_shards_pass_every_gate(tmp_path: Path) -> None:
-    findings = found(tmp_path)
-    assert stopping(findings) == set()
-    assert not findings["late-results"].found
-    assert not findings["borrowed-statistics"].found
+    assert caught(found(tmp_path)) == set()
 
 
 @pytest.mark.parametrize(
     ("gate", "plant"), [(gate, plant) for gate, plants in PLANTED.items() for plant in plants]
 )
 def test_a_planted_leak_is_caught(tmp_path: Path, gate: str, plant: Plant) -> None:
-    assert gate in stopping(found(tmp_path, plant))
+    assert gate in caught(found(tmp_path, plant))
 
 
-def test_every_stopping_gate_of_the_shards_has_a_planted_leak(tmp_path: Path) -> None:
-    assert {name for name in found(tmp_path) if GATES[name].stops} == set(PLANTED)
+@pytest.mark.parametrize("gate", [gate for gate in PLANTED if not GATES[gate].stops])
+def test_what_only_is_reported_stops_nothing(tmp_path: Path, gate: str) -> None:
+    for number, plant in enumerate(PLANTED[gate]):
+        assert stopping(found(tmp_path / str(number), plant)) == set()
 
 
-def test_settings_are_noticed(tmp_path: Path) -> None:
-    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
-        manifest["switches"] = {"horizon": "charttime", "statistics": "reference"}
-
-    findings = found(tmp_path, plant)
-    assert findings["late-results"].settings == ["switch horizon=charttime"]
-    assert findings["borrowed-statistics"].settings == ["switch statistics=reference"]
-    assert stopping(findings) == set()
+def test_every_gate_of_the_shards_has_a_planted_leak(tmp_path: Path) -> None:
+    assert set(found(tmp_path)) == set(PLANTED)
 
 
 def test_the_giveaway_of_death_words_is_measured(tmp_path: Path) -> None:

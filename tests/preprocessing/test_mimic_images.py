@@ -199,6 +199,20 @@ def test_parts_chunks_and_row_order_change_nothing(tmp_path, monkeypatch):
     assert facts == again_facts == parts_facts
 
 
+def test_a_parquet_table_whose_times_are_numbers_is_read_as_the_csv(tmp_path):
+    """As pandas writes it, which takes StudyTime for a float."""
+    root = release(tmp_path / "cxr", FILMS)
+    expected, *_ = run(tmp_path / "csv", root)
+    csv = root / f"{images.METADATA}.csv"
+    texts = [column.name for column in layouts("v2.2")[images.METADATA] if column.type == "string"]
+    frame = pl.read_csv(csv, schema_overrides=dict.fromkeys(texts, pl.String))
+    frame = frame.with_columns(pl.col("StudyTime").cast(pl.Float64))
+    frame.write_parquet(csv.with_suffix(".parquet"))
+    csv.unlink()
+    found, *_ = run(tmp_path / "parquet", root)
+    assert found.equals(expected)
+
+
 def labels(*studies: tuple[int, int], **findings: float | None) -> pl.DataFrame:
     """CheXpert's table of these patients and studies, all with the same labels."""
     row = dict.fromkeys(images.FINDINGS) | findings

@@ -122,7 +122,13 @@ use rule leakage as text_leakage with:
         options=lambda wildcards: f"--source {wildcards.source}",
         acknowledged=lambda wildcards: each(
             "--acknowledge",
-            {*config["leakage"]["acknowledge"], *TEXT_LEAKS.get(wildcards.source, [])},
+            # In one order: the order of a set differs between processes, and would re-run it.
+            sorted(
+                {
+                    *config["leakage"]["acknowledge"],
+                    *TEXT_LEAKS.get(wildcards.source, []),
+                }
+            ),
         ),
         resamples=config["bootstrap"],
         source=source_digest("preprocessing.audit.leakage.report"),

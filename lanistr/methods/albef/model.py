@@ -184,11 +184,9 @@ class AlbefForPretraining(Albef):
 
     def taught_loss(self, logits: Tensor, label: Tensor, expected: Tensor) -> Tensor:
         """Cross entropy, in training in part with what the teacher expects."""
-        return (
-            distilled(logits, label, expected, self.alpha)
-            if self.training
-            else (mean_cross_entropy(logits, label))
-        )
+        if not self.training:
+            return mean_cross_entropy(logits, label)
+        return distilled(logits, label, expected, self.alpha)
 
     @torch.no_grad()
     def enqueue(self, known: Mapping[Modality, Tensor]) -> None:

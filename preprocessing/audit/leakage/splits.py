@@ -126,22 +126,22 @@ def selection_of_products(shards: Reviews) -> Finding:
 
 def reviewers(shards: Reviews, resamples: int) -> Finding:
     """Reviewers who write in two splits."""
-    counts = {
-        f"reviewers of {category.name} in two splits": len(divided(category.samples, "reviewer"))
-        for category in shards.finetuned
-    }
-    measures = _measures(shards, "reviewer", "most frequent stars of the reviewer", resamples)
-    return Finding("reviewers-in-two-splits", counts=counts, measures=measures)
+    return _divided_among(shards, "reviewers-in-two-splits", "reviewer", "reviewer", resamples)
 
 
 def pictures(shards: Reviews, resamples: int) -> Finding:
     """Pictures that two splits show."""
+    return _divided_among(shards, "pictures-in-two-splits", "picture", "image_id", resamples)
+
+
+def _divided_among(shards: Reviews, gate: str, what: str, column: str, resamples: int) -> Finding:
+    """Values of a column that two splits of a category have; `what` names one of them."""
     counts = {
-        f"pictures of {category.name} in two splits": len(divided(category.samples, "image_id"))
+        f"{what}s of {category.name} in two splits": len(divided(category.samples, column))
         for category in shards.finetuned
     }
-    measures = _measures(shards, "image_id", "most frequent stars of the picture", resamples)
-    return Finding("pictures-in-two-splits", counts=counts, measures=measures)
+    measures = _measures(shards, column, f"most frequent stars of the {what}", resamples)
+    return Finding(gate, counts=counts, measures=measures)
 
 
 def _measures(shards: Reviews, column: str, of: str, resamples: int) -> list[Measure]:

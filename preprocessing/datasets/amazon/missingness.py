@@ -14,7 +14,16 @@ from preprocessing.errors import DataContractError, SourceMissingError
 
 MODALITIES = samples.MODALITIES
 FIVE_STARS = 4  # a label is stars less one
-BREAKDOWNS: Mapping[str, tuple[str, ...]] = {"review": ("split", "period"), "product": ("split",)}
+
+# Unit: what it is, what its outcome is, and the breakdowns it has.
+UNITS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "review": ("reviews, each once", "5 stars", ("split", "period")),
+    "product": (
+        "products with a review, with what any of their reviews has",
+        "4.5 stars or more on average",
+        ("split",),
+    ),
+}
 
 Groups = dict[tuple[str, str, str], Group]
 
@@ -32,37 +41,36 @@ def count(shards: Path, interim: Path, category: str, rows: int) -> list[Unit]:
         SourceMissingError: a file is not there.
         DataContractError: shards and interim files are of different runs.
     """
-    found: dict[str, Groups] = {"review": {}, "product": {}}
+    found: dict[str, Groups] = {name: {} for name in UNITS}
     reasons: Counter[tuple[str, str, str]] = Counter()
     for reviews in reviews_of(shards, interim, category):
         for unit, frame in {"review": reviews, "product": products(reviews)}.items():
-            for key, group in groups(frame, MODALITIES, BREAKDOWNS[unit]).items():
+            _, _, breakdowns = UNITS[unit]
+            for key, group in groups(frame, MODALITIES, breakdowns).items():
                 found[unit][key] = found[unit].get(key, Group()) + group
         for modality in MODALITIES:
             why = reviews.drop_nulls(f"{modality}_absence").group_by("split", f"{modality}_absence")
             for split, reason, n in why.len().iter_rows():
                 reasons[split, modality, reason] += n
-    review = Unit(
-        "review",
-        "reviews, each once",
-        "5 stars",
-        MODALITIES,
-        dict(sorted(found["review"].items())),
-        dict(sorted(reasons.items())),
-    )
-    product = Unit(
-        "product",
-        "products with a review, with what any of their reviews has",
-        "4.5 stars or more on average",
-        MODALITIES,
-        dict(sorted(found["product"].items())),
-    )
-    if review.total("all", "all").count != rows:
+    absences = {"review": dict(sorted(reasons.items()))}
+    units = [
+        Unit(
+            name,
+            definition,
+            outcome,
+            MODALITIES,
+            dict(sorted(found[name].items())),
+            absences.get(name, {}),
+        )
+        for name, (definition, outcome, _) in UNITS.items()
+    ]
+    counted = units[0].total("all", "all").count
+    if counted != rows:
         raise DataContractError(
-            f"{category}: {review.total('all', 'all').count} reviews in {interim}, {rows} in the "
+            f"{category}: {counted} reviews in {interim}, {rows} in the "
             "manifest of the shards. They are of different runs: snakemake shards."
         )
-    return [review, product]
+    return units
 
 
 def reviews_of(shards: Path, interim: Path, category: str) -> Iterator[pl.DataFrame]:

@@ -18,7 +18,15 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from preprocessing.datasets.mimic.release import CORE, EVIDENCE, Header, Layout, layouts, release_of
+from preprocessing.datasets.mimic.release import (
+    CORE,
+    EVIDENCE,
+    Column,
+    Header,
+    Layout,
+    layouts,
+    release_of,
+)
 from preprocessing.engine.complaints import without_values
 from preprocessing.engine.intact import first_line, has_multiline_fields
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
@@ -42,6 +50,9 @@ ORIGINS = {
     "note": ("mimic.notes", "note/", "mimic-iv-note/2.2"),
     "mimic-cxr-2": ("mimic.cxr", "files/ and mimic-cxr-2.0.0-*.csv.gz", "mimic-cxr-jpg/2.0.0"),
 }
+
+# Text that may be a number in Parquet, as pandas writes it: csv has no leading zeros to lose.
+NUMBERS_AS_TEXT = frozenset({"StudyTime"})
 
 # The anchor_year_group "2020 - 2022" came with v3.0.
 FIRST_YEAR_OF_V3 = "2020"
@@ -268,7 +279,7 @@ def _check_types(path: Path, layout: Layout) -> None:
     broken = [
         f"  {c.header}: found {schema[c.header]}, allowed {c.type} and what converts to it"
         for c in layout
-        if not _converts(schema[c.header], c.type)
+        if not _converts(schema[c.header], c)
     ]
     if broken:
         raise DataContractError(
@@ -277,12 +288,12 @@ def _check_types(path: Path, layout: Layout) -> None:
         )
 
 
-def _converts(found: pl.DataType, wanted: str) -> bool:
+def _converts(found: pl.DataType, wanted: Column) -> bool:
     """Text converts as it would in csv; numbers do not to text, lest 007 has become 7."""
     if found in (pl.String, pl.Categorical, pl.Null):
         return True
-    if wanted == "string":
+    if wanted.type == "string" and wanted.name not in NUMBERS_AS_TEXT:
         return False
-    if wanted in {"date32", "timestamp[s]"}:
+    if wanted.type in {"date32", "timestamp[s]"}:
         return found == pl.Date or (isinstance(found, pl.Datetime) and found.time_zone is None)
     return found.is_numeric()

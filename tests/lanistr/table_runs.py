@@ -1,0 +1,79 @@
+"""Results of made-up runs, and the tables that are made of them."""
+
+import json
+
+import numpy as np
+import polars as pl
+import yaml
+
+from lanistr.data.cache import open_cache
+from lanistr.evaluation import evaluate
+from lanistr.evaluation.tables import assemble
+from tests.lanistr.shards import experiment
+
+REGISTRY = {
+    "pre": {"stage": "pretrain", "dataset": "mimic"},
+    "full": {"dataset": "mimic", "rows": {"table1": "LANISTR", "table4": "100 %"}, "init": "pre"},
+    "late": {"dataset": "mimic", "rows": {"table1": "LateFusion", "table4": "0 %"}},
+    "scratch": {"dataset": "mimic", "rows": {"table1": "LANISTR w/o pretraining"}},
+    "flava": {"dataset": "mimic", "rows": {"table1": "FLAVA"}},
+    "other": {"like": "late", "rows": {"table3": "w/o text"}},
+}
+SEEDS = [0, 1, 2]
+
+
+def write_runs(results, cache):
+    """Runs of `late` (three seeds) and `full` (two); `scratch` has none."""
+    for name, seeds in {"late": SEEDS, "full": SEEDS[:2]}.items():
+        for seed in seeds:
+            write_run(results, cache, name, seed)
+    for seed in SEEDS:
+        write_story(results, "pre", seed, seconds=100 + seed)
+    (results / "registry.yaml").write_text(yaml.safe_dump(REGISTRY, sort_keys=False))
+
+
+def write_story(results, name, seed, seconds):
+    path = results / f"runs/{name}/seed{seed}/experiment.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    story = {
+        "experiment": {"init": ["pre"] if name == "full" else []},
+        "trainable_parameters": 1234,
+        "seconds": seconds,
+        "data": {"digest": "0123456789abcdef", "cache": "fedc"},
+        "machine": {"commit": "abc123"},
+    }
+    path.write_text(json.dumps(story))
+
+
+def write_run(results, cache, name, seed):
+    opened = open_cache(cache)
+    test = opened.samples[(opened.samples["stage"] == 1) & (opened.samples["split"] == 2)]
+    rng = np.random.default_rng(seed)
+    score = 0.3 * test["label"] + 0.7 * rng.random(len(test))
+    path = results / f"predictions/{name}/seed{seed}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = experiment(name=name)
+    pl.DataFrame(
+        {
+            "experiment": name,
+            "seed": seed,
+            "sample_id": test["sample_id"],
+            "subject_id": test["subject_id"],
+            "label": test["label"],
+            "probabilities": np.stack([1 - score, score], axis=1),
+        }
+    ).write_parquet(path, metadata={"experiment": made.model_dump_json()})
+    evaluate(path, cache, results / f"metrics/{name}/seed{seed}.json", resamples=50)
+    write_story(results, name, seed, seconds=10 + seed)
+
+
+def table1(results, cache, repository, table="table1", seeds=SEEDS):
+    return assemble(
+        table,
+        registry=results / "registry.yaml",
+        results=results,
+        seeds=seeds,
+        paper=repository / "config/paper_results.tsv",
+        manifest=cache.parent / "shards/manifest.json",
+        resamples=200,
+    )

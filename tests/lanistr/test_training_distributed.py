@@ -1,0 +1,56 @@
+"""Many processes as one."""
+
+import json
+from functools import partial
+
+import pytest
+import torch
+
+from lanistr.data.cache import open_cache
+from lanistr.methods.build import build
+from lanistr.models.tabnet import GhostNorm
+from lanistr.training.distributed import share_statistics
+from lanistr.training.run import train
+from tests.lanistr.processes import two_ranks
+from tests.lanistr.runs import CALM, history, run
+from tests.lanistr.shards import experiment, write_cache
+
+WHOLE = {"lr": 3e-3, "epochs": 2, "batch_size": 36}  # an epoch is one step
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_cache(tmp_path_factory.mktemp("training"))
+
+
+@pytest.mark.parametrize(("stage", "tolerance"), [("pretrain", 0.05), ("finetune", 1e-4)])
+def test_two_processes_train_as_one(folder, tmp_path, stage, tolerance):
+    """Half the batch each: the same losses, those of the first step first of all.
+
+    In fine-tuning only the order of additions differs. In pretraining each process draws what it
+    hides, averages over what it has hidden itself and, on CPUs, has batch statistics of its own.
+    """
+    made = experiment(stage, encoders=CALM, optim=WHOLE)
+    assert two_ranks(
+        partial(train, made, 0, folder, tmp_path / "two", device="cpu", threads=1)
+    ) == [0, 0]
+    _, one = run(folder, tmp_path / "one", stage=stage, encoders=CALM, optim=WHOLE)
+    two = history(tmp_path / "two")
+    terms = [name for name in one[0] if name.startswith("loss") and name != "loss/mmm"]
+    for name in terms:
+        assert two[0][name] == pytest.approx(one[0][name], rel=tolerance), name
+    assert [r["loss"] for r in two] == pytest.approx([r["loss"] for r in one], rel=tolerance)
+    assert json.loads((tmp_path / "two/experiment.json").read_text())["machine"]["processes"] == 2
+
+
+def test_batch_statistics_are_shared_between_gpus_but_not_ghosts(folder):
+    model = build(experiment("pretrain"), open_cache(folder).spec)
+    names = model.state_dict().keys()
+    share_statistics(model)
+    kinds = {type(module) for module in model.similarity.modules()}
+    assert torch.nn.SyncBatchNorm in kinds
+    assert torch.nn.BatchNorm1d not in kinds
+    assert model.state_dict().keys() == names
+    ghost = torch.nn.Sequential(GhostNorm(3, 0.1, 4))
+    share_statistics(ghost)
+    assert type(ghost[0]) is GhostNorm

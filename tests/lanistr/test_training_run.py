@@ -1,0 +1,52 @@
+"""A run as a whole: what it says, what it refuses, what it writes."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from lanistr.data.cache import open_cache
+from lanistr.errors import ConfigError
+from lanistr.training.predict import predict
+from tests.lanistr.runs import optim, run
+from tests.lanistr.shards import ENCODERS, write_cache
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_cache(tmp_path_factory.mktemp("training"))
+
+
+def test_what_is_trained_is_announced_and_written(folder, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    run(folder, tmp_path)
+    story = json.loads((tmp_path / "experiment.json").read_text())
+    total = sum(story["parameters"].values())
+    assert story["trainable_share"] == 1
+    assert f"{total:,} of {total:,} parameters trained (100.0 %)" in caplog.text
+
+
+def test_what_does_not_fit_is_refused_before_training(folder, tmp_path):
+    with pytest.raises(ConfigError, match="16 samples cannot be divided evenly into 3"):
+        run(folder, tmp_path, optim=optim(accumulate=3))
+    with pytest.raises(ConfigError, match="is an experiment on beauty"):
+        run(folder, tmp_path, dataset="beauty")
+    longer = {**ENCODERS, "text": {**ENCODERS["text"], "max_tokens": 20}}
+    with pytest.raises(ConfigError, match="max_tokens: made-up-finetune has 20, the cache 12"):
+        run(folder, tmp_path, encoders=longer)
+    assert not (tmp_path / "state").exists()
+
+
+def test_predictions_hold_every_test_sample_once(folder, tmp_path):
+    import polars as pl
+
+    run(folder, tmp_path, optim=optim(batch_size=8))
+    predict(tmp_path, folder, tmp_path / "p.parquet", device="cpu", threads=1)
+    table = pl.read_parquet(tmp_path / "p.parquet")
+    cache = open_cache(folder)
+    test = cache.samples[(cache.samples["stage"] == 1) & (cache.samples["split"] == 2)]
+    assert table["sample_id"].to_list() == test["sample_id"].tolist()
+    assert table["label"].to_list() == test["label"].tolist()
+    assert table.schema["probabilities"] == pl.Array(pl.Float64, 2)
+    np.testing.assert_allclose(table["probabilities"].to_numpy().sum(axis=1), 1)

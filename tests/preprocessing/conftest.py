@@ -1,0 +1,28 @@
+"""What several files of tests share: made once per process, and changed by none."""
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.audit.missingness import run as audit
+from preprocessing.datasets.mimic.raw import connect
+from tests.preprocessing.generated_dump import Dump
+from tests.preprocessing.missingness_shards import planted, write_shards
+
+
+@pytest.fixture(scope="session")
+def dump(tmp_path_factory: pytest.TempPathFactory) -> Dump:
+    """A generated dump of MIMIC."""
+    return Dump.generated(tmp_path_factory.mktemp("generated"))
+
+
+@pytest.fixture(scope="session")
+def planted_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards in which it was planted who lacks what."""
+    return write_shards(planted(), tmp_path_factory.mktemp("missingness"))
+
+
+@pytest.fixture(scope="session")
+def planted_counts(planted_shards: Path) -> audit.Counts:
+    """What the missingness audit counts in them."""
+    return audit.of_mimic(planted_shards, connect(memory_limit="300MB"))
