@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 if TYPE_CHECKING:
     import numpy as np

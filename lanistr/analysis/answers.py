@@ -14,7 +14,8 @@ from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.errors import DataContractError
 from lanistr.evaluation.metrics import Metric, metrics_of
 from lanistr.evaluation.predictions import resample_weights, resampled
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 
 
 @dataclass(frozen=True)

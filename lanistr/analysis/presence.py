@@ -13,7 +13,7 @@ import polars as pl
 
 from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.data.samples import ROW_FIELDS, Samples
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 from lanistr.training.distributed import world
 from lanistr.training.predict import outputs, read_run
 

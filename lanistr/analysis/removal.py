@@ -12,7 +12,7 @@ import numpy as np
 
 from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.results import estimate, write_results
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 log = logging.getLogger(__name__)
 

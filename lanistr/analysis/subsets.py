@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 NOTHING = "none"
 """The name of the empty subset."""

@@ -7,7 +7,7 @@ import typer
 
 from lanistr.commands.options import CacheDir, Device, OnDevice, RunDir, Threads
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 ROWS = "Parquet, or CSV without time series; null = absent."
 MODEL = "Folder made by `lanistr export`, or a hub name."

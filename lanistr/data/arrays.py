@@ -16,7 +16,7 @@ import numpy as np
 from lanistr.data.manifest import Manifest, SeriesFacts
 from lanistr.data.tab2txt import REVIEW, described, in_front
 from lanistr.errors import DataContractError
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 if TYPE_CHECKING:
     import polars as pl

@@ -30,7 +30,7 @@ from lanistr.data.processor import write_processor
 from lanistr.data.tokenizer import SPECIAL, tokenizer_for
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Encoders, TextEncoder
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from lanistr.data.card import Facts
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,6 @@ LAYOUTS = {
         ("1 star", "2 stars", "3 stars", "4 stars", "5 stars"),
     ),
 }
-
-
-class Facts(BaseModel):
-    """A section of the manifest; what lanistr does not need is not read."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class TableFacts(Facts):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from lanistr.data.manifest import ColumnFacts, Facts, ImageFacts, Manifest, SeriesFacts
+from lanistr.data.card import Facts
+from lanistr.data.manifest import ColumnFacts, ImageFacts, Manifest, SeriesFacts
 from lanistr.errors import DataContractError
 
 if TYPE_CHECKING:

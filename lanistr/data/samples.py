@@ -16,7 +16,8 @@ from lanistr.batch import Batch, Source
 from lanistr.data.augment import view_of
 from lanistr.data.cache import SPLITS, STAGES, Cache
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 
 VALID_SHARE = 0.2  # validation samples per training sample of a limited pretraining epoch
 

@@ -19,7 +19,7 @@ from lanistr.data.cache import SPLITS, STAGES, Cache
 from lanistr.errors import DataContractError
 from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.evaluation.predictions import population
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 NODES = 32  # of the Gauss-Hermite quadrature over a posterior
 

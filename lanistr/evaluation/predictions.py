@@ -17,7 +17,8 @@ import numpy as np
 from lanistr.data.cache import SPLITS, STAGES, Cache, open_cache
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.metrics import Metric, metrics_of
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 
 log = logging.getLogger(__name__)
 

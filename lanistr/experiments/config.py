@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from lanistr.baselines import Albef, AutoGluon, Coca, Flava, MedFuse
 from lanistr.experiments.architecture import Encoders, Fusion, Part
-
-
-class Modality(StrEnum):
-    """The kinds of input; the names are the same in YAML, Parquet, metrics and logs."""
-
-    TEXT = "text"
-    IMAGE = "image"
-    TABULAR = "tabular"
-    TIMESERIES = "timeseries"
-
-    @property
-    def index(self) -> int:  # type: ignore[override]
-        """Column of this modality in `Batch.present`."""
-        return list(Modality).index(self)
-
+from lanistr.modality import Modality
 
 # In YAML one name may stand without its list.
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]

@@ -28,7 +28,8 @@ from typing import Any
 from lanistr.baselines import MedFuse, ResNet
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Transformer
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 
 TRAINED, FROZEN = 6, 2
 HOURS = 48  # of a time series. Source: LANISTR, section 5.1

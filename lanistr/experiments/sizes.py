@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.experiments.cost import HOURS, VALUES, VARIABLES
+from lanistr.modality import Modality
 
 if TYPE_CHECKING:
     from torch import nn

@@ -25,8 +25,8 @@ from lanistr.data.processor import NOT_RECORDED, UNSEEN, Processor, read_identif
 from lanistr.data.tab2txt import REVIEW, day, described, in_front, yes_or_no
 from lanistr.data.tokenizer import saved_tokenizer
 from lanistr.errors import DataContractError
-from lanistr.experiments.config import Modality
 from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Rows
+from lanistr.modality import Modality
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

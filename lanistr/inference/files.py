@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from lanistr.errors import DataContractError
-from lanistr.experiments.config import Modality
 from lanistr.inference.predictor import Predictor
 from lanistr.inference.rows import read_table
+from lanistr.modality import Modality
 from lanistr.training.distributed import world
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,13 @@ import torch
 from lanistr.data.arrays import ROWS_AT_ONCE
 from lanistr.data.samples import Samples, batches, in_order
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.inference.encode import Encoder
 from lanistr.inference.rows import Rows, as_table, checked, inputs_of
 from lanistr.methods.lanistr.model import LANISTR
 from lanistr.methods.method import Model
 from lanistr.methods.pretrained import local_folder
+from lanistr.modality import Modality
 from lanistr.training.predict import outputs
 
 NewRows = pl.DataFrame | Iterable[Mapping[str, Any]]

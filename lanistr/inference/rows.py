@@ -26,7 +26,8 @@ import polars as pl
 from lanistr.batch import InputSpec
 from lanistr.data.tab2txt import REVIEW
 from lanistr.errors import DataContractError
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 
 log = logging.getLogger(__name__)
 

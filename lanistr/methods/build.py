@@ -11,7 +11,7 @@ from torch import nn
 from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
 from lanistr.experiments import architecture, config
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.methods.albef.model import Albef, AlbefForPrediction, AlbefForPretraining
 from lanistr.methods.albef.student import CrossEncoder, Student, classifier, pretraining_heads
 from lanistr.methods.coca.model import build_coca
@@ -21,6 +21,7 @@ from lanistr.methods.latefusion.model import LateFusion
 from lanistr.methods.medfuse.model import build_medfuse
 from lanistr.methods.method import Model
 from lanistr.methods.pretrained import Origin
+from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders
 from lanistr.models.fusion import (
     Fusion,

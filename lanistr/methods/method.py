@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lanistr.batch import Batch
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Modality
 from lanistr.methods.pretrained import Origin, load, save
+from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.losses import label_loss
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.experiments.config import Modality, Objectives, Variants
+from lanistr.experiments.config import Objectives, Variants
+from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.losses import similarity_loss
 from lanistr.models.variants import first_token, normalised

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from lanistr.experiments.config import Modality, Objectives
+from lanistr.experiments.config import Objectives
+from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Tokens, read_of, spread
 from lanistr.models.losses import masked_image_loss
 from lanistr.models.masking import hide_patches

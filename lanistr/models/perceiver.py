@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.experiments import architecture
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.fusion import Projections
 

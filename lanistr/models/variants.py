@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lanistr.batch import Batch
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 
 

@@ -28,7 +28,8 @@ from lanistr.data.frames import IMAGE, LABEL, TEXT, frame
 from lanistr.data.samples import Samples, select
 from lanistr.errors import NotInstalledError
 from lanistr.evaluation.metrics import metrics_of
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 from lanistr.training import checkpoint
 from lanistr.training.distributed import world
 from lanistr.training.encoder_files import architectures, initial_weights, register_vit

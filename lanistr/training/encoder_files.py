@@ -11,7 +11,8 @@ import torch
 
 from lanistr.batch import InputSpec
 from lanistr.experiments.architecture import ImageEncoder
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 
 TEXT, IMAGE = "model.hf_text.checkpoint_name", "model.timm_image.checkpoint_name"
 VIT = "lanistr_vit"  # under which timm builds an image encoder of our sizes

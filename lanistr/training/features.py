@@ -21,8 +21,8 @@ import torch
 
 from lanistr.batch import Batch, Source
 from lanistr.data.samples import Samples, batches, in_order, presence
-from lanistr.experiments.config import Modality
 from lanistr.methods.method import Model
+from lanistr.modality import Modality
 from lanistr.models.encoders import EncodedBatch, Tokens
 from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import World

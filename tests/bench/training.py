@@ -19,8 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from lanistr.batch import InputSpec
 from lanistr.data.cache import SAMPLE, Cache
 from lanistr.data.samples import Samples, batches
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.methods.build import build, parameter_counts
+from lanistr.modality import Modality
 from lanistr.training.distributed import World, world
 from lanistr.training.loop import Trainer
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from lanistr.batch import Batch, InputSpec
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
+from lanistr.modality import Modality
 from tests.lanistr import new_rows
 
 VARIABLE_OF_VALUE = (0, 0, 0, 1, 2, 2, 3)  # 4 variables, 7 value columns

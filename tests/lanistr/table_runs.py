@@ -7,7 +7,7 @@ import polars as pl
 import yaml
 
 from lanistr.data.cache import open_cache
-from lanistr.evaluation import evaluate
+from lanistr.evaluation.predictions import evaluate
 from lanistr.evaluation.tables import assemble
 from tests.lanistr.shards import experiment
 

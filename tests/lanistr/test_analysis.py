@@ -17,7 +17,7 @@ from lanistr.analysis.removal import PERCENT, removal, without
 from lanistr.analysis.shapley import shapley
 from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.errors import DataContractError
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 from tests.lanistr.shards import experiment
 
 ALL = in_order([Modality.TIMESERIES, Modality.IMAGE, Modality.TEXT])

@@ -13,8 +13,8 @@ from lanistr.analysis.presence import presence, under_subsets
 from lanistr.analysis.subsets import in_order
 from lanistr.data.cache import open_cache
 from lanistr.data.samples import select
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build
+from lanistr.modality import Modality
 from lanistr.training import checkpoint
 from lanistr.training.predict import outputs, predict
 from tests.lanistr.shards import experiment, write_cache

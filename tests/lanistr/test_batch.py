@@ -1,7 +1,7 @@
 import torch
 
 from lanistr.batch import Batch
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 
 def test_has_reads_the_column_of_the_modality(batch):

@@ -14,7 +14,7 @@ from lanistr.data.samples import select
 from lanistr.data.tab2txt import REVIEW, described, in_front
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Encoders
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon import schemas
 from tests.lanistr.review_shards import PX, RECIPE, SIZES, VALUES, on_beauty, write_reviews

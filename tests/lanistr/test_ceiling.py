@@ -10,7 +10,7 @@ from lanistr.data.cache import SAMPLE
 from lanistr.errors import DataContractError
 from lanistr.evaluation.ceiling import ideal_auroc, read_truth, risk_given
 from lanistr.evaluation.metrics import weighted_auroc
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 
 NOISE = {"text": 1.2, "image": 1.0, "timeseries": 0.8, "tabular": 2.0}
 N = 4000

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Experiment, Modality, Objectives
+from lanistr.experiments.config import Experiment, Objectives
 from lanistr.experiments.recipes import load_experiment
+from lanistr.modality import Modality
 
 RECIPE = """
 shared: {fusion: {hidden: 64, heads: 4}}

@@ -7,7 +7,7 @@ import torch
 from lanistr.data.cache import open_cache
 from lanistr.data.samples import Samples, batches, epoch_plan, in_order, select
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 from tests.lanistr.shards import experiment, write_cache
 
 

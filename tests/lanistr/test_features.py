@@ -13,8 +13,8 @@ import torch
 
 from lanistr.data.cache import open_cache
 from lanistr.data.samples import select
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build
+from lanistr.modality import Modality
 from lanistr.training import features
 from lanistr.training.checkpoint import read_checkpoint
 from lanistr.training.distributed import World

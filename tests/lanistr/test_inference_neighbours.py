@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 
 from lanistr.errors import ConfigError, DataContractError, WeightsError
-from lanistr.experiments.config import Modality
 from lanistr.inference.files import embed_rows
 from lanistr.inference.neighbours import neighbours
 from lanistr.inference.predictor import Predictor
 from lanistr.methods.lanistr.model import LANISTR
 from lanistr.methods.latefusion.model import LateFusion
+from lanistr.modality import Modality
 from tests.lanistr.new_rows import exported
 
 

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from lanistr.errors import DataContractError
-from lanistr.experiments.config import Modality
 from lanistr.inference.predictor import Predictor
+from lanistr.modality import Modality
 from tests.lanistr.new_rows import exported
 from tests.lanistr.review_shards import BEAUTY
 from tests.lanistr.shards import HOURS, VALUES

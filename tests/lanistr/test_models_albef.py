@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from lanistr.errors import WeightsError
-from lanistr.experiments.config import Modality
 from lanistr.methods.albef.model import AlbefForPrediction, AlbefForPretraining
 from lanistr.methods.build import build
+from lanistr.modality import Modality
 from lanistr.training.run import train
 from tests.lanistr import shards
 from tests.lanistr.planted import outcome, planted, shuffled

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lanistr.experiments.config import Modality
 from lanistr.methods.albef.model import distilled, hard_negatives
+from lanistr.modality import Modality
 from tests.lanistr.tiny_albef import tiny_albef
 
 pytestmark = pytest.mark.usefixtures("no_network")

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build_text
+from lanistr.modality import Modality
 from lanistr.models.weights import seeded
 from tests.lanistr.tiny_albef import SIZES, tiny_albef
 

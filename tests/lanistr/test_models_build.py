@@ -7,10 +7,11 @@ from transformers import BertModel, ViTModel
 from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
 from lanistr.experiments import architecture, config
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.methods.build import build, parameter_counts
 from lanistr.methods.lanistr.model import LANISTRForPrediction, LANISTRForPretraining
 from lanistr.methods.latefusion.model import LateFusion
+from lanistr.modality import Modality
 
 PAPER_SPEC = InputSpec(
     vocab_size=30522,

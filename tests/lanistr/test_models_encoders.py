@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build
+from lanistr.modality import Modality
 from lanistr.models.encoders import EncodedBatch, Tokens
 
 MIXED = ("text image", "timeseries", "text", "image timeseries")

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from lanistr.batch import Batch
-from lanistr.experiments.config import OBJECTIVE_MODALITY, Modality
+from lanistr.experiments.config import OBJECTIVE_MODALITY
 from lanistr.methods.build import build
 from lanistr.methods.lanistr.model import LANISTRForPretraining
+from lanistr.modality import Modality
 from lanistr.models.losses import label_loss, weighted
 
 MIXED = (

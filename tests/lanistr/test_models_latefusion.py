@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build
+from lanistr.modality import Modality
 from tests.lanistr.planted import outcome, planted, shuffled
 
 

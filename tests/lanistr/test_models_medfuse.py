@@ -14,11 +14,11 @@ from lanistr.data.cache import build_cache
 from lanistr.errors import ConfigError, WeightsError
 from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.experiments.architecture import Encoders
-from lanistr.experiments.config import Modality
 from lanistr.experiments.recipes import load_experiment
 from lanistr.methods.build import build, parameter_counts
 from lanistr.methods.medfuse.model import carried_forward
 from lanistr.methods.medfuse.resnet import ResNet, build_resnet
+from lanistr.modality import Modality
 from lanistr.training.run import train
 from tests.lanistr import shards
 from tests.lanistr.planted import shuffled

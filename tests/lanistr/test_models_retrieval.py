@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build
 from lanistr.methods.lanistr.retrieval import nearest
+from lanistr.modality import Modality
 
 
 def test_chunks_change_nothing(rng):

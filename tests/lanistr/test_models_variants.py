@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build
+from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.variants import first_token, normalised, with_stand_ins
 

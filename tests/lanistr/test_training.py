@@ -9,8 +9,8 @@ import torch
 from lanistr.data.cache import open_cache
 from lanistr.data.samples import select
 from lanistr.errors import TrainingError
-from lanistr.experiments.config import Modality
 from lanistr.methods.build import build, frozen_encoders
+from lanistr.modality import Modality
 from lanistr.training import objective
 from lanistr.training.checkpoint import read_checkpoint
 from lanistr.training.run import train

@@ -24,9 +24,9 @@ from torch.nn import functional
 
 from lanistr.baselines import Albef as Settings
 from lanistr.batch import Batch
-from lanistr.experiments.config import Modality
 from lanistr.methods.albef.student import Student
 from lanistr.methods.method import Model
+from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.losses import label_loss
 from lanistr.models.masking import hide_tokens, replace_hidden

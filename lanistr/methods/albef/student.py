@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from lanistr.baselines import Albef as Settings
 from lanistr.batch import Batch, InputSpec
-from lanistr.experiments.config import Modality
+from lanistr.modality import Modality
 from lanistr.models.encoders import Encoders, Tokens, attended
 from lanistr.models.text import MaskedLanguageHead, TextEncoder
 

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from lanistr.batch import Batch, InputSpec
 from lanistr.errors import ConfigError, WeightsError
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model, trained_whole
+from lanistr.modality import Modality
 from lanistr.models.fusion import perceptron
 from lanistr.models.image import renormalised
 from lanistr.models.weights import load_parts, misfits, refuse, seeded

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.batch import Batch, InputSpec
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model, trained_whole
+from lanistr.modality import Modality
 from lanistr.models.encoders import attended
 from lanistr.models.fusion import perceptron, start_at_random
 from lanistr.models.image import renormalised

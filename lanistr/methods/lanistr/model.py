@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lanistr.batch import Batch
-from lanistr.experiments.config import OBJECTIVE_MODALITY, Modality
+from lanistr.experiments.config import OBJECTIVE_MODALITY
 from lanistr.methods.method import Model
 from lanistr.methods.pretrained import Origin
+from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.fusion import Fusion, SimilarityHead
 from lanistr.models.perceiver import PerceiverFusion

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lanistr.batch import Batch
-from lanistr.experiments.config import Modality
 from lanistr.methods.method import Model
+from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.weights import load_parts
 

@@ -20,9 +20,10 @@ from torch.nn import functional
 
 from lanistr.baselines import MedFuse as Settings
 from lanistr.batch import Batch, InputSpec
-from lanistr.experiments.config import Experiment, Modality
+from lanistr.experiments.config import Experiment
 from lanistr.methods.medfuse.resnet import ResNet, build_resnet
 from lanistr.methods.method import Model
+from lanistr.modality import Modality
 from lanistr.models.encoders import Freezable
 from lanistr.models.weights import load_parts, seeded
 
