@@ -106,7 +106,7 @@ class Manifest(Facts):
     tables: dict[str, TableFacts]
     timeseries: SeriesFacts | None = None
     image: ImageFacts
-    tabular: dict[str, Any] = {}
+    tabular: dict[str, Any] = Field({}, description="Columns of the table, see `ColumnFacts`.")
     text_sources: dict[str, dict[str, Any]] = Field(
         {}, description="What differs between the text sources of one manifest, by category."
     )
