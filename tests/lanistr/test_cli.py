@@ -99,7 +99,16 @@ def python(code, *arguments):
 
 
 @pytest.mark.parametrize(
-    "module", ["__main__", "config", "cache", "evaluation", "tables", "render", "tokens"]
+    "module",
+    [
+        "__main__",
+        "experiments.config",
+        "data.cache",
+        "data.tokenizer",
+        "evaluation.predictions",
+        "evaluation.tables",
+        "evaluation.render",
+    ],
 )
 def test_what_needs_no_tensors_does_not_import_torch(module):
     heavy = "{'torch', 'transformers', 'sklearn', 'duckdb'} & set(sys.modules)"
