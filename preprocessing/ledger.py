@@ -17,6 +17,21 @@ class Entry:
     rows_after: int
 
 
+@dataclass(frozen=True)
+class Flow:
+    """A way of rows from the raw files to samples, which the report draws.
+
+    Attributes:
+        rows: what the rows are, such as "ICU stays"; ledgers of the same rows are drawn as one.
+        tables: those of the ledger's entries that lie on the way, in their order; empty = all.
+        order: place of the ledger among those of the same rows.
+    """
+
+    rows: str
+    tables: tuple[str, ...] = ()
+    order: int = 1
+
+
 @dataclass
 class Ledger:
     """The drop reasons of one step, in the order in which they were applied.
@@ -30,6 +45,7 @@ class Ledger:
     """
 
     step: str
+    flow: Flow | None = None
     entries: list[Entry] = field(default_factory=list)
 
     def keep(
@@ -49,7 +65,6 @@ class Ledger:
         self.record(table, remark, rows, rows)
 
     def write(self, path: Path) -> None:
-        """Write the ledger as JSON: the step and its entries."""
+        """Write the ledger as JSON: the step, its flow and its entries."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        entries = [asdict(entry) for entry in self.entries]
-        path.write_text(json.dumps({"step": self.step, "entries": entries}, indent=1) + "\n")
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")

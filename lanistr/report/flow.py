@@ -16,13 +16,8 @@ from markupsafe import escape
 
 from lanistr.report.page import SMALLEST, Section, folded, notice, paragraph, table
 
-# The main way of some rows: ledger and table, in the order of the steps.
-MAIN = {
-    "ICU stays": (("mimic_cohort", "icu/icustays"), ("mimic_timeseries", "cohort")),
-    "radiographs": (("mimic_images", "mimic-cxr-2.0.0-metadata"), ("mimic_images", "files")),
-}
-
-Ledgers = Mapping[str, Sequence[dict[str, Any]]]
+Ledgers = Mapping[str, Mapping[str, Any]]
+"""Flow and entries of every ledger, by its name."""
 
 
 class Step(NamedTuple):
@@ -50,25 +45,32 @@ class Way:
 
 
 def ways(ledgers: Ledgers) -> tuple[list[Way], list[Way]]:
-    """The main ways, and those of all other tables."""
-    categories = [name.removeprefix("amazon_reviews_") for name in ledgers if "_reviews_" in name]
-    reviews = {
-        f"reviews of {category}": (
-            (f"amazon_reviews_{category}", f"{category}.json.gz"),
-            (f"amazon_samples_{category}", "samples"),
-        )
-        for category in categories
-    }
-    told = {**MAIN, **reviews}
+    """The main ways, which the ledgers name, and those of all other tables."""
+    told: dict[str, list[tuple[str, str]]] = {}
+    for ledger, content in sorted(ledgers.items(), key=place_of):
+        if flow := content.get("flow"):
+            tables = flow["tables"] or tables_of(content)
+            told.setdefault(flow["rows"], []).extend((ledger, name) for name in tables)
     taken = {source for sources in told.values() for source in sources}
     others = {
-        f"{ledger}, {entry['table']}": ((ledger, entry["table"]),)
-        for ledger, entries in ledgers.items()
-        for entry in entries
-        if (ledger, entry["table"]) not in taken
+        f"{ledger}, {name}": [(ledger, name)]
+        for ledger, content in ledgers.items()
+        for name in tables_of(content)
+        if (ledger, name) not in taken
     }
     main, rest = ([way(ledgers, *item) for item in d.items()] for d in (told, others))
     return [found for found in main if found], [found for found in rest if found]
+
+
+def place_of(item: tuple[str, Mapping[str, Any]]) -> tuple[int, str]:
+    """Ledgers are drawn by their place on the way, then by name."""
+    name, content = item
+    return (content["flow"]["order"] if content.get("flow") else 0), name
+
+
+def tables_of(ledger: Mapping[str, Any]) -> list[str]:
+    """The tables of a ledger's entries, each once, in their order."""
+    return list(dict.fromkeys(entry["table"] for entry in ledger["entries"]))
 
 
 def way(ledgers: Ledgers, name: str, sources: Sequence[tuple[str, str]]) -> Way | None:
@@ -76,7 +78,7 @@ def way(ledgers: Ledgers, name: str, sources: Sequence[tuple[str, str]]) -> Way 
     entries = [
         (ledger, place, entry)
         for ledger, source in sources
-        for place, entry in enumerate(ledgers.get(ledger, []))
+        for place, entry in enumerate(ledgers[ledger]["entries"])
         if entry["table"] == source
     ]
     if not entries:
@@ -178,9 +180,9 @@ def drawn(found: Way) -> tuple[str, dict[tuple[str, int], str]]:
 
 
 def read_ledgers(results: Path) -> Ledgers:
-    """The entries of every ledger by its name."""
+    """Every ledger below a results folder."""
     return {
-        path.stem: json.loads(path.read_text())["entries"]
+        path.stem: json.loads(path.read_text())
         for path in sorted((results / "ledger").glob("*.json"))
     }
 
@@ -198,9 +200,9 @@ def sections(results: Path) -> list[Section]:
         shown |= counts
         flows += f"<div>{drawing}</div>" if each in main else ""
     full = "".join(
-        folded(name.replace("_", " "), ledger_table(name, entries, shown))
-        for name, entries in ledgers.items()
-        if entries
+        folded(ledger.get("title") or name.replace("_", " "), ledger_table(name, ledger, shown))
+        for name, ledger in ledgers.items()
+        if ledger["entries"]
     )
     about = paragraph(
         "What was dropped, and why. Counts below ten are not shown, nor what would give one away."
@@ -211,9 +213,7 @@ def sections(results: Path) -> list[Section]:
     ]
 
 
-def ledger_table(
-    name: str, entries: Sequence[dict[str, Any]], shown: Mapping[tuple[str, int], str]
-) -> str:
+def ledger_table(name: str, ledger: Mapping[str, Any], shown: Mapping[tuple[str, int], str]) -> str:
     """Every entry of a ledger: a drop with the count of the flow, a remark with what it is on."""
     rows: list[dict[str, str | int | float | None]] = [
         {
@@ -222,7 +222,7 @@ def ledger_table(
             "dropped": shown.get((name, place), shareable(dropped)),
             "remarked": "" if dropped else shareable(entry["rows_before"]),
         }
-        for place, entry in enumerate(entries)
+        for place, entry in enumerate(ledger["entries"])
         for dropped in [entry["rows_before"] - entry["rows_after"]]
     ]
     headings = {

@@ -15,6 +15,11 @@ def entry(table, reason, before, after):
     return {"table": table, "reason": reason, "rows_before": before, "rows_after": after}
 
 
+def ledger(tables, order, *entries):
+    flow = {"rows": "ICU stays", "tables": tables, "order": order}
+    return {"step": "s", "flow": flow, "entries": list(entries)}
+
+
 def consistent(texts, total):
     """Every assignment of small counts that fits what is shown."""
     small = [place for place, text in enumerate(texts) if text == "< 10"]
@@ -57,23 +62,27 @@ def test_what_cannot_be_hidden_is_not_told():
 
 def test_steps_continue_across_ledgers_and_remarks_are_left_out():
     ledgers = {
-        "mimic_cohort": [
-            entry("icu/icustays", "nothing", 200, 200),
-            entry("icu/icustays", "several stays", 200, 150),
-        ],
-        "mimic_timeseries": [
+        "events": ledger(
+            ["cohort"],
+            2,
             entry("cohort", "shorter than 48 h", 150, 100),
             entry("cohort", "a remark", 40, 40),
-            entry("icu/chartevents", "no value", 1000, 900),
-        ],
+            entry("measurements", "no value", 1000, 900),
+        ),
+        "stays": ledger(
+            [],
+            1,
+            entry("icustays", "nothing", 200, 200),
+            entry("icustays", "several stays", 200, 150),
+        ),
     }
     (main,), (other,) = ways(ledgers)
-    assert main.start == 200
+    assert (main.name, main.start) == ("ICU stays", 200)
     assert [(step.reason, step.rows) for step in main.steps] == [
         ("several stays", 50),
         ("shorter than 48 h", 50),
     ]
-    assert other.name == "mimic_timeseries, icu/chartevents"
+    assert other.name == "events, measurements"
 
 
 @pytest.fixture
@@ -85,8 +94,7 @@ def results(tmp_path):
         entry("icu/icustays", "changed the ICU", 1726, 1516),
         entry("icu/icustays", "younger than 18", 1516, 1513),
     ]
-    content = {"step": "mimic-cohort", "entries": entries}
-    (tmp_path / "ledger" / "mimic_cohort.json").write_text(json.dumps(content))
+    (tmp_path / "ledger" / "stays.json").write_text(json.dumps(ledger([], 1, *entries)))
     return tmp_path
 
 

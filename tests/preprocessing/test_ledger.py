@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 
-from preprocessing.ledger import Entry, Ledger
+from preprocessing.ledger import Entry, Flow, Ledger
 
 
 def test_keep_drops_and_counts_null_as_not_kept():
@@ -23,12 +23,13 @@ def test_a_note_keeps_its_rows():
 
 
 def test_file_holds_step_and_entries_in_order(tmp_path):
-    ledger = Ledger("step")
+    ledger = Ledger("step", Flow("stays", ("a",), order=2))
     ledger.record("a", "first", 3, 2)
     ledger.record("b", "second", 2, 2)
     ledger.write(tmp_path / "new" / "ledger.json")
     written = json.loads((tmp_path / "new" / "ledger.json").read_text())
     assert written["step"] == "step"
+    assert written["flow"] == {"rows": "stays", "tables": ["a"], "order": 2}
     assert [entry["reason"] for entry in written["entries"]] == ["first", "second"]
     assert written["entries"][0] == {
         "table": "a",

@@ -31,7 +31,7 @@ from preprocessing.datasets.amazon.dumps import (
 from preprocessing.datasets.amazon.image_paths import ImageSource, candidates
 from preprocessing.datasets.amazon.schemas import Links, Products, Reviews
 from preprocessing.errors import ConfigError
-from preprocessing.ledger import Ledger
+from preprocessing.ledger import Flow, Ledger
 from preprocessing.shards import part_of, write_facts, write_part
 from preprocessing.splits import Splitter
 
@@ -199,8 +199,9 @@ def run(
     if not 0 <= max_malformed < 1:
         raise ConfigError(f"--max-malformed is {max_malformed}; allowed: 0 to below 1.")
     started = time.monotonic()
-    ledger = Ledger("amazon-reviews")
     category = Category.open(reviews, metadata)
+    dump = category.reviews.path.name
+    ledger = Ledger("amazon-reviews", Flow(f"reviews of {dump.split('.')[0]}", (dump,)))
     load_products(con, category.metadata, max_malformed, ledger)
     giveaway = load_reviews(con, category.reviews, max_malformed, ledger)
     assign(con, splitter, len(outputs))

@@ -18,7 +18,7 @@ from preprocessing.contracts import check
 from preprocessing.datasets.amazon.image_paths import first_present
 from preprocessing.datasets.amazon.schemas import Links, Samples
 from preprocessing.errors import ConfigError, DataContractError
-from preprocessing.ledger import Ledger
+from preprocessing.ledger import Flow, Ledger
 from preprocessing.shards import write_facts, write_part
 from preprocessing.splits import Split
 
@@ -177,7 +177,9 @@ def run(
         ConfigError: an impossible draw.
         DataContractError: a split has nothing to draw from.
     """
-    ledger = Ledger("amazon-samples")
+    # The links lie in the folder of their category.
+    flow = Flow(f"reviews of {links.parent.name}", ("samples",), order=2)
+    ledger = Ledger("amazon-samples", flow)
     stage: Stage = "finetune" if draw else "pretrain"
     ids = pl.concat(pl.read_parquet(path, columns=["image_id"]) for path in images)["image_id"]
     found = pictures(check(pl.read_parquet(links), Links, links.name), frozenset(ids))

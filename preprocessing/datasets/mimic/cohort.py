@@ -17,7 +17,7 @@ from preprocessing.datasets.mimic.raw import open_source
 from preprocessing.datasets.mimic.schemas import TIME, Cohort
 from preprocessing.datasets.mimic.switches import Switches
 from preprocessing.errors import DataContractError
-from preprocessing.ledger import Ledger
+from preprocessing.ledger import Flow, Ledger
 from preprocessing.splits import Splitter
 
 TABLES = {
@@ -57,7 +57,7 @@ def run(
 ) -> None:
     """Write the cohort of a raw root, one row per ICU stay, sorted by stay_id."""
     source = open_source(root, list(TABLES))
-    ledger = Ledger("mimic-cohort")
+    ledger = Ledger("mimic-cohort", Flow("ICU stays", (STAYS,)))
     icustays, admissions, patients = (source.read(con, t, c) for t, c in TABLES.items())
     cohort = cohort_of(icustays, admissions, patients, switches, ledger)
     cohort = check(splitter.assign(cohort).sort("stay_id"), Cohort, str(output))

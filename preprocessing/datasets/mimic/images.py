@@ -17,7 +17,7 @@ from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.images import REASONS, GreySquare, UndecodableError, grey_square
-from preprocessing.ledger import Ledger
+from preprocessing.ledger import Flow, Ledger
 from preprocessing.shards import in_parts, write_facts, write_stream
 from preprocessing.splits import Splitter
 
@@ -240,7 +240,7 @@ def run(
             "of MIMIC-CXR-JPG that holds files/ and the mimic-cxr-2.0.0-* tables."
         )
     splitter.check_agrees(pl.read_parquet(cohort, columns=["subject_id", "split"]), str(cohort))
-    ledger = Ledger("mimic-images")
+    ledger = Ledger("mimic-images", Flow("radiographs", (METADATA, "files")))
     metadata = source.read(connect(threads=threads), METADATA, COLUMNS)
     rows = labelled(radiographs(metadata, ledger), labels_of(source, threads), ledger)
     rows = splitter.assign(rows)

@@ -32,7 +32,7 @@ from preprocessing.datasets.mimic.series.statistics import Moments
 from preprocessing.datasets.mimic.series.stays import in_buckets, stays_with_series, tables_read
 from preprocessing.datasets.mimic.series.tensors import dense
 from preprocessing.datasets.mimic.switches import Switches
-from preprocessing.ledger import Ledger
+from preprocessing.ledger import Flow, Ledger
 
 EVENTS = ("icu/chartevents", "hosp/labevents")
 # No variable is measured there, but the reference reads it and its counts cover it.
@@ -79,7 +79,7 @@ def run(
     """
     tables = EVENTS_OF_REFERENCE if profile == "faithful" else EVENTS
     source = open_source(root, [*tables, *_small_tables(switches)], streamed=tables)
-    ledger = Ledger("mimic-timeseries")
+    ledger = Ledger("mimic-timeseries", Flow("ICU stays", ("cohort",), order=2))
     cohort = check(pl.read_parquet(cohort_path), Cohort, str(cohort_path))
     chosen = stays_with_series(cohort, source, con, switches, ledger)
     has_series = pl.col("stay_id").is_in(chosen["stay_id"].implode())
