@@ -12,7 +12,7 @@ import numpy as np
 
 from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.errors import DataContractError
-from lanistr.evaluation.metrics import Metric, metrics_of
+from lanistr.evaluation.metrics import Weighted, functions_of
 from lanistr.evaluation.predictions import resample_weights, resampled
 from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
@@ -48,9 +48,9 @@ class Answers:
         return in_order(self.experiment.modalities)
 
     @property
-    def metric(self) -> tuple[str, Metric]:
+    def metric(self) -> tuple[str, Weighted]:
         """The one that is reported, with its name."""
-        return next(iter(metrics_of(self.experiment.classes).items()))
+        return next(iter(functions_of(self.experiment.classes).items()))
 
     def has(self, modality: Modality) -> np.ndarray:
         """True where a sample has the modality, (N,) bool."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from lanistr.data.cache import SPLITS, STAGES, Cache, open_cache
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.evaluation.metrics import Metric, metrics_of
+from lanistr.evaluation.metrics import Weighted, functions_of
 from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
 
@@ -48,9 +48,9 @@ class Predictions:
     score: np.ndarray
 
     @property
-    def metrics(self) -> dict[str, Metric]:
+    def metrics(self) -> dict[str, Weighted]:
         """Those of its number of classes; the first is the one that is reported."""
-        return metrics_of(self.experiment.classes)
+        return functions_of(self.experiment.classes)
 
     @property
     def primary(self) -> str:
@@ -148,7 +148,7 @@ def resample_weights(subjects: np.ndarray, resamples: int, seed: int = 0) -> np.
 
 
 def resampled(
-    metric: Metric, label: np.ndarray, score: np.ndarray, weights: np.ndarray
+    metric: Weighted, label: np.ndarray, score: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """The metric of every resample, (R,); NaN where undefined."""
     chunks = range(0, len(weights), AT_ONCE)

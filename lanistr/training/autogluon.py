@@ -27,7 +27,7 @@ from lanistr.data.cache import open_cache
 from lanistr.data.frames import IMAGE, LABEL, TEXT, frame
 from lanistr.data.samples import Samples, select
 from lanistr.errors import NotInstalledError
-from lanistr.evaluation.metrics import metrics_of
+from lanistr.evaluation.metrics import functions_of
 from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
 from lanistr.training import checkpoint
@@ -76,7 +76,7 @@ def train(
     check_fit(experiment, cache, cache_folder)
     began = time.monotonic()
     train, valid = (select(cache, experiment, split) for split in ("train", "valid"))
-    metric = next(iter(metrics_of(experiment.classes)))
+    metric = next(iter(functions_of(experiment.classes)))
     with world(device, threads) as here, autogluon_class() as predictor_class:
         folder = (output_dir / FOLDER).resolve()
         shutil.rmtree(folder, ignore_errors=True)

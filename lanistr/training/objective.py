@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from lanistr.batch import Batch, Source
 from lanistr.data.samples import batches, in_order
-from lanistr.evaluation.metrics import metrics_of
+from lanistr.evaluation.metrics import functions_of
 from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
 from lanistr.models.losses import weighted
@@ -88,7 +88,7 @@ def validate(
     if experiment.stage == "finetune":
         label = np.concatenate([row["label"] for row in rows])
         score = np.concatenate([row["score"] for row in rows])
-        name, metric = next(iter(metrics_of(experiment.classes).items()))
+        name, metric = next(iter(functions_of(experiment.classes).items()))
         value = metric(label, score, np.ones((1, len(label))))[0]
         record[f"valid/{name}"] = None if np.isnan(value) else float(value)
     return record

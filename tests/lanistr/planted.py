@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lanistr.batch import Batch
-from lanistr.evaluation.metrics import metrics_of
+from lanistr.evaluation.metrics import functions_of
 from lanistr.methods.method import Model
 
 WORDS = torch.tensor([20, 30])  # one for each class
@@ -73,5 +73,5 @@ def outcome(model: Model, make: Callable[[int], Batch], *, steps: int, lr: float
     score = (logits[:, 1] - logits[:, 0]).numpy()
     n = len(label)
     resamples = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    values = metrics_of(2)["auroc"](label, score, resamples)
+    values = functions_of(2)["auroc"](label, score, resamples)
     return Outcome(np.mean(losses[:5]), np.mean(losses[-5:]), *np.quantile(values, [0.005, 0.995]))
