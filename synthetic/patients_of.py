@@ -6,7 +6,8 @@ import duckdb
 import polars as pl
 from polars import selectors
 
-from preprocessing.datasets.mimic.raw import Source, connect, open_source
+from preprocessing.datasets.mimic.raw import Source, open_source
+from preprocessing.engine.duckdb import connect
 from synthetic.model import mortality, seen_severity, severity_given_outcome, stream
 from synthetic.population import DAY, Population, with_reason
 from synthetic.write import layout

@@ -104,7 +104,7 @@ def amazon_reviews(
     """Read, clean, deduplicate, join and split a category's reviews."""
     from preprocessing.datasets.amazon import reviews as step
     from preprocessing.datasets.amazon.image_paths import ImageSource
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
     from preprocessing.splits import Splitter
 
     step.run(

@@ -29,7 +29,7 @@ def audit_missingness(
 ) -> None:
     """Count who has which modalities; small cells are withheld, so the files may be shared."""
     from preprocessing.audit.missingness import run as audit
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
     from preprocessing.errors import ConfigError
 
     if not (mimic or amazon) or (amazon is None) != (amazon_interim is None):

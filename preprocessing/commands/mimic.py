@@ -33,22 +33,6 @@ def list_switches() -> None:
     print(table())
 
 
-@app.command("cache-raw")
-def cache_raw(
-    root: Annotated[Path, typer.Option(help="holds hosp/ and icu/; core/ for v1")],
-    output_dir: Annotated[Path, typer.Option(help="a root with the same tables in Parquet")],
-    memory_limit: MemoryOption = "2GB",
-    threads: ThreadsOption = 2,
-    temp_dir: TempOption = None,
-) -> None:
-    """Convert the raw tables to Parquet once, for faster runs from then on."""
-    from preprocessing import cache_raw as step
-    from preprocessing.datasets.mimic.raw import connect
-
-    con = connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
-    step.run(root, output_dir, con)
-
-
 @app.command("mimic-cohort")
 def mimic_cohort(
     root: Annotated[Path, typer.Option(help="holds hosp/ and icu/; core/ for v1")],
@@ -67,8 +51,8 @@ def mimic_cohort(
 ) -> None:
     """Choose the ICU stays, their splits and labels."""
     from preprocessing.datasets.mimic import cohort
-    from preprocessing.datasets.mimic.raw import connect
     from preprocessing.datasets.mimic.switches import parse_overrides, switches_of
+    from preprocessing.engine.duckdb import connect
     from preprocessing.splits import Splitter
 
     cohort.run(
@@ -96,8 +80,8 @@ def mimic_timeseries(
 ) -> None:
     """Extract the first 48 hours of each stay, hour by hour."""
     from preprocessing.datasets.mimic import timeseries
-    from preprocessing.datasets.mimic.raw import connect
     from preprocessing.datasets.mimic.switches import parse_overrides, switches_of
+    from preprocessing.engine.duckdb import connect
 
     timeseries.run(
         root,
@@ -164,7 +148,7 @@ def mimic_notes(
 ) -> None:
     """Clean the notes of one text source."""
     from preprocessing.datasets.mimic import notes as step
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
     from preprocessing.splits import Splitter
 
     step.run(
@@ -192,7 +176,7 @@ def mimic_tabular(
 ) -> None:
     """Collect the demographics known at admission."""
     from preprocessing.datasets.mimic import tabular
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
 
     tabular.run(
         root,
@@ -221,7 +205,7 @@ def mimic_samples(
 ) -> None:
     """Pair the modalities into samples, by identifier alone."""
     from preprocessing.datasets.mimic import samples
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
 
     samples.run(
         cohort,

@@ -103,7 +103,7 @@ def read_plainly(paths: list[Path]) -> float:
 def parse(paths: list[Path], threads: int) -> float:
     """Seconds to parse the files and throw the values away."""
     from preprocessing.datasets.amazon.dumps import PRODUCT_KEYS, REVIEW_KEYS, Dump
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
 
     con = connect(threads=threads)
     started = time.perf_counter()

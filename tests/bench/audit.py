@@ -60,7 +60,7 @@ def measure(folder: Path, threads: int, memory_limit: str) -> dict[str, float]:
     from preprocessing.audit.missingness import observed
     from preprocessing.audit.missingness import run as audit
     from preprocessing.datasets.mimic import missingness as mimic
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
 
     marks = [time.perf_counter()]
     con = connect(memory_limit=memory_limit, threads=threads, temp_dir=folder / "tmp")

@@ -95,7 +95,7 @@ def write(folder: Path) -> None:
 def measure(folder: Path, threads: int, memory_limit: str) -> dict[str, float]:
     """Run the step on what `write` made."""
     from preprocessing.datasets.mimic import samples
-    from preprocessing.datasets.mimic.raw import connect
+    from preprocessing.engine.duckdb import connect
 
     outputs = [folder / "samples" / f"part-{part:05d}.parquet" for part in range(PARTS)]
     shards = samples.Shards(*([folder / f"{name}.parquet"] for name in

@@ -122,13 +122,6 @@ def measure(root: Path, out: Path, profile: str, memory_limit: str, threads: int
     ]
     # Once more after it: a machine that is shared does not stay equally fast.
     plain.append(json.loads(subprocess.check_output(scan)))
-    cache = str(out / "cache")
-    convert = timed(
-        *("-m", "preprocessing", "cache-raw", "--root", str(root), "--output-dir", cache),
-        *engine[:4],
-    )
-    again = ["-m", "preprocessing", "mimic-timeseries", "--root", cache]
-    cached = timed(*again, *steps["mimic-timeseries"], *engine)
     scan_s, scan_cpu_s = (sum(p[key] for p in plain) / 2 for key in ("seconds", "cpu"))
     wall, cpu = (sum(run[key] for run in runs) for key in ("wall_s", "cpu_s"))
     rows = plain[0]["rows"]
@@ -143,8 +136,6 @@ def measure(root: Path, out: Path, profile: str, memory_limit: str, threads: int
         "plain_scan_cpu_s": round(scan_cpu_s, 2),
         "wall_over_plain_scan": round(wall / scan_s, 2),
         "cpu_over_plain_scan": round(cpu / scan_cpu_s, 2),
-        "parquet_cache_s": round(convert["wall_s"], 2),
-        "wall_from_cache_s": round(cached["wall_s"], 2),
         "rate_over_reference": round(rows / wall / REFERENCE_ROWS_PER_SECOND, 1),
     }
 

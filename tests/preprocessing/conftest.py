@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.audit.missingness import run as audit
-from preprocessing.datasets.mimic.raw import connect
+from preprocessing.engine.duckdb import connect
 from tests.preprocessing.generated_dump import Dump
 from tests.preprocessing.missingness_shards import planted, write_shards
 

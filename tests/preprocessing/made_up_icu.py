@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from preprocessing.datasets.mimic import timeseries, variables
-from preprocessing.datasets.mimic.raw import connect
 from preprocessing.datasets.mimic.release import CORE, layouts
 from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES
 from preprocessing.datasets.mimic.switches import FAITHFUL, switches_of
+from preprocessing.engine.duckdb import connect
 
 INTIME = datetime(2150, 1, 1)  # noqa: DTZ001 (MIMIC's times have no zone)
 

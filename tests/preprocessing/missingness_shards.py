@@ -9,8 +9,8 @@ import polars as pl
 from preprocessing.audit.missingness import run as audit
 from preprocessing.audit.missingness.counts import Unit, members
 from preprocessing.datasets.mimic import samples
-from preprocessing.datasets.mimic.raw import connect
 from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
+from preprocessing.engine.duckdb import connect
 from tests.preprocessing.test_mimic_samples import HOUR, INTIME, World
 
 MICU, SICU = "Medical Intensive Care Unit (MICU)", "Surgical Intensive Care Unit (SICU)"

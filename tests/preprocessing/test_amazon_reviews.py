@@ -9,7 +9,7 @@ import pytest
 
 from preprocessing.datasets.amazon import reviews
 from preprocessing.datasets.amazon.image_paths import ImageSource
-from preprocessing.datasets.mimic.raw import connect
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 from preprocessing.splits import Splitter
 

@@ -13,7 +13,7 @@ from preprocessing.audit.missingness import run as audit
 from preprocessing.audit.missingness.counts import Group, Unit, groups, members, patterns
 from preprocessing.datasets.amazon import missingness as reviews
 from preprocessing.datasets.mimic import missingness as mimic
-from preprocessing.datasets.mimic.raw import connect
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 from tests.preprocessing.missingness_shards import (
     ELSEWHERE,

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from preprocessing.datasets.mimic import blocks as module
 from preprocessing.datasets.mimic.blocks import blocks
-from preprocessing.datasets.mimic.raw import Source, connect, open_source
+from preprocessing.datasets.mimic.raw import Source, open_source
 from preprocessing.datasets.mimic.release import layouts
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError
 
 TABLE = "hosp/d_labitems"

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from preprocessing.datasets.mimic import notes
-from preprocessing.datasets.mimic.raw import connect
 from preprocessing.datasets.mimic.schemas import Notes
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 from preprocessing.splits import Splitter
 

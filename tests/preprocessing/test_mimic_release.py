@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.datasets.mimic.raw import connect, open_source
+from preprocessing.datasets.mimic.raw import open_source
 from preprocessing.datasets.mimic.release import (
     CORE,
     RELEASES,
@@ -16,6 +16,7 @@ from preprocessing.datasets.mimic.release import (
     release_of,
     releases_of,
 )
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError
 
 TELLING = ["hosp/admissions", "hosp/labevents", "icu/chartevents"]

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from preprocessing.datasets.mimic import samples
-from preprocessing.datasets.mimic.raw import connect
 from preprocessing.datasets.mimic.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import ConfigError, DataContractError
 
 INTIME = datetime(2180, 1, 10, 12)  # noqa: DTZ001

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from preprocessing.datasets.mimic import tabular
-from preprocessing.datasets.mimic.raw import connect
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Cohort, Tabular
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 

@@ -9,11 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from preprocessing.cache_raw import run as cache_raw
 from preprocessing.datasets.mimic import cohort, timeseries, variables
-from preprocessing.datasets.mimic.raw import connect
 from preprocessing.datasets.mimic.series.statistics import normalise
 from preprocessing.datasets.mimic.switches import switches_of
+from preprocessing.engine.duckdb import connect
 from preprocessing.splits import Splitter
 from tests.preprocessing.reference_model import ModelStay, Row, episodes
 
@@ -179,14 +178,6 @@ def test_parts_and_their_number_change_nothing(run: Run) -> None:
     five, facts_of_five, _ = run("corrected", parts=5)
     assert two.equals(five)
     assert facts_of_two["mean"] == pytest.approx(facts_of_five["mean"], rel=1e-12)
-
-
-def test_parquet_cache_gives_the_same(run: Run, demo: Path, tmp_path: Path) -> None:
-    cache_raw(demo, tmp_path, connect(threads=1))
-    expected, _, ledger = run("corrected")
-    series, _, ledger_of_cache = run("corrected", root=tmp_path)
-    assert series.equals(expected)
-    assert ledger_of_cache == ledger
 
 
 def test_corrected_statistics_are_those_of_observed_training_hours(run: Run) -> None:

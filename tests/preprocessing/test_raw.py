@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from preprocessing.datasets.mimic.raw import Source, connect, open_source
+from preprocessing.datasets.mimic.raw import Source, open_source
 from preprocessing.datasets.mimic.release import layouts
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError, SourceMissingError
 
 HEADER = ",".join(column.header for column in layouts("v2.2")["icu/icustays"])

@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from preprocessing.datasets.mimic.raw import Source, connect, has_table, open_source
+from preprocessing.datasets.mimic.raw import Source, has_table, open_source
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
+from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.images import REASONS, GreySquare, UndecodableError, grey_square
 from preprocessing.ledger import Flow, Ledger

@@ -9,9 +9,9 @@ data. Lines may end in LF or CRLF, but not both.
 
 import csv
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +27,9 @@ from preprocessing.datasets.mimic.release import (
     layouts,
     release_of,
 )
-from preprocessing.engine.complaints import without_values
+from preprocessing.engine.duckdb import connect, guard
 from preprocessing.engine.intact import first_line, has_multiline_fields
-from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
+from preprocessing.errors import DataContractError, SourceMissingError
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")
 
@@ -58,29 +58,6 @@ NUMBERS_AS_TEXT = frozenset({"StudyTime"})
 FIRST_YEAR_OF_V3 = "2020"
 
 logger = logging.getLogger(__name__)
-
-
-def connect(
-    *, memory_limit: str = "2GB", threads: int = 2, temp_dir: Path | None = None
-) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that keeps to its memory and spills to `temp_dir`.
-
-    Row order is not kept: sort wherever order matters.
-    """
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory_limit,
-        "threads": threads,
-        "preserve_insertion_order": False,
-    }
-    if temp_dir is not None:
-        temp_dir.mkdir(parents=True, exist_ok=True)
-        config["temp_directory"] = str(temp_dir)
-    try:
-        con = duckdb.connect(config=config)
-    except duckdb.Error as error:
-        raise ConfigError(f"DuckDB refuses {config}: {error}") from None
-    con.execute("SET enable_progress_bar = false")
-    return con
 
 
 @dataclass(frozen=True)
@@ -148,22 +125,9 @@ class Source:
         with self.guard():
             return self.scan(con, table, columns).pl()
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Turn reading errors of DuckDB into messages that show no cell of the data.
-
-        Raises:
-            DataContractError: a row that cannot be read, by file, line and column.
-            ConfigError: memory or disk given to DuckDB is too small.
-        """
-        try:
-            yield
-        # Results that are streamed as Arrow batches raise OSError.
-        except (duckdb.Error, OSError) as error:
-            raised = without_values(str(error), [file.path for file in self.files.values()])
-            if raised is None:
-                raise
-            raise raised from None
+    def guard(self) -> AbstractContextManager[None]:
+        """Turn errors on reading these files into messages that show no cell of the data."""
+        return guard([file.path for file in self.files.values()])
 
 
 def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] = ()) -> Source:
