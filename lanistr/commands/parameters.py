@@ -15,6 +15,9 @@ def parameters(
     published: Annotated[Path, typer.Option(help="Published counts (TSV).")] = Path(
         "config/published_parameters.tsv"
     ),
+    columns: Annotated[Path, typer.Option(help="Columns of the full datasets (TSV).")] = Path(
+        "config/full_columns.tsv"
+    ),
 ) -> None:
     """Millions of parameters beside published counts; no weights, and no memory but AutoGluon's."""
     from lanistr.experiments.recipes import load_experiment
@@ -23,7 +26,7 @@ def parameters(
     for name in experiment:
         made = load_experiment(registry, recipe, name)
         init = [load_experiment(registry, recipe, before) for before in made.init]
-        size = size_of(made, published, init)
+        size = size_of(made, published, columns, init)
         total = sum(size.parts.values())
         typer.echo(
             f"{name}: {total / 1e6:.2f} M, of which {size.trained / 1e6:.2f} M trained "

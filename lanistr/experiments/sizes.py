@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 IMAGE_PX = 224
 FINDINGS = 14  # of CheXpert
-IDENTIFIERS = {
-    "amazon/Office_Products": (306_800, 3_404_914),
-    "amazon/All_Beauty": (32_586, 324_038),
-}
-"""Products and reviewers. Source: Amazon Reviews 2018, as commonly reported."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +45,25 @@ class Size:
     counted: str
 
 
-def size_of(experiment: Experiment, published: Path, init: Sequence[Experiment] = ()) -> Size:
+def size_of(
+    experiment: Experiment, published: Path, columns: Path, init: Sequence[Experiment] = ()
+) -> Size:
     """Build an experiment's model without memory, freeze what its run would, and count.
 
     Args:
         experiment: of any method; AutoGluon must be installed for its own.
         published: counts (TSV).
+        columns: those of the full datasets' tables (TSV).
         init: the experiments that `experiment.init` names. What their weights do not fit, such as
-            the embeddings of other products, is trained.
+            the embeddings of other identifiers, is trained.
 
     Raises:
-        ConfigError: a table whose identifiers are not known.
+        ConfigError: a table whose columns are not known.
         NotInstalledError: AutoGluon is not there, and is asked for.
     """
     from lanistr.methods.build import parameter_counts, trained_parameters
 
-    model = as_trained(experiment, init)
+    model = as_trained(experiment, columns, init)
     with published.open(newline="") as lines:
         known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
     about = known.get(experiment.name, {"million": None, "counted": ""})
@@ -79,24 +77,24 @@ def size_of(experiment: Experiment, published: Path, init: Sequence[Experiment] 
     )
 
 
-def as_trained(experiment: Experiment, init: Sequence[Experiment]) -> nn.Module:
+def as_trained(experiment: Experiment, columns: Path, init: Sequence[Experiment]) -> nn.Module:
     """The model of an experiment, with what its run would freeze frozen."""
     from lanistr.methods.build import frozen_encoders
 
     if experiment.method == "autogluon":
         from lanistr.training.autogluon import untrained
 
-        return untrained(experiment, full_spec(experiment))
-    model = model_of(experiment)
+        return untrained(experiment, full_spec(experiment, columns))
+    model = model_of(experiment, columns)
     anew: tuple[str, ...] = ()
     if init:
-        weights = [model_of(each).state_dict() for each in init]
+        weights = [model_of(each, columns).state_dict() for each in init]
         anew = model.load_pretrained_part({name: w for each in weights for name, w in each.items()})
     model.freeze(frozen_encoders(experiment, anew))
     return model
 
 
-def model_of(experiment: Experiment) -> Model:
+def model_of(experiment: Experiment, columns: Path) -> Model:
     """The model of an experiment on the full data, on the meta device."""
     import torch
 
@@ -104,7 +102,7 @@ def model_of(experiment: Experiment) -> Model:
 
     settings = without_weights(experiment.model_dump())
     with torch.device("meta"):
-        return build(Experiment.model_validate(settings), full_spec(experiment))
+        return build(Experiment.model_validate(settings), full_spec(experiment, columns))
 
 
 def without_weights(settings: dict[str, Any]) -> dict[str, Any]:
@@ -123,26 +121,15 @@ def without_weights(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def full_spec(experiment: Experiment) -> InputSpec:
+def full_spec(experiment: Experiment, columns: Path) -> InputSpec:
     """What the full datasets fix about a model's inputs.
 
     Raises:
-        ConfigError: a table whose identifiers are not known.
+        ConfigError: a table whose columns are not known.
     """
-    columns: dict[str, Any] = {}
-    if Modality.TABULAR in experiment.modalities:
-        if experiment.dataset not in IDENTIFIERS:
-            raise ConfigError(
-                f"{experiment.name}: it is not known how many products and reviewers "
-                f"{experiment.dataset} has; known are {sorted(IDENTIFIERS)}."
-            )
-        products, reviewers = IDENTIFIERS[experiment.dataset]
-        columns = {
-            "category_names": ("product", "reviewer", "verified", "year"),
-            "category_sizes": (products + 2, reviewers + 2, 4, 24),
-            "identifiers": ("product", "reviewer"),
-            "number_names": ("votes", "time"),
-        }
+    has_table = Modality.TABULAR in experiment.modalities
+    known = known_columns(columns, experiment) if has_table else []
+    sizes = {line["column"]: int(line["size"]) for line in known if line["size"]}
     text = experiment.encoders.text
     return InputSpec(
         vocab_size=text.vocab_size,
@@ -156,5 +143,24 @@ def full_spec(experiment: Experiment) -> InputSpec:
         series_variables=VARIABLES,
         variable_of_value=tuple(sorted(i % VARIABLES for i in range(VALUES))),
         finding_names=tuple(f"finding {i}" for i in range(FINDINGS)),
-        **columns,
+        category_names=tuple(sizes),
+        category_sizes=tuple(sizes.values()),
+        identifiers=tuple(line["column"] for line in known if line["kind"] == "identifier"),
+        number_names=tuple(line["column"] for line in known if line["kind"] == "number"),
     )
+
+
+def known_columns(path: Path, experiment: Experiment) -> list[dict[str, str]]:
+    """The columns of the full dataset's table: name, kind and number of codes.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file, delimiter="\t"))
+    if not (found := [line for line in lines if line["dataset"] == experiment.dataset]):
+        raise ConfigError(
+            f"{experiment.name}: {path} has no columns of {experiment.dataset}; known are those "
+            f"of {sorted({line['dataset'] for line in lines})}."
+        )
+    return found

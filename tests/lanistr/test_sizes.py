@@ -19,7 +19,10 @@ def files(repository, name):
 def size(repository, name):
     experiment = load_experiment(*files(repository, name), name)
     init = [load_experiment(*files(repository, name), before) for before in experiment.init]
-    return size_of(experiment, repository / CONFIG / "published_parameters.tsv", init)
+    published, columns = (
+        repository / CONFIG / name for name in ("published_parameters.tsv", "full_columns.tsv")
+    )
+    return size_of(experiment, published, columns, init)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +42,11 @@ def test_what_fine_tuning_freezes_is_not_trained(repository, name, trained):
 
 
 def test_table_5s_three_totals_are_told_with_their_share(repository, capsys):
-    tsv = repository / CONFIG / "published_parameters.tsv"
+    tsv, columns = (
+        repository / CONFIG / name for name in ("published_parameters.tsv", "full_columns.tsv")
+    )
     for name in ("mimic-pretrain", "amazon-pretrain", "amazon-beauty-lanistr"):
-        parameters(*files(repository, name), [name], tsv)
+        parameters(*files(repository, name), [name], tsv, columns)
     said = capsys.readouterr().out
     assert [part in said for part in ("277.16 M", "288.66 M", "242.13 M")] == [True] * 3
     assert "amazon-beauty-lanistr: 241.23 M, of which 46.54 M trained (19.3 %)" in said
@@ -58,7 +63,7 @@ def test_autogluon_has_its_own_encoders_of_the_papers_sizes(repository):
 def test_autogluons_models_are_built_nowhere_else(repository):
     experiment = load_experiment(*files(repository, "amazon"), "amazon-beauty-autogluon-mlp")
     with pytest.raises(ConfigError, match=r"autogluon builds .* itself.*lanistr predict --run"):
-        model_of(experiment)
+        model_of(experiment, repository / CONFIG / "full_columns.tsv")
 
 
 def test_albef_is_as_large_as_published_and_has_a_teacher_as_large(repository):
@@ -92,6 +97,6 @@ def test_published_counts_are_of_entries_of_the_registry(repository):
     assert all(float(row["million"]) > 0 and row["counted"] for row in rows)
 
 
-def test_tables_with_unknown_identifiers_are_refused(repository):
-    with pytest.raises(ConfigError, match=r"how many products and reviewers amazon/AMAZON_FASH"):
+def test_tables_with_unknown_columns_are_refused(repository):
+    with pytest.raises(ConfigError, match="has no columns of amazon/AMAZON_FASHION"):
         size(repository, "amazon-fashion-lanistr")
