@@ -173,7 +173,7 @@ def amazon_tabular(
     encoders = (
         tabular.read_encoders(fitted_facts, fitted_identifiers)
         if fitted_facts and fitted_identifiers
-        else tabular.fit(reviews)
+        else tabular.fit_reviews(reviews)
     )
     tabular.run(
         reviews,

@@ -55,7 +55,7 @@ def test_codes_are_those_of_training_and_the_rest_is_unseen(tmp_path: Path) -> N
             {"asin": "B9", "reviewer_id": "A9", "split": "test", "unix_time": 900 * DAY},
         ],
     )
-    rows, facts = encoded(tmp_path, part, tabular.fit([part]))
+    rows, facts = encoded(tmp_path, part, tabular.fit_reviews([part]))
     assert rows["product_code"].to_list() == [3, 2, 1, 1]
     assert rows["reviewer_code"].to_list() == [2, 2, 2, 1]
     # 0 = not recorded, 1 = unseen: training has no False and no 1972.
@@ -70,7 +70,7 @@ def test_numbers_are_standardised_by_training_and_missing_ones_are_the_mean(tmp_
     part = reviews(
         tmp_path / "reviews.parquet", [{"split": split, "votes": vote} for split, vote in votes]
     )
-    rows, facts = encoded(tmp_path, part, tabular.fit([part]))
+    rows, facts = encoded(tmp_path, part, tabular.fit_reviews([part]))
     assert facts["numeric"]["votes"] == {"mean": 2.0, "std": 1.0}
     assert rows["votes_scaled"].to_list() == [-1.0, 1.0, 0.0, 98.0, 0.0]
     # A constant is no information, and no division by zero.
@@ -80,7 +80,7 @@ def test_numbers_are_standardised_by_training_and_missing_ones_are_the_mean(tmp_
 def test_another_category_can_be_encoded_with_the_same_encoders(tmp_path: Path) -> None:
     office = reviews(tmp_path / "office.parquet", [{"reviewer_id": "A5"}, {"reviewer_id": "A6"}])
     beauty = reviews(tmp_path / "beauty.parquet", [{"reviewer_id": "A6", "asin": "B7"}])
-    encoded(tmp_path, office, tabular.fit([office]))
+    encoded(tmp_path, office, tabular.fit_reviews([office]))
     again = tabular.read_encoders(tmp_path / "facts.json", tmp_path / "identifiers.parquet")
     rows, facts = encoded(tmp_path, beauty, again)
     assert rows.select("product_code", "reviewer_code").rows() == [(1, 3)]
@@ -89,5 +89,5 @@ def test_another_category_can_be_encoded_with_the_same_encoders(tmp_path: Path) 
 
 def test_without_training_rows_there_is_nothing_to_fit(tmp_path: Path) -> None:
     part = reviews(tmp_path / "reviews.parquet", [{"split": "test"}])
-    with pytest.raises(DataContractError, match="None of the reviews is in the training split"):
-        tabular.fit([part])
+    with pytest.raises(DataContractError, match="No row is in the training split"):
+        tabular.fit_reviews([part])

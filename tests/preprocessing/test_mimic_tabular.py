@@ -8,6 +8,7 @@ import pytest
 from preprocessing.datasets.mimic import tabular
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Cohort, Tabular
+from preprocessing.encode import RESERVED, fit
 from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
@@ -128,18 +129,14 @@ def test_vocabularies_and_scale_are_those_of_training_alone():
         admissions(4, insurance=["b", "a", "c", "d"], language=["?", "?", "?", "English"]),
         Ledger("step"),
     )
-    facts = tabular.fitted(rows)
-    start = [tabular.NOT_RECORDED, tabular.UNSEEN]
-    assert facts["categorical"]["insurance"] == [*start, "A", "B"]
-    assert facts["categorical"]["language"] == start
+    encoders = fit(rows.lazy(), categorical=tabular.CATEGORICAL, numeric=tabular.NUMERIC)
+    facts, coded = encoders.facts(), encoders.encode(rows)
+    assert facts["categorical"]["insurance"] == [*RESERVED, "A", "B"]
+    assert facts["categorical"]["language"] == [*RESERVED]
     assert facts["numeric"] == {"age": {"mean": 25.0, "std": 5.0}}
-    assert facts["rows"] == 4
-
-
-def test_nothing_in_training_is_refused():
-    rows = tabular.demographics(cohort(TEST), patients(1), admissions(1), Ledger("step"))
-    with pytest.raises(DataContractError, match="training split"):
-        tabular.fitted(rows)
+    assert coded["insurance_code"].to_list() == [3, 2, 1, 1]
+    assert coded["language_code"].to_list() == [0, 0, 0, 1]
+    assert coded["age_scaled"].to_list() == [-1.0, 1.0, 3.0, 5.0]
 
 
 def test_only_columns_known_at_admission_are_read():
@@ -183,6 +180,7 @@ def test_from_raw_files_to_parts(tmp_path, release):
     assert rows.columns == list(Tabular.to_schema().columns)
     assert rows["race"].to_list() == ["WHITE"] * 3
     assert rows["age"].to_list() == [20, 30, 40]
+    assert rows["race_code"].to_list() == [2] * 3 and rows["age_scaled"].to_list() == [0, 10, 20]
     assert json.loads((tmp_path / "tabular.json").read_text())["rows"] == 3
     assert json.loads((tmp_path / "ledger.json").read_text())["step"] == "mimic-tabular"
 

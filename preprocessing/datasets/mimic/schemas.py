@@ -1,5 +1,7 @@
 """One contract per table of the shards: dtypes, units, nulls and where values come from."""
 
+from typing import Any
+
 import pandera.polars as pa
 import polars as pl
 
@@ -10,6 +12,11 @@ FINDINGS = 14
 
 # Time is stored to the second, as MIMIC does.
 TIME = pl.Datetime("us")
+
+
+def code() -> Any:
+    """Column of a category's codes: 0 = not recorded, 1 = unseen in training."""
+    return pa.Field(ge=0, description="Place of the 1 in a one-hot vector.")
 
 
 class Table(pa.DataFrameModel):
@@ -84,7 +91,7 @@ class Notes(Table):
 
 
 class Tabular(Table):
-    """Demographics known at admission, one row per stay of the cohort."""
+    """Demographics known at admission, one row per stay of the cohort: as is, and encoded."""
 
     stay_id: pl.Int32 = pa.Field(unique=True)
     subject_id: pl.Int32
@@ -98,6 +105,15 @@ class Tabular(Table):
     admission_type: pl.String
     admission_location: pl.String = pa.Field(nullable=True)
     careunit: pl.String = pa.Field(nullable=True)
+    gender_code: pl.Int32 = code()
+    race_code: pl.Int32 = code()
+    insurance_code: pl.Int32 = code()
+    language_code: pl.Int32 = code()
+    marital_status_code: pl.Int32 = code()
+    admission_type_code: pl.Int32 = code()
+    admission_location_code: pl.Int32 = code()
+    careunit_code: pl.Int32 = code()
+    age_scaled: pl.Float32 = pa.Field(description="Standardised; 0 = mean.")
 
 
 class Samples(Table):

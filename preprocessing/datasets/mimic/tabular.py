@@ -19,10 +19,12 @@ import polars as pl
 from preprocessing.contracts import check
 from preprocessing.datasets.mimic.raw import open_source
 from preprocessing.datasets.mimic.schemas import Tabular
+from preprocessing.encode import fit
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 from preprocessing.shards import write_facts, write_parts
 
+KEYS = ("stay_id", "subject_id", "split")
 OF_ADMISSION = (
     "race",
     "insurance",
@@ -32,6 +34,7 @@ OF_ADMISSION = (
     "admission_location",
 )
 CATEGORICAL = ("gender", *OF_ADMISSION, "careunit")
+NUMERIC = ("age",)
 
 # The first entries of every vocabulary: no value on record, and a value that training never saw.
 NOT_RECORDED, UNSEEN = "<not recorded>", "<unseen>"
@@ -97,7 +100,7 @@ def _listed_group() -> pl.Expr:
 def demographics(
     cohort: pl.DataFrame, patients: pl.DataFrame, admissions: pl.DataFrame, ledger: Ledger
 ) -> pl.DataFrame:
-    """The rows of `schemas.Tabular`.
+    """The rows of `schemas.Tabular`, not yet encoded.
 
     Args:
         cohort: rows of `schemas.Cohort`.
@@ -122,7 +125,7 @@ def demographics(
     stays = stays.with_columns(recorded(column) for column in OF_ADMISSION)
     unlisted = stays.filter(pl.col("race").is_not_null() & _listed_group().is_null()).height
     ledger.note("hosp/admissions", "race is not in RACE_GROUPS, counted as OTHER", unlisted)
-    return stays.with_columns(race_group()).select(list(Tabular.to_schema().columns))
+    return stays.with_columns(race_group()).select(*KEYS, *NUMERIC, *CATEGORICAL)
 
 
 def _check_one_row_each(table: pl.DataFrame, key: str, name: str) -> None:
@@ -132,30 +135,6 @@ def _check_one_row_each(table: pl.DataFrame, key: str, name: str) -> None:
             f"{name}: {repeated} of {table.height} rows repeat a {key}. "
             "There must be one row for each; fetch the file again."
         )
-
-
-def fitted(rows: pl.DataFrame) -> dict[str, object]:
-    """Vocabularies and scales, from the training split alone.
-
-    The code of a category is its place in the list: 0 for none on record, 1 for one that
-    training never saw, then those of training in alphabetical order.
-
-    Raises:
-        DataContractError: there is no training row to fit on.
-    """
-    train = rows.filter(pl.col("split") == "train")
-    if train.is_empty():
-        raise DataContractError(
-            f"None of the {rows.height} stays of the cohort is in the training split. "
-            "Change split_seed, the shares or the subject lists."
-        )
-    vocabularies = {
-        name: [NOT_RECORDED, UNSEEN, *train[name].drop_nulls().unique().sort()]
-        for name in CATEGORICAL
-    }
-    # A constant age has no scale; 1 leaves it at zero once the mean is taken off.
-    age = {"mean": train["age"].mean(), "std": train["age"].std(ddof=0) or 1.0}
-    return {"categorical": vocabularies, "numeric": {"age": age}, "rows": rows.height}
 
 
 def run(
@@ -181,7 +160,8 @@ def run(
         source.read(con, "hosp/admissions", ["hadm_id", *OF_ADMISSION]),
         ledger,
     )
-    rows = check(rows, Tabular, str(cohort))
+    encoders = fit(rows.lazy(), categorical=CATEGORICAL, numeric=NUMERIC)
+    rows = check(encoders.encode(rows), Tabular, str(cohort))
     write_parts(rows, outputs, order_by=["stay_id"])
     ledger.write(ledger_path)
-    write_facts(fitted(rows), facts)
+    write_facts({"rows": rows.height, **encoders.facts()}, facts)
