@@ -1,5 +1,6 @@
 """Caching and training."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -61,13 +62,12 @@ def train(
 
     Several processes: torchrun --nproc-per-node N -m lanistr train ...
     """
+    from lanistr.experiments.methods import methods
     from lanistr.experiments.recipes import load_experiment
 
     resolved = load_experiment(registry, recipe, experiment)  # before torch takes its seconds
-    if resolved.method == "autogluon":  # it has a loop, states and a reader of its own
-        from lanistr.training import autogluon
-
-        autogluon.train(
+    if trainer := methods()[resolved.method].trainer:  # with states and a reader of its own
+        import_module(trainer).train(
             resolved,
             seed,
             cache,

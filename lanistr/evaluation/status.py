@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from lanistr.experiments.methods import methods
 from lanistr.experiments.recipes import started_from
 
 FAILURES = ("error: ", "Traceback ")
 TAIL_BYTES = 100_000  # of a log: an end without a message takes less
-
-EXTRAS = {"autogluon": ("autogluon", "autogluon.multimodal")}
-"""What must be found for a method whose library is an extra, each after what it lies in."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,9 @@ def why_missing(
 
 def missing_extra(entry: Mapping[str, Any]) -> str | None:
     """The extra of this package that the method of an entry needs and that is not installed."""
-    method = entry.get("method", "")
-    return None if all(map(find_spec, EXTRAS.get(method, ()))) else method
+    name = entry.get("method", "")
+    method = methods().get(name)
+    return name if method and not method.installed else None
 
 
 def of_step(run: RunFiles, step: str) -> Status | None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    create_model,
+    model_validator,
+)
 
-from lanistr.baselines import Albef, AutoGluon, Coca, Flava, MedFuse
 from lanistr.experiments.architecture import Encoders, Fusion, Part
+from lanistr.experiments.methods import Method, methods
 from lanistr.modality import Modality
+
+P = TypeVar("P", bound=Part)
 
 # In YAML one name may stand without its list.
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
@@ -18,18 +27,6 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 # Written in one order: that of a set changes from process to process.
 Modalities = Annotated[frozenset[Modality], PlainSerializer(sorted, when_used="json")]
-
-
-Method = Literal["lanistr", "latefusion", "autogluon", "albef", "flava", "coca", "medfuse"]
-
-PRETRAINED: tuple[Method, ...] = ("lanistr", "albef", "medfuse")
-"""The methods that have a stage of pretraining."""
-
-MEDFUSE_MODALITIES: dict[str, tuple[set[Modality], ...]] = {
-    "pretrain": ({Modality.IMAGE},),
-    "finetune": ({Modality.TIMESERIES}, {Modality.IMAGE, Modality.TIMESERIES}),
-}
-"""What each stage of MedFuse can be trained on."""
 
 OBJECTIVE_MODALITY = {
     "mlm": Modality.TEXT,
@@ -164,12 +161,37 @@ class Data(Part):
         return self
 
 
-class Experiment(Part):
+def known(method: str) -> str:
+    """The name of a method, which has a folder.
+
+    Raises:
+        ValueError: none has this name.
+    """
+    if method not in methods():
+        raise ValueError(f"found {method!r}, allowed is one of {', '.join(methods())}")
+    return method
+
+
+if TYPE_CHECKING:
+    Sections = Part
+else:  # a section for each method that has settings, under its name
+    Sections = create_model(
+        "Sections",
+        __base__=Part,
+        **{
+            name: (method.settings, method.settings())
+            for name, method in methods().items()
+            if method.settings
+        },
+    )
+
+
+class Experiment(Sections):
     """One row of a table, or the pretraining that rows share: an entry laid over a recipe."""
 
     name: str
     stage: Literal["pretrain", "finetune"]
-    method: Method = "lanistr"
+    method: Annotated[str, AfterValidator(known)] = "lanistr"
     dataset: str
     modalities: Modalities = Field(min_length=1)
     init: OneOrMore = Field(
@@ -192,65 +214,55 @@ class Experiment(Part):
     fusion: Fusion = Fusion()
     objectives: Objectives = Objectives()
     variants: Variants = Variants()
-    autogluon: AutoGluon = AutoGluon()
-    albef: Albef = Albef()
-    flava: Flava = Flava()
-    coca: Coca = Coca()
-    medfuse: MedFuse = MedFuse()
     optim: Optim
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Experiment:
         if self.stage == "pretrain" and self.init:
             raise ValueError("init: a pretraining run starts from its encoders' weights")
-        if self.method not in PRETRAINED and self.stage == "pretrain":
-            raise ValueError(f"stage: {self.method} has no pretraining; use stage: finetune")
         if self.task == "regression" and self.stage == "pretrain":
             raise ValueError("task: pretraining has no labels; a regression is of stage finetune")
         if self.data.mirror and self.dataset.split("/")[0] == "mimic":
             raise ValueError("data.mirror: a mirrored radiograph has its heart on the wrong side")
-        if self.method == "lanistr" and self.stage == "pretrain" and not self.losses:
-            raise ValueError("objectives: no weight above 0 for any of the modalities")
         if self.data.columns_as_text and Modality.TABULAR in self.modalities:
             raise ValueError("data.columns_as_text: the columns are text; leave tabular out")
-        if self.method in ("albef", "flava", "coca") and self.modalities != {"text", "image"}:
-            raise ValueError(f"modalities: {self.method} reads text and image, those and no other")
-        if self.method == "autogluon" and Modality.TIMESERIES in self.modalities:
-            raise ValueError("modalities: autogluon reads text, image and tabular, no timeseries")
-        if self.method == "autogluon" and (ignored := self.unknown_to_autogluon):
-            raise ValueError(
-                f"{', '.join(ignored)}: autogluon trains itself and would ignore this; set the "
-                "default in the recipe's section methods.autogluon"
-            )
-        if self.method == "medfuse" and self.modalities not in MEDFUSE_MODALITIES[self.stage]:
-            raise ValueError(
-                "modalities: medfuse pretrains on [image], and fine-tunes on [timeseries] or on "
-                "[image, timeseries]"
-            )
+        self._fits_method(methods()[self.method])
         return self
 
-    @property
-    def unknown_to_autogluon(self) -> list[str]:
-        """What AutoGluon, which trains itself, would ignore, as far as it is not the default."""
-        ignored = {
-            "data": ("views", "mirror", "samples_per_epoch"),
-            "optim": ("algorithm", "betas", "schedule"),
-        }
-        return [
-            f"{part}.{name}"
-            for part, names in ignored.items()
-            for name in names
-            if getattr(section := getattr(self, part), name)
-            != type(section).model_fields[name].default
-        ]
+    def _fits_method(self, method: Method) -> None:
+        if self.stage not in method.stages:
+            allowed = ", ".join(method.stages)
+            raise ValueError(f"stage: {self.method} has no {self.stage}; allowed: {allowed}")
+        if self.modalities not in (sets := method.stages[self.stage]):
+            allowed = ", ".join(f"[{', '.join(sorted(chosen))}]" for chosen in sets)
+            raise ValueError(
+                f"modalities: found [{', '.join(sorted(self.modalities))}]; {self.method} "
+                f"can {self.stage} on {allowed}"
+            )
+        if changed := [setting for setting in method.ignores if not self._is_default(setting)]:
+            raise ValueError(
+                f"{', '.join(changed)}: {self.method} has no use for this and would ignore it; "
+                f"set the default in the recipe's section methods.{self.method}"
+            )
+        if method.check:
+            method.check(self)
+
+    def _is_default(self, setting: str) -> bool:
+        part, name = setting.split(".")
+        section = getattr(self, part)
+        return getattr(section, name) == type(section).model_fields[name].default
+
+    def section(self, kind: type[P]) -> P:
+        """The settings of this kind, such as those of a method."""
+        return next(value for _, value in self if isinstance(value, kind))
 
     @property
     def frozen(self) -> frozenset[Modality]:
         """The encoders that fine-tuning leaves as they are: those that start from trained weights.
 
-        AutoGluon trains all of its own.
+        A method with a trainer of its own trains all of its own.
         """
-        if self.stage == "pretrain" or self.freeze == "none" or self.method == "autogluon":
+        if self.stage == "pretrain" or self.freeze == "none" or methods()[self.method].trainer:
             return frozenset()
         return frozenset(m for m in self.modalities if self.init or self.from_library(m))
 
@@ -261,7 +273,7 @@ class Experiment(Part):
     @property
     def learns_findings(self) -> bool:
         """Whether the labels of radiographs are learned, which not all data have."""
-        return self.method == "medfuse" and self.stage == "pretrain"
+        return methods()[self.method].findings and self.stage == "pretrain"
 
     @property
     def outputs(self) -> int:

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lanistr.baselines import MedFuse, ResNet
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Transformer
 from lanistr.experiments.config import Experiment
+from lanistr.methods.medfuse.settings import MedFuse, ResNet
 from lanistr.modality import Modality
 
 TRAINED, FROZEN = 6, 2
@@ -148,7 +148,7 @@ def of_albef(experiment: Experiment, image_px: int) -> int:
 
 def of_medfuse(experiment: Experiment, image_px: int) -> int:
     """Products of one sample's forward pass through MedFuse's encoders."""
-    settings, found = experiment.medfuse, 0
+    settings, found = experiment.section(MedFuse), 0
     if Modality.IMAGE in experiment.modalities:
         found += convolutions(settings.image, image_px)
     if Modality.TIMESERIES in experiment.modalities:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.cost import HOURS, VALUES, VARIABLES
+from lanistr.experiments.methods import methods
 from lanistr.modality import Modality
 
 if TYPE_CHECKING:
@@ -81,10 +83,8 @@ def as_trained(experiment: Experiment, columns: Path, init: Sequence[Experiment]
     """The model of an experiment, with what its run would freeze frozen."""
     from lanistr.methods.build import frozen_encoders
 
-    if experiment.method == "autogluon":
-        from lanistr.training.autogluon import untrained
-
-        return untrained(experiment, full_spec(experiment, columns))
+    if trainer := methods()[experiment.method].trainer:
+        return import_module(trainer).untrained(experiment, full_spec(experiment, columns))
     model = model_of(experiment, columns)
     anew: tuple[str, ...] = ()
     if init:
@@ -99,26 +99,11 @@ def model_of(experiment: Experiment, columns: Path) -> Model:
     import torch
 
     from lanistr.methods.build import build
+    from lanistr.methods.pretrained import without_weights
 
     settings = without_weights(experiment.model_dump())
     with torch.device("meta"):
         return build(Experiment.model_validate(settings), full_spec(experiment, columns))
-
-
-def without_weights(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with random weights, which are as many.
-
-    >>> without_weights({"text": {"pretrained": "bert-base-uncased", "hidden": 768}})
-    {'text': {'pretrained': None, 'hidden': 768}}
-    """
-    return {
-        key: None
-        if key == "pretrained"
-        else without_weights(value)
-        if isinstance(value, dict)
-        else value
-        for key, value in settings.items()
-    }
 
 
 def full_spec(experiment: Experiment, columns: Path) -> InputSpec:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from lanistr.batch import Batch
 from lanistr.errors import ConfigError
-from lanistr.methods.pretrained import Origin, load, save
+from lanistr.methods.build import Origin
+from lanistr.methods.pretrained import load, save
 from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.losses import label_loss

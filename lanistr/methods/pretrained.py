@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from lanistr.batch import InputSpec
-from lanistr.data.processor import FILES
 from lanistr.errors import ConfigError, WeightsError
 from lanistr.experiments.config import Experiment
+from lanistr.methods.build import Origin, build
 from lanistr.models.weights import looks_like_folder, misfits, refuse
 
 if TYPE_CHECKING:
@@ -25,21 +25,6 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 1
 # Of a library's configuration: what tells about the file and not about the model.
 NOT_ATTRIBUTES = {"architectures", "dtype", "model_type", "transformers_version", "_name_or_path"}
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a model was built from.
-
-    Attributes:
-        experiment: its architecture and objectives, and how it is trained.
-        spec: what the data fix.
-        label_names: what its classes are, in order; empty where nobody said.
-    """
-
-    experiment: Experiment
-    spec: InputSpec
-    label_names: tuple[str, ...] = ()
 
 
 def save(model: nn.Module, origin: Origin, folder: Path, label_names: Sequence[str]) -> None:
@@ -92,10 +77,23 @@ def self_contained(model: nn.Module, experiment: Experiment) -> Experiment:
         if part["pretrained"] and name in modules:
             known = modules[name].config.to_diff_dict().items()
             part["attributes"] = {k: v for k, v in known if k not in NOT_ATTRIBUTES}
-        part["pretrained"] = None
-    for baseline in (settings["flava"], settings["coca"], settings["medfuse"]["image"]):
-        baseline["pretrained"] = None
-    return Experiment.model_validate(settings)
+    return Experiment.model_validate(without_weights(settings))
+
+
+def without_weights(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with random weights in place of pretrained ones, whichever part names them.
+
+    >>> without_weights({"text": {"pretrained": "bert-base-uncased", "hidden": 768}})
+    {'text': {'pretrained': None, 'hidden': 768}}
+    """
+    return {
+        key: without_weights(value)
+        if isinstance(value, dict)
+        else None
+        if key == "pretrained"
+        else value
+        for key, value in settings.items()
+    }
 
 
 def load(kind: type[Model], source: str | Path, revision: str | None) -> Model:
@@ -104,8 +102,6 @@ def load(kind: type[Model], source: str | Path, revision: str | None) -> Model:
     Raises:
         WeightsError: files that are missing, broken or of another kind of model.
     """
-    from lanistr.methods.build import build  # which imports the models, which import this
-
     folder = local_folder(str(source), revision)
     origin = read_origin(folder)
     model = build(origin.experiment, origin.spec)
@@ -139,7 +135,7 @@ def local_folder(source: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = [CONFIG, WEIGHTS, *FILES]
+    wanted = [WEIGHTS, "*.json", "*.parquet", "*.yaml"]
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

@@ -29,6 +29,7 @@ from lanistr.data.samples import Samples, select
 from lanistr.errors import NotInstalledError
 from lanistr.evaluation.metrics import functions_of
 from lanistr.experiments.config import Experiment
+from lanistr.methods.autogluon.settings import AutoGluon
 from lanistr.modality import Modality
 from lanistr.training import checkpoint
 from lanistr.training.distributed import world
@@ -187,7 +188,7 @@ def hyperparameters(experiment: Experiment, device: torch.device) -> dict[str, A
         "timm_image.train_transforms": ["resize_shorter_side", "center_crop"],
     }
     return {
-        "model.names": [*used, f"fusion_{experiment.autogluon.fusion}"],
+        "model.names": [*used, f"fusion_{experiment.section(AutoGluon).fusion}"],
         **{f"model.{key}": v for key, v in settings.items() if key.split(".")[0] in used},
         "data.categorical.minimum_cat_count": 1,  # else rare products become one
         "env.num_gpus": int(gpu),
@@ -203,7 +204,7 @@ def hyperparameters(experiment: Experiment, device: torch.device) -> dict[str, A
         "optim.weight_decay": optim.weight_decay,
         "optim.warmup_steps": optim.warmup_share,
         "optim.gradient_clip_val": optim.clip_norm,
-        "optim.lr_decay": experiment.autogluon.layer_decay,
+        "optim.lr_decay": experiment.section(AutoGluon).layer_decay,
         "optim.max_epochs": optim.epochs,
         "optim.patience": optim.stop_after or optim.epochs,
         "optim.val_check_interval": 1.0,

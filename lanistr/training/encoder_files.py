@@ -12,6 +12,7 @@ import torch
 from lanistr.batch import InputSpec
 from lanistr.experiments.architecture import ImageEncoder
 from lanistr.experiments.config import Experiment
+from lanistr.methods.autogluon.settings import AutoGluon
 from lanistr.modality import Modality
 
 TEXT, IMAGE = "model.hf_text.checkpoint_name", "model.timm_image.checkpoint_name"
@@ -31,7 +32,7 @@ def initial_weights(
 
 def architectures(experiment: Experiment, spec: InputSpec, folder: Path) -> dict[str, str]:
     """Encoders of the recipe's sizes that AutoGluon can build, but not start from a network."""
-    from lanistr.methods.build import build_text
+    from lanistr.methods.parts import build_text
 
     found = initial_image(experiment, spec, folder / "image")
     if Modality.TEXT in experiment.modalities:
@@ -46,13 +47,13 @@ def initial_image(experiment: Experiment, spec: InputSpec, folder: Path) -> dict
     """Where the image encoder starts from, if there is one."""
     if Modality.IMAGE not in experiment.modalities:
         return {}
-    named = experiment.autogluon.image_checkpoint
+    named = experiment.section(AutoGluon).image_checkpoint
     return {IMAGE: named or str(write_vit(experiment.encoders.image, spec, folder))}
 
 
 def write_bert(experiment: Experiment, spec: InputSpec, cache_folder: Path, folder: Path) -> Path:
     """A BERT of our sizes with random weights and the cache's tokenizer, as transformers does."""
-    from lanistr.methods.build import build_text
+    from lanistr.methods.parts import build_text
 
     build_text(experiment.encoders.text, spec).bert.save_pretrained(folder)
     for file in (cache_folder / "tokenizer").iterdir():

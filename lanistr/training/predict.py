@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from lanistr.data.cache import open_cache
 from lanistr.data.samples import Samples, batches, in_order, select
 from lanistr.experiments.config import Experiment
+from lanistr.experiments.methods import methods
 from lanistr.methods.build import build
 from lanistr.methods.method import Model
 from lanistr.training import checkpoint, objective
@@ -46,10 +48,9 @@ def predict(
     trained = read_run(run, cache_folder)
     experiment, samples = trained.experiment, trained.test
     with world(device, threads) as here:
-        if experiment.method == "autogluon":
-            from lanistr.training.autogluon import probabilities_of
-
-            probabilities = probabilities_of(run, experiment, samples, cache_folder)
+        if trainer := methods()[experiment.method].trainer:
+            answered = import_module(trainer).probabilities_of
+            probabilities = answered(run, experiment, samples, cache_folder)
         else:
             model = trained.model(here.device)
             probabilities = outputs(model, experiment, samples, workers=workers).numpy()

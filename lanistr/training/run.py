@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lanistr.data.cache import SPLITS, Cache, open_cache
 from lanistr.data.samples import Samples, select
 from lanistr.experiments.config import Experiment
+from lanistr.experiments.methods import methods
 from lanistr.methods.build import build, frozen_encoders, parameter_counts, trained_parameters
 from lanistr.training import checkpoint
 from lanistr.training.distributed import World, world
@@ -25,9 +26,6 @@ from lanistr.training.loop import Trainer
 from lanistr.training.predict import outputs, write_predictions
 
 log = logging.getLogger(__name__)
-
-LIBRARIES = {"autogluon": ("autogluon.multimodal", "timm"), "coca": ("open_clip_torch",)}
-"""What methods are made of besides transformers, under the names that pip knows."""
 
 
 def train(
@@ -217,7 +215,7 @@ def selection(valid: Samples, cache: Cache) -> dict[str, Any]:
 def machine(here: World, method: str) -> dict[str, Any]:
     """Versions and hardware that a run of a method depends on."""
     gpu = torch.cuda.get_device_name(here.device) if here.device.type == "cuda" else None
-    packages = ("lanistr", "torch", "transformers", "numpy", *LIBRARIES.get(method, ()))
+    packages = ("lanistr", "torch", "transformers", "numpy", *methods()[method].distributions)
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in packages},

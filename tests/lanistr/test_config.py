@@ -62,9 +62,12 @@ def test_an_unknown_experiment_names_those_there_are(files):
     ("change", "message"),
     [
         ({"stage": "pretrain", "init": "whole"}, "init"),
-        ({"stage": "pretrain", "method": "latefusion"}, "has no pretraining"),
-        ({"stage": "pretrain", "method": "medfuse"}, "medfuse pretrains on"),
-        ({"method": "medfuse"}, "medfuse pretrains on"),
+        ({"stage": "pretrain", "method": "latefusion"}, "has no pretrain; allowed: finetune"),
+        (
+            {"stage": "pretrain", "method": "medfuse"},
+            r"\[text\]; medfuse can pretrain on \[image\] ",
+        ),
+        ({"method": "medfuse"}, r"medfuse can finetune on \[timeseries\], \[image, timeseries\]"),
         ({"fusion": {"hidden": 10, "heads": 4}}, "10 is not a multiple of heads, 4"),
         ({"stage": "pretrain", "objectives": {"mlm": 0, "mmm": 0}}, "no weight above 0"),
         ({"objectives": {"timeseries_ratio": 0.5, "segment_hours": 1.5}}, "segment_hours"),
@@ -137,6 +140,6 @@ def test_what_autogluon_would_ignore_is_refused(section, key, value):
     }
     Experiment.model_validate(settings)
     changed = {**settings, section: {**settings.get(section, {}), key: value}}
-    with pytest.raises(ValidationError, match=rf"{section}\.{key}: autogluon trains itself"):
+    with pytest.raises(ValidationError, match=rf"{section}\.{key}: autogluon has no use"):
         Experiment.model_validate(changed)
     Experiment.model_validate({**changed, "method": "latefusion"})

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lanistr.errors import ConfigError
-from lanistr.methods.build import build_text
+from lanistr.methods.parts import build_text
 from lanistr.modality import Modality
 from lanistr.models.weights import seeded
 from tests.lanistr.tiny_albef import SIZES, tiny_albef

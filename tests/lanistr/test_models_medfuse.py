@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lanistr.baselines import ResNet as Settings
 from lanistr.data.cache import build_cache
 from lanistr.errors import ConfigError, WeightsError
 from lanistr.evaluation.metrics import weighted_auroc
@@ -18,6 +17,7 @@ from lanistr.experiments.recipes import load_experiment
 from lanistr.methods.build import build, parameter_counts
 from lanistr.methods.medfuse.model import carried_forward
 from lanistr.methods.medfuse.resnet import ResNet, build_resnet
+from lanistr.methods.medfuse.settings import ResNet as Settings
 from lanistr.modality import Modality
 from lanistr.training.run import train
 from tests.lanistr import shards

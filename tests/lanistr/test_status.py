@@ -2,8 +2,8 @@
 
 import pytest
 
-from lanistr.evaluation import status
 from lanistr.evaluation.status import missing_extra
+from lanistr.experiments import methods
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def installed(monkeypatch):
             raise ModuleNotFoundError(f"No module named {name.split('.')[0]!r}")
         return found.get(name)
 
-    monkeypatch.setattr(status, "find_spec", find)
+    monkeypatch.setattr(methods, "find_spec", find)
     return found
 
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.baselines import Albef as Settings
 from lanistr.batch import Batch
+from lanistr.methods.albef.settings import Albef as Settings
 from lanistr.methods.albef.student import Student
 from lanistr.methods.method import Model
 from lanistr.modality import Modality

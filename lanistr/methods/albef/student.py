@@ -13,8 +13,8 @@ from typing import Any, cast
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.baselines import Albef as Settings
 from lanistr.batch import Batch, InputSpec
+from lanistr.methods.albef.settings import Albef as Settings
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoders, Tokens, attended
 from lanistr.models.text import MaskedLanguageHead, TextEncoder

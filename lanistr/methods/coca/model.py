@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from lanistr.batch import Batch, InputSpec
 from lanistr.errors import ConfigError, WeightsError
 from lanistr.experiments.config import Experiment
+from lanistr.methods.coca.settings import Coca as Settings
 from lanistr.methods.method import Model, trained_whole
 from lanistr.modality import Modality
 from lanistr.models.fusion import perceptron
@@ -113,14 +114,15 @@ def coca_model(experiment: Experiment, spec: InputSpec) -> CoCa:
 
     coca = CoCa(**architecture(experiment, spec), pad_id=spec.pad_token_id)
     coca.text_decoder.text_projection = None  # never initialised, and not needed
-    if (source := experiment.coca.pretrained) is not None:
-        load_weights(coca, str(experiment.coca.architecture), source)
+    settings = experiment.section(Settings)
+    if settings.pretrained is not None:
+        load_weights(coca, str(settings.architecture), settings.pretrained)
     return coca
 
 
 def architecture(experiment: Experiment, spec: InputSpec) -> dict[str, Any]:
     """Arguments of open_clip's CoCa: of a named architecture, or of our sizes."""
-    name = experiment.coca.architecture
+    name = experiment.section(Settings).architecture
     if name is None:
         return of_sizes(experiment, spec)
     from open_clip import get_model_config, list_models
@@ -162,7 +164,7 @@ def of_sizes(experiment: Experiment, spec: InputSpec) -> dict[str, Any]:
             "head_width": image.hidden // image.heads,
             "mlp_ratio": image.intermediate / image.hidden,
             "attentional_pool": True,
-            "attn_pooler_queries": experiment.coca.queries,
+            "attn_pooler_queries": experiment.section(Settings).queries,
             "attn_pooler_heads": image.heads,
             "output_tokens": True,
         },

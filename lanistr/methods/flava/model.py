@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lanistr.batch import Batch, InputSpec
 from lanistr.experiments.config import Experiment
+from lanistr.methods.flava.settings import Flava as Settings
 from lanistr.methods.method import Model, trained_whole
 from lanistr.modality import Modality
 from lanistr.models.encoders import attended
@@ -131,7 +132,8 @@ def flava_model(experiment: Experiment, spec: InputSpec) -> FlavaModel:
         "image_config": of_sizes(sizes.image) | image,
         "multimodal_config": of_sizes(experiment.fusion),
     }
-    if experiment.flava.pretrained is None:
+    settings = experiment.section(Settings)
+    if settings.pretrained is None:
         parts["text_config"] |= {
             "pad_token_id": spec.pad_token_id,
             "max_position_embeddings": spec.max_tokens,
@@ -140,7 +142,7 @@ def flava_model(experiment: Experiment, spec: InputSpec) -> FlavaModel:
         start_at_random(flava.multimodal_model.cls_token)
         start_at_random(flava.image_model.embeddings.cls_token)
         return flava
-    source = expanduser(experiment.flava.pretrained)
+    source = expanduser(settings.pretrained)
     config = pretrained_config(FlavaConfig, source, "flava", {})
     problems = [
         f"{part}.{name}: found {found}, expected {wanted}"

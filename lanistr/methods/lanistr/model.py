@@ -11,16 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.batch import Batch
-from lanistr.experiments.config import OBJECTIVE_MODALITY
+from lanistr.batch import Batch, InputSpec
+from lanistr.experiments.config import OBJECTIVE_MODALITY, Experiment
+from lanistr.methods.build import Origin
 from lanistr.methods.method import Model
-from lanistr.methods.pretrained import Origin
+from lanistr.methods.parts import build_encoders, build_fusion, build_masking_heads
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
-from lanistr.models.fusion import Fusion, SimilarityHead
+from lanistr.models.fusion import Fusion, SimilarityHead, perceptron
 from lanistr.models.perceiver import PerceiverFusion
 from lanistr.models.variants import with_stand_ins
-from lanistr.models.weights import load_parts
+from lanistr.models.weights import load_parts, seeded
 
 
 class LANISTR(Model):
@@ -167,3 +168,23 @@ class LANISTRForPrediction(LANISTR):
 def then_nothing(hidden: Tensor) -> Tensor:
     """The flags of a masked view, followed by those of an unmasked view, (2 B, ...) bool."""
     return torch.cat([hidden, torch.zeros_like(hidden)])
+
+
+def build_lanistr(
+    experiment: Experiment, spec: InputSpec
+) -> LANISTRForPretraining | LANISTRForPrediction:
+    """LANISTR with the heads of its stage."""
+    pretraining = experiment.stage == "pretrain"
+    encoders = build_encoders(experiment, spec, mask_token=pretraining)
+    fusion = build_fusion(encoders.widths(), experiment.fusion, experiment.variants)
+    origin, hidden = Origin(experiment, spec), experiment.fusion.hidden
+    if not pretraining:
+        with seeded("head"):
+            head = perceptron(hidden, hidden, experiment.outputs)
+        return LANISTRForPrediction(encoders, fusion, origin, head)
+    heads = build_masking_heads(experiment, spec, encoders)
+    similarity = None
+    if "mmm" in experiment.losses:
+        with seeded("similarity"):
+            similarity = SimilarityHead(hidden, experiment.objectives)
+    return LANISTRForPretraining(encoders, fusion, origin, heads, similarity)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from lanistr.batch import Batch
+from lanistr.batch import Batch, InputSpec
+from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
+from lanistr.methods.parts import build_encoders
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
-from lanistr.models.weights import load_parts
+from lanistr.models.fusion import perceptron
+from lanistr.models.weights import load_parts, seeded
 
 
 class LateFusion(Model):
@@ -55,3 +58,13 @@ class LateFusion(Model):
         """
         bound = tuple(f"encoders.{start}" for start in self.encoders.bound_to_data())
         return load_parts(self, state, ("encoders",), bound)
+
+
+def build_latefusion(experiment: Experiment, spec: InputSpec) -> LateFusion:
+    """LANISTR's encoders with a perceptron over their concatenation."""
+    encoders = build_encoders(experiment, spec, mask_token=False)
+    with seeded("head"):
+        head = perceptron(
+            sum(encoders.widths().values()), experiment.fusion.hidden, experiment.outputs
+        )
+    return LateFusion(encoders, head)

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.baselines import MedFuse as Settings
 from lanistr.batch import Batch, InputSpec
 from lanistr.experiments.config import Experiment
 from lanistr.methods.medfuse.resnet import ResNet, build_resnet
+from lanistr.methods.medfuse.settings import MedFuse as Settings
 from lanistr.methods.method import Model
 from lanistr.modality import Modality
 from lanistr.models.encoders import Freezable
@@ -219,7 +219,7 @@ def build_medfuse(experiment: Experiment, spec: InputSpec) -> Stage:
     Raises:
         WeightsError: pretrained weights that are missing or do not fit.
     """
-    settings, outputs = experiment.medfuse, experiment.outputs
+    settings, outputs = experiment.section(Settings), experiment.outputs
     if Modality.IMAGE in experiment.modalities:
         with seeded("encoders.image"):
             image = ImageEncoder(build_resnet(settings.image), settings.missing_image)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.baselines import ResNet as Settings
 from lanistr.errors import WeightsError
+from lanistr.methods.medfuse.settings import ResNet as Settings
 from lanistr.methods.pretrained import local_folder, read_weights
 from lanistr.models.weights import misfits, refuse
 

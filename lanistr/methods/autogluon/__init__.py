@@ -1,0 +1,1 @@
+"""AutoGluon's multimodal predictor, which trains itself."""
