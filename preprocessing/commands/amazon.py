@@ -245,9 +245,12 @@ def amazon_samples(
 def amazon_manifest(
     shards: Annotated[Path, typer.Option(help="holds a folder per category")],
     facts: Annotated[Path, typer.Option(help="holds what each step wrote, by category")],
-    category: Annotated[list[str], typer.Option(help="such as All_Beauty; repeat it for more")],
+    category: Annotated[
+        list[str],
+        typer.Option("--variant", "--category", help="such as All_Beauty; repeat it for more"),
+    ],
     scale: Annotated[str, typer.Option(help="stamped on every result: smoke or paper")],
-    output: Annotated[Path, typer.Option(help="manifest.json")],
+    output: Annotated[Path, typer.Option(help="manifest.json; a category's: CATEGORY/it")],
 ) -> None:
     """Say what the shards of all categories hold and where it comes from."""
     from preprocessing.datasets.amazon import manifest

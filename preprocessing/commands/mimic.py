@@ -235,12 +235,11 @@ def mimic_manifest(
 @app.command("mimic-text-sources")
 def mimic_text_sources(
     mimic: Annotated[Path, typer.Option(help="shards of MIMIC, with their manifest")],
-    shards: Annotated[Path, typer.Option(help="holds a folder per text source")],
-    facts: Annotated[Path, typer.Option(help="holds what each step wrote with --facts")],
-    source: Annotated[list[str], typer.Option(help="a text source; repeat it for more")],
-    output: Annotated[Path, typer.Option(help="manifest.json")],
+    facts: Annotated[Path, typer.Option(help="holds what its steps wrote, as SOURCE/<table>.json")],
+    source: Annotated[str, typer.Option("--variant", "--source", help="a text source")],
+    output: Annotated[Path, typer.Option(help="manifest.json, beside its notes and samples")],
 ) -> None:
-    """Say what several text sources of the same stays hold, to compare them."""
+    """Say what a text source of the same stays holds, as a variant of MIMIC."""
     from preprocessing.datasets.mimic import text_sources
 
-    text_sources.run(mimic, shards, facts, source, output=output)
+    text_sources.write_variant(mimic, facts, source, output=output)

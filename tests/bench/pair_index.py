@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from preprocessing.datasets.mimic.outcomes import PHENOTYPES
+
 IMAGES, IMAGE_PATIENTS = 377_110, 65_379
 NOTES, NOTE_PATIENTS = 331_794, 145_915
 STAYS = 25_071
@@ -85,6 +87,9 @@ def write(folder: Path) -> None:
         careunit=pl.repeat(None, STAYS, dtype=pl.String, eager=True),
         period=pl.repeat(None, STAYS, dtype=pl.String, eager=True),
         in_hospital_mortality=pl.Series(rng.integers(0, 2, STAYS), dtype=pl.Int8),
+        length_of_stay=pl.repeat(72.0, STAYS, dtype=pl.Float32, eager=True),
+        readmission_30d=pl.repeat(None, STAYS, dtype=pl.Int8, eager=True),
+        phenotypes=pl.repeat(None, STAYS, dtype=PHENOTYPES, eager=True),
     )
     cohort.write_parquet(folder / "cohort.parquet")
     series = cohort.select("stay_id", "subject_id", "split", label="in_hospital_mortality")

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from preprocessing.datasets.mimic import timeseries, variables
+from preprocessing.datasets.mimic.outcomes import PHENOTYPES
 from preprocessing.datasets.mimic.release import CORE, layouts
 from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES
 from preprocessing.datasets.mimic.switches import FAITHFUL, switches_of
@@ -64,6 +65,9 @@ class Stay:
             "period": "2011 - 2013",
             "split": self.split,
             "in_hospital_mortality": self.died,
+            "length_of_stay": self.hours if self.los_hours is None else self.los_hours,
+            "readmission_30d": None,
+            "phenotypes": None,
         }
 
 
@@ -151,6 +155,9 @@ class MadeUpICU:
             {
                 pl.Int64: pl.Int32,
                 "in_hospital_mortality": pl.Int8,
+                "length_of_stay": pl.Float32,
+                "readmission_30d": pl.Int8,
+                "phenotypes": PHENOTYPES,
                 "los_hours": pl.Float64,
             }
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from preprocessing.card import Card
 from preprocessing.datasets.amazon import manifest
 from preprocessing.errors import DataContractError, SourceMissingError
 from synthetic import amazon
@@ -61,6 +62,31 @@ def test_the_manifest_says_what_the_shards_hold(made: Path) -> None:
         == (told["tables"][f"{CATEGORY}/samples"]["rows"])
     )
     assert set(told["inputs"]) == {f"{CATEGORY}.json.gz", f"meta_{CATEGORY}.json.gz"}
+
+
+def test_the_manifest_of_a_category_stands_alone(made: Path) -> None:
+    joint = json.loads((made / "shards" / "manifest.json").read_text())
+    own = json.loads((made / "shards" / CATEGORY / "manifest.json").read_text())
+    assert own["dataset"] == f"amazon/{CATEGORY}" and own["digest"] == joint["digest"]
+    assert own["tabular"] == joint["tabular"][CATEGORY]
+    assert {f"{CATEGORY}/{name}": table for name, table in own["tables"].items()} == joint["tables"]
+    assert all((made / "shards" / CATEGORY / name).is_file() for name in own["shards"])
+    assert own["card"] == joint["card"]
+
+
+def test_the_card_names_columns_that_the_shards_have(made: Path) -> None:
+    own = json.loads((made / "shards" / CATEGORY / "manifest.json").read_text())
+    card, tables = Card.model_validate(own["card"]), own["tables"]
+    for place in card.modalities.values():
+        assert place.key in tables[place.table]["columns"]
+        assert place.key in tables["samples"]["columns"]
+    assert {task.name for task in card.tasks} <= tables["samples"]["columns"].keys()
+    assert card.unit.column in tables["samples"]["columns"]
+    encoded = {**own["tabular"]["identifiers"], **own["tabular"]["categorical"]}
+    assert {f"{name}_code" for name in encoded} <= tables["tabular"]["columns"].keys()
+    # The six features of a review, verified first.
+    assert card.words[0].column == "verified" and len(card.words) == 6
+    assert {phrase.column for phrase in card.words} <= tables["tabular"]["columns"].keys()
 
 
 def test_samples_point_to_rows_that_are_there(made: Path) -> None:

@@ -94,7 +94,7 @@ def run(folder: Path, draw: samples.Draw | None) -> pl.DataFrame:
 def test_pretraining_sees_all_but_test_products_unlabeled(category: Path) -> None:
     rows = run(category, None)
     assert set(rows["split"]) == {"train", "valid"} and rows.height == 48
-    assert set(rows["stage"]) == {"pretrain"} and rows["label"].null_count() == 48
+    assert set(rows["stage"]) == {"pretrain"} and rows["stars"].null_count() == 48
     assert (rows["has_image"] == rows["image_id"].is_not_null()).all()
     assert (rows["has_text"] == (rows["sample_id"] % 4 < 2)).all()
     for name in samples.MODALITIES:
@@ -114,7 +114,7 @@ def test_finetuning_draws_the_first_complete_reviews(category: Path) -> None:
     assert rows.filter(pl.col("split") == "valid").height == 1
     tested = rows.filter(pl.col("split") == "test")["sample_id"].sort().to_list()
     assert tested == [number for number in complete if number % 5 == 4]
-    assert (rows["label"] == rows["sample_id"] % 5).all()
+    assert (rows["stars"] == rows["sample_id"] % 5).all()
 
 
 def test_a_draw_from_nothing_is_refused(category: Path) -> None:

@@ -77,7 +77,8 @@ TRANSFERRED = {"stay_id": 112, "last_careunit": "SICU"}
 
 def test_columns_are_those_of_the_contract() -> None:
     found, _ = cohort(CORRECTED)
-    assert set(found.columns) | {"split"} == set(Cohort.to_schema().columns)
+    added = {"split", "readmission_30d", "phenotypes"}
+    assert set(found.columns) | added == set(Cohort.to_schema().columns)
 
 
 def test_a_transferred_stay_beside_another_of_its_admission() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from preprocessing.datasets.mimic import manifest
+from preprocessing.card import Card
+from preprocessing.datasets.mimic import manifest, outcomes
 from preprocessing.datasets.mimic.schemas import Cohort
 from preprocessing.errors import DataContractError, SourceMissingError
 
@@ -27,7 +28,15 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
         "images": {"px": 64, "rows": 2},
         "notes": {"source": "discharge", "leaky": True, "rows": 0},
         "tabular": {"age_mean": 61.0},
-        "samples": {"text_source": "discharge", "rows": 1, "counts": COUNTS},
+        "samples": {
+            "text_source": "discharge",
+            "rows": 1,
+            "counts": COUNTS,
+            "tasks": {
+                "in_hospital_mortality": {"train": 3},
+                "length_of_stay": {"train": 3, "mean": 90.0, "std": 30.0},
+            },
+        },
     }
     rows = {"timeseries": (1, 2), "images": (2, 0), "notes": (0, 0), "tabular": (3, 1)}
     for table, schema in manifest.TABLES.items():
@@ -90,6 +99,31 @@ def test_digest_follows_the_shards_and_nothing_else(tmp_path: Path) -> None:
     assert after["digest"] == before["digest"]
     blank(Cohort, 5).write_parquet(tmp_path / "shards" / "cohort.parquet")
     assert written(tmp_path)["digest"] != before["digest"]
+
+
+def test_a_variant_beside_the_tables_does_not_change_the_digest(tmp_path: Path) -> None:
+    made(tmp_path)
+    before = written(tmp_path)
+    (tmp_path / "shards" / "radiology_48h" / "notes").mkdir(parents=True)
+    blank(Cohort, 1).write_parquet(tmp_path / "shards/radiology_48h/notes/part-00000.parquet")
+    after = written(tmp_path)
+    assert after["digest"] == before["digest"] and after["shards"] == before["shards"]
+
+
+def test_the_card_has_the_tasks_that_training_can_learn(tmp_path: Path) -> None:
+    facts = made(tmp_path)
+    said = written(tmp_path)
+    card = Card.model_validate(said["card"])
+    assert [task.name for task in card.tasks] == ["in_hospital_mortality", "length_of_stay"]
+    assert (card.tasks[1].mean, card.tasks[1].std) == (90.0, 30.0)
+    for place in card.modalities.values():
+        assert place.key in said["tables"][place.table]["columns"]
+        assert place.key in said["tables"]["samples"]["columns"]
+    assert set(outcomes.TASKS) <= said["tables"]["samples"]["columns"].keys()
+    facts["samples"]["tasks"] = {}
+    tell(tmp_path, facts)
+    with pytest.raises(DataContractError, match="nothing to learn"):
+        written(tmp_path)
 
 
 @pytest.mark.parametrize(

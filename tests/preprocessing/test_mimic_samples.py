@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from preprocessing.datasets.mimic import samples
+from preprocessing.datasets.mimic.outcomes import TASKS
 from preprocessing.datasets.mimic.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
 from preprocessing.engine.duckdb import connect
 from preprocessing.errors import ConfigError, DataContractError
@@ -45,7 +46,7 @@ class World:
         cohort = frame_of(
             Cohort, self.stays, split="train", intime=INTIME, admittime=INTIME - 24 * HOUR,
             dischtime=INTIME + 200 * HOUR, outtime=INTIME + 100 * HOUR, los_hours=100.0, age=60,
-            in_hospital_mortality=0,
+            in_hospital_mortality=0, length_of_stay=100.0,
         )  # fmt: skip
         series = [
             {"stay_id": s["stay_id"], "subject_id": s["subject_id"],
@@ -236,7 +237,7 @@ def test_pretraining_is_the_outer_join_by_patient(
     # A running number, in the order of subjects.
     assert [row["sample_id"] for row in found] == list(range(len(found)))
     assert [row["subject_id"] for row in found] == sorted(row["subject_id"] for row in found)
-    assert all(row["label"] is None for row in found)
+    assert all(row[task] is None for row in found for task in TASKS)
 
 
 def test_flags_and_reasons_agree(tmp_path: Path) -> None:

@@ -39,7 +39,13 @@ def each(option, paths):
 
 rule mimic_cohort:
     input:
-        raw=raw("root", "hosp/patients", "hosp/admissions", "icu/icustays"),
+        raw=raw(
+            "root",
+            "hosp/patients",
+            "hosp/admissions",
+            "hosp/diagnoses_icd",
+            "icu/icustays",
+        ),
         lists=list(MIMIC["subject_lists"].values()),
     output:
         cohort=results("shards/mimic/cohort.parquet"),

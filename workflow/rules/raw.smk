@@ -31,8 +31,9 @@ RAW_TABLES = {
     ],
     "cxr": ["mimic-cxr-2.0.0-metadata", "mimic-cxr-2.0.0-chexpert"],
 }
-# Only MedFuse needs the labels of radiographs; its training says so where they are missing.
-OPTIONAL = {"mimic-cxr-2.0.0-chexpert"}
+# Only MedFuse needs the labels of radiographs, and only the task phenotypes the diagnoses; where
+# these are missing, training says so.
+OPTIONAL = {"mimic-cxr-2.0.0-chexpert", "hosp/diagnoses_icd", "hosp/d_icd_diagnoses"}
 GENERATED = {"root": "mimic-iv", "notes": "mimic-iv-note", "cxr": "mimic-cxr-jpg"}
 
 

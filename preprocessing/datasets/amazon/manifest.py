@@ -1,7 +1,8 @@
-"""The manifest of all review categories: the one file that lanistr reads first.
+"""The manifests of all review categories together and of each: the files that lanistr reads first.
 
-It holds counts, columns, vocabularies and statistics of the training splits; no row. A table is
-listed as `<Category>/<table>`, which is also its folder.
+They hold counts, columns, vocabularies and statistics of the training splits; no row. The joint one
+lists a table as `<Category>/<table>`, which is also its folder. All name the same digest: one run
+makes all categories, which may share encoders.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import pandera.polars as pa
 
+from preprocessing.datasets.amazon.card import describe_reviews
 from preprocessing.datasets.amazon.schemas import Images, Samples, Tabular, Text
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.manifest import SCHEMA_VERSION, describe, digests_of, short_digest
@@ -29,14 +31,14 @@ log = logging.getLogger(__name__)
 
 
 def run(shards: Path, facts: Path, categories: Sequence[str], *, scale: str, output: Path) -> None:
-    """Write the manifest of the shards of all categories.
+    """Write the manifest of the shards of all categories, and one in the folder of each.
 
     Args:
         shards: holds a folder per category, with a folder per table.
         facts: holds what each step told, as <category>/<step>.json.
         categories: names such as "All_Beauty".
         scale: "smoke" or "paper", stamped on every result.
-        output: the manifest.
+        output: the manifest of all; that of a category is <folder of it>/<category>/manifest.json.
 
     Raises:
         SourceMissingError: a part or the facts of a step are not there.
@@ -48,19 +50,68 @@ def run(shards: Path, facts: Path, categories: Sequence[str], *, scale: str, out
         for category in categories
     }
     tables = {
-        f"{category}/{table}": describe(sorted((shards / category / table).glob("part-*")), schema)
+        category: {
+            table: describe(sorted((shards / category / table).glob("part-*")), schema)
+            for table, schema in TABLES.items()
+        }
         for category in categories
-        for table, schema in TABLES.items()
     }
     _check_agreement(told, tables)
-    text = _same(told, "text", ("source", "limit"))
     made = sorted(
         path for category in categories for path in (shards / category).rglob("*.parquet")
     )
     digests = digests_of({str(path.relative_to(shards)): path for path in made})
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
+    common = _common(told, scale) | {"digest": short_digest(digests)}
+    variants = {c: _own(c, told[c], tables[c], digests) for c in categories}
+    for category, own in variants.items():
+        write_facts(common | own, output.parent / category / output.name)
+    joint: dict[str, Any] = {
+        key: {category: own[key] for category, own in variants.items()}
+        for key in ("tabular", "reviews", "counts")
+    }
+    joint |= {
         "dataset": "amazon",
+        "tables": {
+            f"{category}/{name}": table
+            for category, own in variants.items()
+            for name, table in own["tables"].items()
+        },
+        "inputs": {name: d for own in variants.values() for name, d in own["inputs"].items()},
+        "shards": digests,
+    }
+    write_facts(common | joint, output)
+    log.info("shards %s: %s", common["digest"], joint["counts"])
+
+
+def _own(
+    category: str,
+    steps: Mapping[str, Any],
+    tables: Mapping[str, Any],
+    digests: Mapping[str, str],
+) -> dict[str, Any]:
+    """What the manifest of a category says beside what all say alike."""
+    prefix = f"{category}/"
+    return {
+        "dataset": f"amazon/{category}",
+        "tables": tables,
+        "tabular": steps["tabular"],
+        "reviews": steps["reviews"],
+        "counts": steps["samples"]["counts"],
+        "inputs": steps["reviews"]["inputs"],
+        "shards": {
+            name.removeprefix(prefix): digest
+            for name, digest in digests.items()
+            if name.startswith(prefix)
+        },
+    }
+
+
+def _common(told: Mapping[str, Mapping[str, Any]], scale: str) -> dict[str, Any]:
+    """What the manifests of all categories say alike."""
+    text = _same(told, "text", ("source", "limit"))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "card": describe_reviews().facts(),
         "scale": scale,
         # There is no reference to reproduce value for value; the switches are in force either way.
         "profile": "corrected",
@@ -71,22 +122,9 @@ def run(shards: Path, facts: Path, categories: Sequence[str], *, scale: str, out
         "text_source": text["source"],
         # The summary often is the label in words: "Five Stars".
         "leaky_text": "summary" in text["source"],
-        "tables": tables,
         "image": _same(told, "images", ("px", "channels")),
         "text": text,
-        "tabular": {category: told[category]["tabular"] for category in categories},
-        "reviews": {category: told[category]["reviews"] for category in categories},
-        "counts": {category: told[category]["samples"]["counts"] for category in categories},
-        "inputs": {
-            name: digest
-            for category in categories
-            for name, digest in told[category]["reviews"]["inputs"].items()
-        },
-        "shards": digests,
-        "digest": short_digest(digests),
     }
-    write_facts(manifest, output)
-    log.info("shards %s: %s", manifest["digest"], manifest["counts"])
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -110,15 +148,11 @@ def _same(told: Mapping[str, Mapping[str, Any]], step: str, keys: Sequence[str])
 def _check_agreement(
     told: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    told_rows = {
-        f"{category}/{step}": facts[step]["rows"]
-        for category, facts in told.items()
-        for step in TABLES
-    }
     broken = [
-        f"  {name}: {table['rows']} rows in the parts, {told_rows[name]} in its facts"
-        for name, table in tables.items()
-        if table["rows"] != told_rows[name]
+        f"  {category}/{name}: {table['rows']} rows in the parts, {rows} in its facts"
+        for category, described in tables.items()
+        for name, table in described.items()
+        if table["rows"] != (rows := told[category][name]["rows"])
     ]
     if broken:
         raise DataContractError(

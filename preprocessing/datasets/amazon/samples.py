@@ -85,7 +85,7 @@ def described(parts: Parts, pictures: pl.DataFrame, stage: Stage) -> Iterator[pl
         tabled = pl.read_parquet(tabular, columns=["sample_id"])["sample_id"].implode()
         rows = rows.with_columns(
             stage=pl.lit(stage),
-            label=pl.col("label") if stage == "finetune" else pl.lit(None, pl.Int8),
+            stars=pl.col("label") if stage == "finetune" else pl.lit(None, pl.Int8),
             text_absence=pl.when(~pl.col("sample_id").is_in(worded)).then(pl.lit(NO_WORDS)),
             tabular_absence=pl.when(~pl.col("sample_id").is_in(tabled)).then(pl.lit(NO_ROW)),
         )

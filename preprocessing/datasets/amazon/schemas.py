@@ -95,7 +95,9 @@ class Samples(Table):
     asin: pl.String
     image_id: pl.String = pa.Field(nullable=True)
     split: pl.String = pa.Field(isin=SPLITS)
-    label: pl.Int8 = pa.Field(ge=0, le=4, nullable=True, description="Null in pretraining.")
+    stars: pl.Int8 = pa.Field(
+        ge=0, le=4, nullable=True, description="Less one; null in pretraining."
+    )
     has_image: pl.Boolean
     has_text: pl.Boolean
     has_tabular: pl.Boolean

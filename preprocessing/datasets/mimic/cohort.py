@@ -1,4 +1,4 @@
-"""Which ICU stays are looked at, and which of their patients died in hospital.
+"""Which ICU stays are looked at, and what became of their patients.
 
 Adults, one ICU stay per admission, no change of unit. Each rule is one function on a frame;
 where the reference does otherwise, a switch says so.
@@ -13,7 +13,8 @@ import duckdb
 import polars as pl
 
 from preprocessing.contracts import check
-from preprocessing.datasets.mimic.raw import open_source
+from preprocessing.datasets.mimic.outcomes import add_outcomes
+from preprocessing.datasets.mimic.raw import has_table, open_source
 from preprocessing.datasets.mimic.schemas import TIME, Cohort
 from preprocessing.datasets.mimic.switches import Switches
 from preprocessing.errors import DataContractError
@@ -42,6 +43,8 @@ TABLES = {
     "hosp/patients": ["subject_id", "anchor_age", "anchor_year", "anchor_year_group", "dod"],
 }
 STAYS = "icu/icustays"
+# May be absent: then nothing is known of phenotypes.
+DIAGNOSES = "hosp/diagnoses_icd"
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +59,14 @@ def run(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     """Write the cohort of a raw root, one row per ICU stay, sorted by stay_id."""
-    source = open_source(root, list(TABLES))
+    coded = [DIAGNOSES] if has_table(root, DIAGNOSES) else []
+    source = open_source(root, [*TABLES, *coded])
     ledger = Ledger("mimic-cohort", Flow("ICU stays", (STAYS,)))
     icustays, admissions, patients = (source.read(con, t, c) for t, c in TABLES.items())
     cohort = cohort_of(icustays, admissions, patients, switches, ledger)
+    columns = ["hadm_id", "icd_code", "icd_version"]
+    diagnoses = source.read(con, DIAGNOSES, columns) if coded else None
+    cohort = add_outcomes(cohort, admissions, diagnoses, ledger)
     cohort = check(splitter.assign(cohort).sort("stay_id"), Cohort, str(output))
     output.parent.mkdir(parents=True, exist_ok=True)
     cohort.write_parquet(output)
@@ -79,7 +86,10 @@ def cohort_of(
     switches: Switches,
     ledger: Ledger,
 ) -> pl.DataFrame:
-    """The cohort without its splits, from the columns of `TABLES`; each drop is in the ledger."""
+    """The cohort without splits and what `add_outcomes` adds, from the columns of `TABLES`.
+
+    Each drop is in the ledger.
+    """
     first, second = untransferred_stays, single_stays
     if switches.selection == "single_first":
         first, second = second, first
@@ -98,6 +108,7 @@ def cohort_of(
         careunit="first_careunit",
         period="anchor_year_group",
         in_hospital_mortality=pl.col("died").cast(pl.Int8),
+        length_of_stay=stay_hours(switches).cast(pl.Float32),
     )
 
 

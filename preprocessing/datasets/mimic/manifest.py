@@ -11,6 +11,7 @@ from typing import Any
 
 import pandera.polars as pa
 
+from preprocessing.datasets.mimic.card import describe_mimic
 from preprocessing.datasets.mimic.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.manifest import SCHEMA_VERSION, describe, digests_of, short_digest
@@ -43,16 +44,19 @@ def run(shards: Path, facts: Path, raw: Sequence[Path], *, scale: str, output: P
         DataContractError: shards break their schema or are not those that the facts tell of.
     """
     told = {table: _facts(facts / f"{table}.json") for table in TABLES}
-    tables = {"cohort": describe([shards / "cohort.parquet"], Cohort)}
-    for table, schema in TABLES.items():
-        tables[table] = describe(sorted((shards / table).glob("part-*.parquet")), schema)
+    # Variants lie in further folders beside these: their digests are their own.
+    parts = {table: sorted((shards / table).glob("part-*.parquet")) for table in TABLES}
+    cohort = shards / "cohort.parquet"
+    tables = {"cohort": describe([cohort], Cohort)}
+    tables |= {table: describe(parts[table], schema) for table, schema in TABLES.items()}
     _check_agreement(told, tables)
-    made = sorted(shards.glob("**/*.parquet"))
+    made = [cohort, *(path for paths in parts.values() for path in paths)]
     digests = digests_of({str(path.relative_to(shards)): path for path in made})
     series, notes = dict(told["timeseries"]), told["notes"]
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "dataset": "mimic",
+        "card": describe_mimic(told["samples"]["tasks"]).facts(),
         "scale": scale,
         "profile": series.pop("profile"),
         "switches": series.pop("switches"),

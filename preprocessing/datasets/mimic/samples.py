@@ -14,10 +14,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import polars as pl
 
 from preprocessing.contracts import check
 from preprocessing.datasets.mimic.notes import SOURCES
+from preprocessing.datasets.mimic.outcomes import TASKS
 from preprocessing.datasets.mimic.schemas import Cohort, Samples
 from preprocessing.errors import ConfigError, DataContractError
 from preprocessing.ledger import Ledger
@@ -104,7 +106,8 @@ def run(
         )
     load(con, cohort, shards)
     ledger = Ledger("mimic-samples")
-    aligned = in_parts(finetuning(con, source_name), len(outputs))
+    stays = finetuning(con, source_name)
+    aligned = in_parts(stays, len(outputs))
     chunks = pretraining(con, len(outputs), ledger)
     tally, rows = Tally(), 0
     for part, path in enumerate(outputs):
@@ -113,7 +116,25 @@ def run(
     for (stage, modality, reason), n in sorted(tally.absences.items()):
         ledger.note(f"samples of {stage}", f"{modality} absent: {reason}", n)
     ledger.write(ledger_path)
-    write_facts({"text_source": source_name, "rows": rows, "counts": tally.counts()}, facts)
+    told = {"text_source": source_name, "rows": rows, "counts": tally.counts()}
+    write_facts({**told, "tasks": answered(stays)}, facts)
+
+
+def answered(stays: pl.DataFrame) -> dict[str, dict[str, float]]:
+    """Of each task with an answer in training: how many, and mean and deviation of a number."""
+    train = stays.filter(pl.col("split") == "train")
+    known = {task: train[task].drop_nulls() for task in TASKS}
+    return {
+        task: {"train": len(answers), **(_scale(answers) if answers.dtype.is_float() else {})}
+        for task, answers in known.items()
+        if len(answers)
+    }
+
+
+def _scale(numbers: pl.Series) -> dict[str, float]:
+    """Mean and deviation (divisor n); 1 for a constant, which has no scale."""
+    values = numbers.to_numpy().astype(np.float64)
+    return {"mean": float(values.mean()), "std": float(values.std()) or 1.0}
 
 
 def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards) -> None:

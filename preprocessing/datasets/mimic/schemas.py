@@ -5,6 +5,8 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
+from preprocessing.datasets.mimic.outcomes import PHENOTYPES
+
 HOURS = 48
 VALUES = 59
 VARIABLES = 17
@@ -44,6 +46,9 @@ class Cohort(Table):
     period: pl.String = pa.Field(nullable=True, description="patients.anchor_year_group.")
     split: pl.String = pa.Field(isin=["train", "valid", "test"])
     in_hospital_mortality: pl.Int8 = pa.Field(isin=[0, 1])
+    length_of_stay: pl.Float32 = pa.Field(description="Hours, as `los_hours`.")
+    readmission_30d: pl.Int8 = pa.Field(isin=[0, 1], nullable=True, description="Null = died.")
+    phenotypes: PHENOTYPES = pa.Field(nullable=True, description="0 or 1; null = not coded.")
 
 
 class TimeSeries(Table):
@@ -128,7 +133,12 @@ class Samples(Table):
     dicom_id: pl.String = pa.Field(nullable=True)
     note_id: pl.String = pa.Field(nullable=True)
     split: pl.String = pa.Field(isin=["train", "valid", "test"])
-    label: pl.Int8 = pa.Field(isin=[0, 1], nullable=True, description="Null in pretraining.")
+    in_hospital_mortality: pl.Int8 = pa.Field(
+        isin=[0, 1], nullable=True, description="This and the other tasks: null in pretraining."
+    )
+    length_of_stay: pl.Float32 = pa.Field(nullable=True, description="Hours.")
+    readmission_30d: pl.Int8 = pa.Field(isin=[0, 1], nullable=True)
+    phenotypes: PHENOTYPES = pa.Field(nullable=True)
     has_image: pl.Boolean
     has_text: pl.Boolean
     has_timeseries: pl.Boolean

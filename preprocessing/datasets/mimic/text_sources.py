@@ -1,12 +1,10 @@
-"""One manifest of several text sources of the same stays, to compare them in one table.
+"""The manifest of one text source: a variant of MIMIC with notes and samples of its own.
 
-A text source is to MIMIC what a category is to the reviews: it has notes and samples of its own.
-All else lies where the shards of MIMIC have it.
+All else lies where the shards of MIMIC have it, and is named from there.
 """
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +16,43 @@ from preprocessing.shards import write_facts
 OWN = {"notes": Notes, "samples": Samples}
 
 
-def run(mimic: Path, shards: Path, facts: Path, sources: Sequence[str], *, output: Path) -> None:
-    """Write the manifest of the text sources.
+def write_variant(mimic: Path, facts: Path, source: str, *, output: Path) -> None:
+    """Write the manifest of a text source, beside its folders notes and samples.
 
     Args:
         mimic: shards of MIMIC, with their manifest.
-        shards: holds a folder per text source, with the folders notes and samples.
-        facts: holds what these steps told, as <source>/<table>.json.
-        sources: names of text sources.
-        output: the manifest, in `shards`.
+        facts: holds what the steps of the source told, as <source>/<table>.json.
+        source: name of the text source.
+        output: the manifest.
 
     Raises:
         SourceMissingError: a file is not there.
         DataContractError: shards break their schema or are not those that the facts tell of.
     """
-    base = _read(mimic / "manifest.json")
-    told = {s: {table: _read(facts / s / f"{table}.json") for table in OWN} for s in sources}
-    tables: dict[str, Any] = {}
-    for source in sources:
-        elsewhere = {"folder": os.path.relpath(mimic, shards / source)}
-        shared = {name: facts for name, facts in base["tables"].items() if name not in OWN}
-        tables |= {f"{source}/{name}": facts | elsewhere for name, facts in shared.items()}
-        for table, schema in OWN.items():
-            parts = sorted((shards / source / table).glob("part-*.parquet"))
-            tables[f"{source}/{table}"] = described = describe(parts, schema)
-            _check_rows(source, table, described, told[source][table])
-    made = sorted(shards.glob("*/*/part-*.parquet"))
-    digests = digests_of({str(path.relative_to(shards)): path for path in made})
+    base, folder = _read(mimic / "manifest.json"), output.parent
+    told = {table: _read(facts / source / f"{table}.json") for table in OWN}
+    elsewhere = os.path.relpath(mimic, folder)
+    parts = {table: sorted((folder / table).glob("part-*.parquet")) for table in OWN}
+    own = {table: describe(parts[table], schema) for table, schema in OWN.items()}
+    for table in OWN:
+        _check_rows(source, table, own[table], told[table])
+    shared = {name: told for name, told in base["tables"].items() if name not in OWN}
+    made = [path for paths in parts.values() for path in paths]
+    digests = digests_of({str(path.relative_to(folder)): path for path in made})
+    digests |= {
+        f"{elsewhere}/{name}": digest
+        for name, digest in base["shards"].items()
+        if name.split("/")[0] not in OWN
+    }
     manifest = base | {
-        "text_source": "by row",
-        "leaky_text": any(facts["notes"]["leaky"] for facts in told.values()),
-        "text_sources": {
-            source: {"text_source": source, "leaky_text": facts["notes"]["leaky"]}
-            for source, facts in told.items()
-        },
-        "tables": tables,
-        "text": {source: facts["notes"] for source, facts in told.items()},
-        "tabular": dict.fromkeys(sources, base["tabular"]),
-        "counts": {source: facts["samples"]["counts"] for source, facts in told.items()},
+        "dataset": f"{base['dataset']}/{source}",
+        "text_source": source,
+        "leaky_text": told["notes"]["leaky"],
+        "tables": {name: {**facts, "folder": elsewhere} for name, facts in shared.items()} | own,
+        "text": told["notes"],
+        "counts": told["samples"]["counts"],
         "shards": digests,
-        "digest": short_digest({**digests, "mimic": base["digest"]}),
+        "digest": short_digest(digests),
     }
     write_facts(manifest, output)
 

@@ -7,7 +7,10 @@ SELECT
     dicom_id,
     note_id,
     split,
-    label,
+    in_hospital_mortality,
+    length_of_stay,
+    readmission_30d,
+    phenotypes,
     CASE
         WHEN dicom_id IS NOT NULL THEN NULL
         WHEN subject_id NOT IN (SELECT subject_id FROM images)
