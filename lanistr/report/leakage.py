@@ -39,7 +39,7 @@ INTRODUCTION = (
 )
 READING = (
     "Each dot is what the giveaway alone predicts on the test split, without any model, with its "
-    "95 % interval over patients or products; the grey mark is what knowing nothing reaches. A "
+    "95 % interval over subjects; the grey mark is what knowing nothing reaches. A "
     "model that is no better than its giveaways may have learned nothing else."
 )
 

@@ -8,17 +8,15 @@ from typing import Any
 
 from lanistr.report.audit import read_audit, write_audit_page
 from lanistr.report.missingness_series import of_series, percent
-from lanistr.report.missingness_units import TITLES, counted, in_order, of_unit
+from lanistr.report.missingness_units import counted, in_order, of_unit, title_of
 from lanistr.report.page import Cell, Section, notice, paragraph, table
 
 Audit = Mapping[str, Any]
 
-# Stays of less than 48 hours are stays less those of 48 hours: counted, lest they be worked out.
-ONLY_IN_FILES = ("stay_under_48h",)
 INTRODUCTION = (
     "A pattern is a set of modalities that a unit has and no others. The same data look complete "
     "or full of holes depending on what is counted: a patient has whatever was made at any time, "
-    "a stay only what was known in its first 48 hours."
+    "one stay in hospital only what was known of it in time."
 )
 SUPPRESSION = (
     "Counts below {limit} are withheld, and as many others as it takes that none of them can be "
@@ -27,14 +25,6 @@ SUPPRESSION = (
     "as a whole. Counts are of units: ten stays may be those of fewer patients. There are no "
     "identifiers, so this page and its files may be shared."
 )
-PERIODS = (
-    "MIMIC shifts all dates of a patient by one secret offset, so that calendar years mean "
-    "nothing. The period is the three years in which the patient's anchor year lies, which the "
-    "release tells; a later admission of the same patient may be of later years."
-)
-# Samples for pretraining on MIMIC, and those of them that lack a modality. Source: LANISTR,
-# arXiv 2305.16556.
-PAPER_ROWS, PAPER_INCOMPLETE = 3_680_784, 1_315_592
 
 
 def write_page(audit_path: Path, output: Path) -> None:
@@ -52,26 +42,20 @@ def sections(audit: Audit) -> list[Section]:
         *(
             section
             for number, dataset in enumerate(audit["datasets"])
-            for section in of_dataset(dataset, f"data{number}")
+            for section in dataset_sections(dataset, f"data{number}")
         ),
     ]
 
 
-def of_dataset(dataset: Audit, anchor: str) -> Iterator[Section]:
-    """All of a dataset: what is complete, each unit, reasons, and the series if there are any."""
-    name = dataset["dataset"]
+def dataset_sections(dataset: Audit, anchor: str) -> Iterator[Section]:
+    """All of a data set: what is complete, each unit, reasons, and the series if there are any."""
     told = dataset["provenance"]
-    heading = "MIMIC" if name == "mimic" else f"Amazon reviews: {name.split('/')[1]}"
-    digest = f"Shards {told['digest']}, scale {told['scale']}, text from {told['text_source']}."
-    yield Section(
-        anchor,
-        heading,
-        paragraph(digest) + completeness(dataset),
-    )
-    for unit in dataset["units"]:
-        if unit["name"] not in ONLY_IN_FILES:
-            body = of_unit(dataset, unit)
-            yield Section(f"{anchor}-{unit['name']}", TITLES[unit["name"]], body, level=3)
+    text = f", text from {told['text_source']}" if told["text_source"] else ""
+    about = paragraph(f"Shards {told['digest']}, scale {told['scale']}{text}.")
+    yield Section(anchor, title_of(dataset), about + completeness(dataset))
+    for unit in shown_units(dataset):
+        body = of_unit(dataset, unit)
+        yield Section(f"{anchor}-{unit['name']}", title_of(unit), body, level=3)
     yield Section(f"{anchor}-reasons", "Reasons for absence", reasons(dataset), level=3)
     if dataset["observed"]:
         yield Section(
@@ -79,46 +63,54 @@ def of_dataset(dataset: Audit, anchor: str) -> Iterator[Section]:
         )
 
 
+def shown_units(dataset: Audit) -> list[Audit]:
+    """The units without those that are only in the files, as they follow from others."""
+    return [unit for unit in dataset["units"] if not unit.get("only_in_files")]
+
+
 def completeness(dataset: Audit) -> str:
     """The share of each unit that lacks a modality, by what is counted."""
-    definitions = {unit["name"]: unit["definition"] for unit in dataset["units"]}
-    needed = ", ".join(dataset["complete_with"])
-    with_join = "join" in definitions
+    units = {unit["name"]: unit for unit in shown_units(dataset)}
+    shown = [entry for entry in dataset["completeness"] if entry["unit"] in units]
+    with_join = any(entry["join_rows"] is not None for entry in shown)
     lines: list[dict[str, Cell]] = [
         {
-            "unit": TITLES[entry["unit"]],
-            "what": definitions[entry["unit"]],
+            "unit": title_of(units[entry["unit"]]),
+            "what": units[entry["unit"]]["definition"],
             "count": counted(entry["count"]),
             "share": percent(entry["share"], 2),
             "rows": "" if entry["join_rows"] is None else f"{entry['join_rows']:,.2f}",
         }
-        for entry in dataset["completeness"]
-        if entry["unit"] not in ONLY_IN_FILES
+        for entry in shown
     ]
-    paper: dict[str, Cell] = {
-        "unit": "The paper's rows",
-        "what": "as published, of MIMIC-IV 2.2",
-        "count": PAPER_ROWS,
-        "share": percent(PAPER_INCOMPLETE / PAPER_ROWS, 2),
-    }
+    published: list[dict[str, Cell]] = [
+        {
+            "unit": entry["title"],
+            "what": entry["definition"],
+            "count": entry["count"],
+            "share": percent(entry["incomplete"] / entry["count"], 2),
+        }
+        for entry in dataset.get("published", ())
+    ]
     columns = {"unit": "Counted", "count": "Number", "share": "Incomplete"}
     joined = table(
-        [*lines, *([paper] if with_join else [])],
+        [*lines, *published],
         {
             **columns,
             **({"rows": "Rows of the join for each"} if with_join else {}),
             "what": "What is counted",
         },
-        f"Units that lack at least one of {needed}.",
+        f"Units that lack at least one of {', '.join(dataset['complete_with'])}.",
     )
-    return joined + (paragraph(JOIN) + paragraph(PERIODS) if with_join else "")
+    notes = [*([JOIN] if with_join else []), *filter(None, [dataset.get("note")])]
+    return joined + "".join(map(paragraph, notes))
 
 
 JOIN = (
     "The paper pairs every image of a patient with every note and every stay, and counts the rows: "
     "a patient with 50 images and 20 notes weighs 1,000 times as much as one with one of each. "
     "Rows of the join for each is by how much the rows outnumber what is real. The share of "
-    "incomplete rows is thus not that of patients or stays."
+    "incomplete rows is thus not that of what is real."
 )
 
 
@@ -127,24 +119,20 @@ def reasons(dataset: Audit) -> str:
     rows = [row for row in dataset["rows"] if row["kind"] == "absence"]
     if not rows:
         return notice("None is known.")
+    titles = {unit["name"]: title_of(unit) for unit in dataset["units"]}
     by_reason: dict[tuple[str, str], dict[str, Cell]] = {}
     for row in rows:
         modality, reason = row["name"].split(": ", 1)
         line = by_reason.setdefault(
             (row["unit"], row["name"]),
-            {"unit": TITLES[row["unit"]], "modality": modality, "reason": reason},
+            {"unit": titles[row["unit"]], "modality": modality, "reason": reason},
         )
         line[row["level"]] = counted(row["count"])
     levels = in_order(list(dict.fromkeys(row["level"] for row in rows)))
     columns = {"unit": "Counted", "modality": "Absent", "reason": "Reason"}
     lines = sorted(by_reason.values(), key=lambda line: (line["unit"], line["modality"]))
-    caption = (
-        "Why a sample lacks a modality, by split. Stays are the samples of fine-tuning, rows of "
-        "the join those of pretraining, where patients of the test split have no part."
-    )
-    is_mimic = dataset["dataset"] == "mimic"
     return table(
         lines,
         {**columns, **{level: level for level in levels}},
-        caption if is_mimic else "Why a review lacks a modality, by split.",
+        "Why the modality is absent, by split; of the units that are samples.",
     )

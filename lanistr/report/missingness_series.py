@@ -16,7 +16,7 @@ def of_series(observed: Mapping[str, Any]) -> str:
     """A heat map of variables and hours, and the shares of each variable by split."""
     groups = observed["groups"]
     if not groups:
-        return notice("Withheld: there are too few stays.")
+        return notice("Withheld: there are too few series.")
     lines = [
         {
             "variable": name,
@@ -30,20 +30,20 @@ def of_series(observed: Mapping[str, Any]) -> str:
     ]
     shown = ", ".join(f"{name} {entry['stays']:,}" for name, entry in groups.items())
     caption = (
-        f"Share of {groups[ALL]['stays']:,} stays in which a variable was measured, by hour of "
-        "the stay. White cells with a dot are withheld."
+        f"Share of {groups[ALL]['stays']:,} series in which a variable was measured, by hour of "
+        "the series. White cells with a dot are withheld."
     )
     listed = table(
         lines,
         {"variable": "Variable", **{name: name for name in groups}},
-        f"Share of stay-hours in which a variable was measured. Stays: {shown}.",
+        f"Share of hours in which a variable was measured. Series: {shown}.",
     )
     without = "" if len(groups) > 1 else notice("By split: withheld, as a split is too small.")
     return captioned(heat_map(observed), caption) + listed + without
 
 
 def heat_map(observed: Mapping[str, Any]) -> str:
-    """Variables by hours, coloured by the share of stays with an observation."""
+    """Variables by hours, coloured by the share of series with an observation."""
     import numpy as np
 
     shares = np.array(observed["groups"][ALL]["share"], dtype=float)  # None becomes NaN
@@ -59,8 +59,8 @@ def heat_map(observed: Mapping[str, Any]) -> str:
         axes.invert_yaxis()
         axes.set_yticks(np.arange(len(names)) + 0.5, names)
         axes.set_xticks(range(0, hours + 1, 6))
-        axes.set_xlabel("hour of the stay")
-        fig.colorbar(drawn, ax=axes, location="top", label="share of stays", aspect=40)
+        axes.set_xlabel("hour of the series")
+        fig.colorbar(drawn, ax=axes, location="top", label="share of series", aspect=40)
         ever = ", ".join(
             f"{name} {percent(value)}"
             for name, value in zip(names, observed["groups"][ALL]["all_hours"], strict=True)

@@ -12,19 +12,6 @@ from lanistr.report.page import Cell, captioned, folded, notice, table
 Audit = Mapping[str, Any]
 Row = Mapping[str, Any]
 
-TITLES = {
-    "patient": "Patients",
-    "admission": "Admissions",
-    "stay": "ICU stays",
-    "stay_48h": "ICU stays of at least 48 hours",
-    "stay_under_48h": "ICU stays of less than 48 hours",
-    "study": "Imaging studies",
-    "join": "Rows of the join",
-    "review": "Reviews",
-    "product": "Products",
-}
-BREAKDOWNS = {"split": "split", "careunit": "care unit", "period": "period"}
-
 
 def of_unit(dataset: Audit, unit: Audit) -> str:
     """The UpSet plot of a unit, its patterns as a table, and its breakdowns."""
@@ -38,7 +25,7 @@ def of_unit(dataset: Audit, unit: Audit) -> str:
     shown.sort(key=lambda row: -(row["count"] or 0))
     total = overall["total", "any"]
     sizes = {name: overall["has", name]["count"] for name in unit["modalities"]}
-    title = f"{TITLES[unit['name']]}: {place_of(dataset)}"
+    title = f"{title_of(unit)}: {title_of(dataset)}"
     drawn = upset.plot([(r["name"], r["count"]) for r in shown], sizes, title)
     caption = (
         f"Patterns of {unit['definition']}. Bars at the top are those with exactly the modalities "
@@ -54,16 +41,22 @@ def of_unit(dataset: Audit, unit: Audit) -> str:
             "outcome": f"Outcome: {unit['outcome']}",
             "known": "Outcome known of",
         },
-        f"{TITLES[unit['name']]}: patterns that occur. Of all other sets of modalities there are "
-        "none.",
+        f"{title_of(unit)}: patterns that occur. Of all other sets of modalities there are none.",
     )
     names = [row["name"] for row in shown]
     return captioned(drawn, caption) + listed + breakdowns(unit, own, names)
 
 
-def place_of(dataset: Audit) -> str:
-    """A dataset in the title of a figure."""
-    return "MIMIC" if dataset["dataset"] == "mimic" else dataset["dataset"].split("/")[1]
+def title_of(entry: Audit) -> str:
+    """What a unit or a data set is called; one that does not say by its name.
+
+    >>> title_of({"name": "stay_48h"}), title_of({"name": "stay", "title": "ICU stays"})
+    ('Stay 48h', 'ICU stays')
+    """
+    if title := entry.get("title"):
+        return str(title)
+    name: str = entry.get("name") or entry["dataset"]
+    return name.replace("_", " ").capitalize()
 
 
 def pattern_line(row: Row) -> dict[str, Cell]:
@@ -78,9 +71,10 @@ def pattern_line(row: Row) -> dict[str, Cell]:
 
 
 def breakdowns(unit: Audit, rows: Sequence[Row], names: Sequence[str]) -> str:
-    """Counts of the patterns, and how it ended, by split, care unit and period, to be unfolded."""
+    """Counts of the patterns, and how it ended, by split and so on, to be unfolded."""
     found = ""
-    for breakdown, heading in BREAKDOWNS.items():
+    for breakdown in dict.fromkeys(row["breakdown"] for row in rows if row["breakdown"] != ALL):
+        heading = breakdown.replace("_", " ")
         own = {
             (row["level"], row["name"]): row
             for row in rows

@@ -49,14 +49,24 @@ def audit() -> dict[str, Any]:
         "limit": 10,
         "datasets": [
             {
-                "dataset": "mimic",
+                "dataset": "stays",
+                "title": "Made-up stays",
+                "note": "Years mean nothing.",
+                "published": [{"title": "The paper's rows", "definition": "as published",
+                               "count": 400, "incomplete": 143}],
                 "provenance": {"digest": "abc123", "scale": "smoke", "text_source": "discharge"},
-                "units": [{"name": "stay", "definition": "ICU stays", "outcome": "died in hospital",
-                           "modalities": MODALITIES}],
+                "units": [
+                    {"name": "stay", "title": "ICU stays", "definition": "stays in an ICU",
+                     "outcome": "died in hospital", "modalities": MODALITIES},
+                    {"name": "short", "only_in_files": True, "definition": "", "outcome": "",
+                     "modalities": MODALITIES},
+                ],
                 "rows": rows,
                 "complete_with": ["image", "text", "timeseries"],
                 "completeness": [{"unit": "stay", "count": 100, "incomplete": 29, "share": 0.29,
-                                  "join_rows": 36.8}],
+                                  "join_rows": 36.8},
+                                 {"unit": "short", "count": 7777, "incomplete": 2, "share": 0.5,
+                                  "join_rows": None}],
                 "observed": {
                     "variables": ["Heart Rate", "pH"], "hours": 48,
                     "groups": {"all": {"stays": 100, "share": share, "all_hours": [0.5, 1.0]}},
@@ -82,6 +92,13 @@ def test_numbers_and_what_is_withheld(html: str) -> None:
     assert "71 (25.0 %)" in html  # train
     assert "no note &lt;of&gt; the patient" in html
     assert "abc123" in html
+
+
+def test_the_data_set_says_what_it_and_its_units_are_called(html: str) -> None:
+    assert ">Made-up stays</h2>" in html and ">ICU stays</h3>" in html
+    assert "Years mean nothing." in html and "The paper pairs every image" in html
+    assert "35.75 %" in html and "as published" in html
+    assert "7,777" not in html  # only in the files
 
 
 class Outline(HTMLParser):
@@ -121,7 +138,7 @@ def test_too_few_stays_for_a_heat_map() -> None:
     small = audit()
     small["datasets"][0]["observed"]["groups"] = {}
     (shown,) = (s for s in missingness.sections(small) if s.anchor.endswith("series"))
-    assert "too few stays" in shown.body_html and "<svg" not in shown.body_html
+    assert "too few series" in shown.body_html and "<svg" not in shown.body_html
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
