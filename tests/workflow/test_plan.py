@@ -155,6 +155,52 @@ def test_unknown_keys_and_wrong_values_are_refused_together(snakemake):
         assert part in run.stdout
 
 
+def test_names_that_nothing_has_are_told_together_with_the_nearest(snakemake, folder):
+    registry = folder / "wrong.yaml"
+    registry.write_text((folder / "tests/workflow/toy-experiments.yaml").read_text())
+    change(registry, "mimic-lanistr", init="mimic-pretran", rows={"table9": "LANISTR"})
+    change(registry, "mimic-latefusion", dataset="mimik")
+    change(registry, "mimic-lanistr-scratch", dataset="mimic/dischrge")
+    recipes = 'recipes={"fashion": "x.yaml", "mimic": "tests/workflow/toy-recipes.yaml"}'
+    run = snakemake(
+        *("-n", "--configfile", "tests/workflow/toy.yaml"),
+        *("--config", f"registry={registry}", recipes, 'table_seeds={"table7": [0]}'),
+    )
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    for part in (
+        "recipes.fashion: no such data set. Allowed: amazon, mimic",
+        "toy-recipes.yaml is not there. Did you mean tests/workflow/toy-recipe.yaml",
+        "mimic-lanistr: starts from mimic-pretran, which is not there. Did you mean mimic-pretrain",
+        "mimic-lanistr: no table table9. Did you mean table",
+        "mimic-latefusion: no data set mimik. Did you mean mimic?",
+        "mimic-lanistr-scratch: no data set mimic/dischrge. Did you mean mimic/discharge",
+        "table_seeds.table7: no such table. Did you mean table",
+    ):
+        assert part in run.stdout
+
+
+def test_a_table_without_data_says_what_is_missing(snakemake):
+    run = snakemake("table2", "-n", "--configfile", "config/mimic-iv-demo.yaml")
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+    assert "table2 shows experiments on amazon" in run.stdout
+    assert "Give recipes.amazon" in run.stdout
+
+
+def test_an_own_registry_needs_none_of_the_experiments_that_are_weighed_by_default(
+    snakemake, tmp_path
+):
+    registry = tmp_path / "own.yaml"
+    registry.write_text(
+        "alone: {stage: finetune, dataset: mimic, modalities: [text], rows: {table1: LANISTR}}"
+    )
+    run = snakemake("all", "-n", "--config", f"registry={registry}")
+    assert run.returncode == 0, run.stdout
+    assert trained(run.stdout) == {"alone"}
+    assert planned(run.stdout)["presence"] == 2
+
+
 @pytest.fixture(scope="module")
 def finished(snakemake, folder):
     """A configuration all of whose files are there, empty, and a registry that may change."""
@@ -164,7 +210,10 @@ def finished(snakemake, folder):
     listing = snakemake("all", "--summary", *options)
     assert listing.returncode == 0, listing.stdout
     for line in listing.stdout.splitlines():
-        if (name := line.split("\t")[0]).startswith("results/"):
+        name = line.split("\t")[0]
+        if name.endswith("figures/runs"):
+            (folder / name).mkdir(parents=True)
+        elif name.startswith("results/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
     touched = snakemake("all", "--touch", "--cores", "1", *options)

@@ -17,7 +17,7 @@ def amazon_root():
     return AMAZON["root"] or results("raw/amazon")
 
 
-def missing_amazon():
+def missing_amazon(*_):
     """Every raw file of a category that is named and not there."""
     if not AMAZON["root"]:
         made = "amazon" in config.get("generate", {})
@@ -30,9 +30,6 @@ def missing_amazon():
     return [path for path in paths if not os.path.exists(path)]
 
 
-SOURCES["amazon"] = (missing_amazon, "amazon.root")
-
-
 def amazon_raw(pattern):
     """Input function: a raw file of a category; checks all sources when first needed."""
 
@@ -43,14 +40,42 @@ def amazon_raw(pattern):
     return path
 
 
-def amazon_parts(folder, category="{category}"):
+def amazon_parts(folder):
     """The Parquet files of one table of a category."""
-    return expand(
-        results(f"{folder}/part-{{part}}.parquet"),
-        category=category,
-        part=[f"{number:05}" for number in range(AMAZON["parts"])],
-        allow_missing=True,
-    )
+    return parts(folder, AMAZON["parts"])
+
+
+def reviews_read(wildcards):
+    """What the missingness audit reads beside the shards."""
+    tables = (f"interim/amazon/{category}" for category in CATEGORIES)
+    return [
+        file
+        for folder in tables
+        for file in (
+            *amazon_parts(f"{folder}/reviews"),
+            results(f"{folder}/links.parquet"),
+        )
+    ]
+
+
+def pretrained_vocabulary(data):
+    """The pretraining category, whose tokenizer the others use."""
+    other = f"amazon/{PRETRAINED_CATEGORY}"
+    return other if PRETRAINED_CATEGORY and data != other else None
+
+
+register(
+    "amazon",
+    data=[f"amazon/{category}" for category in CATEGORIES],
+    complete=False,
+    missing=missing_amazon,
+    keys="amazon.root",
+    vocabulary=pretrained_vocabulary,
+    gate=lambda data: "amazon",
+    audit=reviews_read,
+    audit_options=f"--amazon {quote(results('shards/amazon'))}"
+    f" --amazon-interim {quote(results('interim/amazon'))}",
+)
 
 
 def fitted_encoders(wildcards):
@@ -282,7 +307,8 @@ rule amazon_samples:
 rule amazon_manifest:
     input:
         parts=[
-            amazon_parts(f"shards/amazon/{{category}}/{table}", CATEGORIES)
+            amazon_parts(f"shards/amazon/{category}/{table}")
+            for category in CATEGORIES
             for table in ("images", "text", "tabular", "samples")
         ],
         facts=expand(

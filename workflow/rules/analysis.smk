@@ -1,32 +1,19 @@
 """What a trained model makes of each modality: Shapley values and curves of removal."""
 
-if unknown := set(config["analysis"]) - set(REGISTRY):
-    sys.exit(
-        f"error: analysis: {sorted(unknown)} are not in {config['registry']}. "
-        "Give names of fine-tuned experiments."
-    )
-
-# Those that can be trained, on data that the configuration has.
-ANALYSED = [
-    name
-    for name in config["analysis"]
-    if name in INSTALLED and dataset(name) in DATASETS
-]
-
 
 def presence_files(_):
     """The files of every run, seeds of one experiment together."""
     return [
         results(f"analysis/{name}/seed{seed}.parquet")
-        for name in ANALYSED
+        for name in analysed()
         for seed in seeds_of(dataset(name))
     ]
 
 
 rule presence:
     input:
-        cache=cache,
-        checkpoint=rules.finetune.output.checkpoint,
+        cache=lambda wildcards: cache_of(dataset(wildcards.experiment)),
+        checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
     output:
         presence=results("analysis/{experiment}/seed{seed}.parquet"),
     log:
@@ -41,8 +28,8 @@ rule presence:
     message:
         "Asking {wildcards.experiment}, seed {wildcards.seed}, under every subset of modalities"
     shell:
-        "python -m lanistr presence --run {params.run} --cache {params.cache}"
-        " --threads {threads} --output {output.presence} > {log} 2>&1"
+        "python -m lanistr presence --run {params.run:q} --cache {params.cache:q}"
+        " --threads {threads} --output {output.presence:q} > {log:q} 2>&1"
 
 
 rule shapley:
@@ -61,7 +48,7 @@ rule shapley:
         "Attributing performance to modalities"
     shell:
         "python -m lanistr shapley {params.presence} --resamples {params.resamples}"
-        " --csv {output.csv} --json {output.json} > {log} 2>&1"
+        " --csv {output.csv:q} --json {output.json:q} > {log:q} 2>&1"
 
 
 rule removal:
@@ -80,14 +67,4 @@ rule removal:
         "Removing modalities at test time"
     shell:
         "python -m lanistr removal {params.presence} --resamples {params.resamples}"
-        " --csv {output.csv} --json {output.json} > {log} 2>&1"
-
-
-rule analysis:
-    input:
-        [
-            results(f"analysis/{name}.{form}")
-            for name in ("shapley", "removal")
-            for form in ("csv", "json")
-            if ANALYSED
-        ],
+        " --csv {output.csv:q} --json {output.json:q} > {log:q} 2>&1"

@@ -1,37 +1,23 @@
-"""Who has which modalities: the missingness audit, and the target of both audits."""
+"""Both audits of what the configuration has: who has which modalities, and what leaks."""
 
 
 def audited(wildcards):
-    """Input function: what the missingness audit reads, of the datasets that there are."""
-    found = {}
-    if "mimic" in config["recipes"]:
-        found["mimic"] = results("shards/mimic/manifest.json")
-        found["raw"] = raw("root", "hosp/patients", "hosp/admissions")(wildcards)
-    if "amazon" in config["recipes"]:
-        found["amazon"] = results("shards/amazon/manifest.json")
-        found["reviews"] = [
-            path
-            for category in CATEGORIES
-            for path in [
-                *amazon_parts("interim/amazon/{category}/reviews", category),
-                results(f"interim/amazon/{category}/links.parquet"),
-            ]
-        ]
-    return found
+    """Input function: what the missingness audit reads, of every data set."""
+    shards = [results(f"shards/{family}/manifest.json") for family in config["recipes"]]
+    others = [REGISTERED[family].audit(wildcards) for family in config["recipes"]]
+    return [*shards, *(file for files in others for file in files)]
 
 
-def audited_options(wildcards):
-    options = {
-        "mimic": f"--mimic {results('shards/mimic')} --mimic-root {raw_root('root')}",
-        "amazon": f"--amazon {results('shards/amazon')}"
-        f" --amazon-interim {results('interim/amazon')}",
-    }
-    return " ".join(options[name] for name in config["recipes"])
+def missingness_digest(wildcards):
+    own = (
+        f"preprocessing.datasets.{family}.missingness" for family in config["recipes"]
+    )
+    return source_digest("preprocessing.audit.missingness.run", *own)
 
 
 rule missingness:
     input:
-        unpack(audited),
+        audited,
     output:
         csv=results("audit/missingness.csv"),
         json=results("audit/missingness.json"),
@@ -44,14 +30,16 @@ rule missingness:
         mem_mb=config["engine"]["memory_mb"],
         tmpdir=config["engine"]["temp_dir"] or results("tmp"),
     params:
-        options=audited_options,
-        source=source_digest("preprocessing.audit.missingness.run"),
+        options=lambda wildcards: " ".join(
+            REGISTERED[family].audit_options for family in config["recipes"]
+        ),
+        source=missingness_digest,
     message:
         "Counting who has which modalities"
     shell:
         "python -m preprocessing audit-missingness {params.options}"
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads}"
-        " --output-csv {output.csv} --output-json {output.json} > {log} 2>&1"
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads}"
+        " --output-csv {output.csv:q} --output-json {output.json:q} > {log:q} 2>&1"
 
 
 rule missingness_page:
@@ -66,13 +54,41 @@ rule missingness_page:
     message:
         "Writing the page of the missingness audit"
     shell:
-        "python -m lanistr missingness-page --audit {input.audit} --output {output.html}"
-        " > {log} 2>&1"
+        "python -m lanistr missingness-page --audit {input.audit:q} --output {output.html:q}"
+        " > {log:q} 2>&1"
 
 
-rule audit:
+rule leakage_audit:
     input:
-        rules.missingness.output,
-        rules.missingness_page.output,
-        rules.leakage_audit.output,
-        rules.leakage_page.output,
+        gates=lambda wildcards: list(dict.fromkeys(map(gate_of, data_at_hand()))),
+        vocabularies=lambda wildcards: list(map(vocabulary_gate_of, data_at_hand())),
+    output:
+        json=results("audit/leakage.json"),
+    log:
+        results("logs/leakage_audit.log"),
+    params:
+        gates=lambda wildcards, input: each("--gates", input.gates),
+        vocabularies=lambda wildcards, input: each("--vocabulary", input.vocabularies),
+        acknowledged=each("--acknowledge", config["leakage"]["acknowledge"]),
+        source=source_digest("preprocessing.audit.leakage.report"),
+    message:
+        "Putting the leakage audit together"
+    shell:
+        "python -m preprocessing merge-leakage {params.gates} {params.vocabularies}"
+        " {params.acknowledged} --output {output.json:q} > {log:q} 2>&1"
+
+
+rule leakage_page:
+    input:
+        audit=rules.leakage_audit.output.json,
+    output:
+        html=results("audit/leakage.html"),
+    log:
+        results("logs/leakage_page.log"),
+    params:
+        source=source_digest("lanistr.report.leakage"),
+    message:
+        "Writing the page of the leakage audit"
+    shell:
+        "python -m lanistr leakage-page --audit {input.audit:q} --output {output.html:q}"
+        " > {log:q} 2>&1"

@@ -3,6 +3,7 @@
 import functools
 import operator
 import sys
+from pathlib import Path
 
 import jsonschema
 import yaml
@@ -42,4 +43,19 @@ if problems := "".join(config_problems()):
         "config/README.md explains each key."
     )
 
+
+def fill_in_recipes(sections):
+    """`size` stands for a recipe of each data set that has a section of its own."""
+    for family in sorted(sections) if "size" in config else ():
+        if any(Path("config/recipes").glob(f"{family}-*.yaml")):
+            recipe = f"config/recipes/{family}-{config['size']}.yaml"
+            config["recipes"].setdefault(family, recipe)
+
+
+sections = {*config}
 validate(config, CONFIG_SCHEMA)  # fills in the defaults
+fill_in_recipes(sections)
+config.setdefault(
+    "registry",
+    f"config/experiments{'-rows' if 'rows' in sections else ''}.yaml",
+)

@@ -2,19 +2,29 @@
 
 MIMIC = config["mimic"]
 
+TEXT_TABLES = {
+    "radiology_48h": "note/radiology",
+    "discharge": "note/discharge",
+    "discharge_admission_sections": "note/discharge",
+}
+# Whoever asks for these rows knows: they are written when the outcome is known.
+TEXT_LEAKS = {"discharge": ["note-after-horizon", "outcome-words", "duplicate-texts"]}
+TEXT_LEAKS["discharge_admission_sections"] = TEXT_LEAKS["discharge"]
 
-def parts(table):
+
+include: "raw.smk"
+include: "generate.smk"
+
+
+def mimic_parts(table):
     """The Parquet files of one table."""
-    return expand(
-        results("shards/mimic/{table}/part-{part}.parquet"),
-        table=table,
-        part=[f"{number:05}" for number in range(MIMIC["parts"])],
-    )
+    return parts(f"shards/mimic/{table}", MIMIC["parts"])
 
 
 def split_options(wildcards):
     lists = [
-        f"--{name}-subjects {path}" for name, path in MIMIC["subject_lists"].items()
+        f"--{name}-subjects {quote(path)}"
+        for name, path in MIMIC["subject_lists"].items()
     ]
     split = MIMIC["split"]
     return " ".join(
@@ -32,9 +42,22 @@ def switch_options(wildcards):
     return " ".join([f"--profile {config['profile']}", *single])
 
 
-def each(option, paths):
-    """The option once per path."""
-    return " ".join(f"{option} {path}" for path in paths)
+register(
+    "mimic",
+    data=["mimic"],
+    extra=[f"mimic/{source}" for source in TEXT_TABLES],
+    missing=missing_mimic,
+    keys="mimic.root, mimic.notes and mimic.cxr",
+    acknowledge=lambda data: TEXT_LEAKS.get(data.partition("/")[2], []),
+    audit=raw("root", "hosp/patients", "hosp/admissions"),
+    audit_options=f"--mimic {quote(results('shards/mimic'))}"
+    f" --mimic-root {quote(raw_root('root'))}",
+    truth=lambda: (
+        [results("raw/truth.parquet")]
+        if all(map(is_generated, ("root", "notes", "cxr")))
+        else []
+    ),
+)
 
 
 rule mimic_cohort:
@@ -69,7 +92,7 @@ rule mimic_timeseries:
         raw=raw("root", *RAW_TABLES["root"]),
         cohort=rules.mimic_cohort.output.cohort,
     output:
-        parts=parts("timeseries"),
+        parts=mimic_parts("timeseries"),
         facts=results("interim/mimic/timeseries.json"),
         ledger=results("ledger/mimic_timeseries.json"),
     log:
@@ -101,7 +124,7 @@ rule mimic_images:
         cohort=rules.mimic_cohort.output.cohort,
         lists=list(MIMIC["subject_lists"].values()),
     output:
-        parts=parts("images"),
+        parts=mimic_parts("images"),
         facts=results("interim/mimic/images.json"),
         ledger=results("ledger/mimic_images.json"),
     log:
@@ -129,7 +152,7 @@ rule mimic_notes:
         cohort=rules.mimic_cohort.output.cohort,
         lists=list(MIMIC["subject_lists"].values()),
     output:
-        parts=parts("notes"),
+        parts=mimic_parts("notes"),
         facts=results("interim/mimic/notes.json"),
         ledger=results("ledger/mimic_notes.json"),
     log:
@@ -160,7 +183,7 @@ rule mimic_tabular:
         raw=raw("root", "hosp/patients", "hosp/admissions"),
         cohort=rules.mimic_cohort.output.cohort,
     output:
-        parts=parts("tabular"),
+        parts=mimic_parts("tabular"),
         facts=results("interim/mimic/tabular.json"),
         ledger=results("ledger/mimic_tabular.json"),
     log:
@@ -184,7 +207,7 @@ rule mimic_samples:
         notes=rules.mimic_notes.output.parts,
         tabular=rules.mimic_tabular.output.parts,
     output:
-        parts=parts("samples"),
+        parts=mimic_parts("samples"),
         facts=results("interim/mimic/samples.json"),
         ledger=results("ledger/mimic_samples.json"),
     log:
@@ -210,14 +233,14 @@ rule mimic_samples:
         " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
 
 
-TABLES = ("timeseries", "images", "notes", "tabular", "samples")
+MIMIC_TABLES = ("timeseries", "images", "notes", "tabular", "samples")
 
 
 rule mimic_manifest:
     input:
         cohort=rules.mimic_cohort.output.cohort,
-        parts=[parts(table) for table in TABLES],
-        facts=expand(results("interim/mimic/{table}.json"), table=TABLES),
+        parts=[mimic_parts(table) for table in MIMIC_TABLES],
+        facts=expand(results("interim/mimic/{table}.json"), table=MIMIC_TABLES),
         raw=raw_tables,
     output:
         manifest=results("shards/mimic/manifest.json"),
@@ -234,3 +257,6 @@ rule mimic_manifest:
     shell:
         "python -m preprocessing mimic-manifest --shards {params.shards} --facts {params.facts}"
         " {params.raw} --scale {params.scale} --output {output.manifest} > {log} 2>&1"
+
+
+include: "textsources.smk"

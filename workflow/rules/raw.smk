@@ -1,7 +1,5 @@
 """Where each raw table lies: the user's file, or the one that the workflow generates."""
 
-import sys
-
 ENDINGS = (".csv.gz", ".csv", ".parquet")
 # Where a root has a table that another release keeps elsewhere.
 V1_FOLDERS = {
@@ -76,35 +74,6 @@ def missing_mimic(*notes):
         if location == "cxr" and not os.path.isdir(f"{raw_root('cxr')}/files"):
             missing.append(f"{raw_root('cxr')}/files/")
     return missing
-
-
-# Per dataset: what is missing, and which keys say where it lies.
-SOURCES = {"mimic": (missing_mimic, "mimic.root, mimic.notes and mimic.cxr")}
-
-
-def refuse_missing(dataset, *tables):
-    """Stop if a dataset's sources are missing; the message names those of the others too.
-
-    `tables` are needed besides those that every target of the dataset reads.
-    """
-    missing = {
-        name: find(*tables) if name == dataset else find()
-        for name, (find, _) in SOURCES.items()
-        if name in config["recipes"]
-    }
-    if missing.get(dataset):
-        lines = [f"  {line}\n" for found in missing.values() for line in found]
-        keys = " and ".join(
-            SOURCES[name][1] for name, found in missing.items() if found
-        )
-        # Leaving through SystemExit: Snakemake would wrap an exception of an
-        # input function in a traceback and name the first rule's files only.
-        sys.exit(
-            f"error: the configuration '{config['name']}' needs raw files that are not there:\n"
-            + "".join(lines)
-            + f"Point {keys} to your copies, in the config file or with"
-            ' --config \'mimic={"root": "/data/mimiciv/2.2"}\'; README.md says how to obtain them.'
-        )
 
 
 def raw(location, *tables):

@@ -3,49 +3,44 @@
 import json
 
 
-def runs_behind(tables):
-    """Experiment and seed of every run that tables are made of."""
-    runs = {
-        (name, seed): None
-        for table in tables
-        for name in needed_for(INSTALLED, table)
-        for seed in seeds_of_table(table)
-    }
-    return list(runs)
-
-
-# The names of the tables that the configuration has data for.
-MADE = sorted({Path(path).stem for path in rules.tables.input})
-DRAWN = runs_behind(MADE)
+def histories(_):
+    """The course of every run that the tables are made of."""
+    return [
+        results(f"runs/{name}/seed{seed}/history.jsonl")
+        for name, seed in {
+            (name, seed): None
+            for table in made_tables()
+            for name in behind(table)
+            for seed in seeds_of_table(table)
+        }
+    ]
 
 
 rule figures:
     input:
-        histories=[results(f"runs/{n}/seed{seed}/history.jsonl") for n, seed in DRAWN],
+        histories=histories,
     output:
-        figures=[results(f"figures/runs/{n}_seed{seed}.svg") for n, seed in DRAWN],
+        figures=directory(results("figures/runs")),
     log:
         results("logs/figures.log"),
     params:
         results=results(""),
-        folder=results("figures/runs"),
         source=source_digest("lanistr.report.curves"),
     message:
         "Drawing the training runs"
     shell:
-        "python -m lanistr figures --results {params.results} --output {params.folder}"
-        " > {log} 2>&1"
+        "python -m lanistr figures --results {params.results:q} --output {output.figures:q}"
+        " > {log:q} 2>&1"
 
 
 rule write_report:
     input:
-        rules.tables.input,
-        rules.metrics.input,
-        rules.analysis.input,
-        rules.figures.input,
-        [results(f"shards/{name}/manifest.json") for name in config["recipes"]],
-        [results(f"audit/{name}.json") for name in ("missingness", "leakage")],
-        [results(f"audit/leakage/selection/{table}.json") for table in MADE],
+        made_by("shards", "tables", "metrics", "analysis"),
+        figures=results("figures/runs"),
+        audits=[results(f"audit/{name}.json") for name in ("missingness", "leakage")],
+        gates=lambda wildcards: [
+            results(f"audit/leakage/selection/{table}.json") for table in made_tables()
+        ],
     output:
         report=results("report.html"),
     log:
@@ -58,11 +53,5 @@ rule write_report:
     message:
         "Writing the report"
     shell:
-        "python -m lanistr report --results {params.results} --config {params.config:q}"
-        " --output {output.report} > {log} 2>&1"
-
-
-rule report:
-    input:
-        rules.write_report.output.report,
-        rules.figures.output.figures,
+        "python -m lanistr report --results {params.results:q} --config {params.config:q}"
+        " --output {output.report:q} > {log:q} 2>&1"

@@ -1,41 +1,14 @@
-"""Metrics and the paper's tables."""
+"""Metrics and tables."""
 
-from shlex import quote
-
-from lanistr.evaluation.status import missing_extra
-
-# A method whose library is an extra is trained where that is installed; elsewhere the
-# tables say what to install.
-INSTALLED = {
-    name: entry for name, entry in REGISTRY.items() if not missing_extra(entry)
-}
-
-
-def rows_of(table):
-    """Experiments that are a row of a table, in the registry's order."""
-    return [name for name, entry in INSTALLED.items() if table in entry.get("rows", {})]
-
-
-def dataset_of(table):
-    """The dataset that the rows of a table are on."""
-    names = {dataset(name).split("/")[0] for name in rows_of(table)}
-    return names.pop() if names else "mimic"
-
-
-def seeds_of(data):
-    """The seeds of a dataset: its own, or those of all."""
-    return config[data.split("/")[0]].get("seeds", config["seeds"])
-
-
-def seeds_of_table(table):
-    """The seeds of a table: its own, or those of its dataset."""
-    return config["table_seeds"].get(table) or seeds_of(dataset_of(table))
+import contextlib
+import subprocess
 
 
 def of_rows(pattern):
     """Input function: one file per row and seed of a table."""
 
     def paths(wildcards):
+        refuse_without_rows(wildcards.table)
         return expand(
             results(pattern),
             experiment=rows_of(wildcards.table),
@@ -45,39 +18,44 @@ def of_rows(pattern):
     return paths
 
 
-def manifest_of(table):
-    folder = "mimic_text" if table == "textsources" else dataset_of(table)
-    return results(f"shards/{folder}/manifest.json")
-
-
 def truth_of(table):
-    """Where all modalities are generated, what was planted: for the ceiling of a table."""
-    generated = all(map(is_generated, ("root", "notes", "cxr")))
-    return [results("raw/truth.parquet")] if table == "modalities" and generated else []
+    """What was planted in generated data, for the ceiling of a table."""
+    return (
+        registration(TABLES[table]["data"]).truth()
+        if TABLES[table].get("ceiling")
+        else []
+    )
+
+
+def manifests_of(table):
+    """The manifests of the data that the rows of a table are on."""
+    return list(dict.fromkeys(manifest_of(dataset(name)) for name in rows_of(table)))
 
 
 def table_options(table):
     """What `lanistr table` is told beside the table's files."""
     return " ".join(
         [
-            f"--table {table} --results {results('')} --manifest {manifest_of(table)}",
+            f"--table {table} --results {results('')}",
+            each("--manifest", manifests_of(table)),
             f"--resamples {config['bootstrap']}",
             each("--seed", seeds_of_table(table)),
             each("--truth", truth_of(table)),
+            each("--registry", [config["registry"]]),
         ]
     )
 
 
 def table_cost(wildcards):
     """What everything behind a table costs, whether or not it is done already."""
-    names = needed_for(INSTALLED, wildcards.table)
-    return told_cost(names, seeds=len(seeds_of_table(wildcards.table)))
+    seeds = len(seeds_of_table(wildcards.table))
+    return told_cost(behind(wildcards.table), seeds=seeds)
 
 
 rule evaluate:
     input:
-        predictions=rules.finetune.output.predictions,
-        cache=cache,
+        predictions=results("predictions/{experiment}/seed{seed}.parquet"),
+        cache=lambda wildcards: cache_of(dataset(wildcards.experiment)),
     output:
         metrics=results("metrics/{experiment}/seed{seed}.json"),
     log:
@@ -89,8 +67,26 @@ rule evaluate:
     message:
         "Evaluating {wildcards.experiment}, seed {wildcards.seed}"
     shell:
-        "python -m lanistr evaluate --predictions {input.predictions} --cache {params.cache}"
-        " --resamples {params.resamples} --output {output.metrics} > {log} 2>&1"
+        "python -m lanistr evaluate --predictions {input.predictions:q} --cache {params.cache:q}"
+        " --resamples {params.resamples} --output {output.metrics:q} > {log:q} 2>&1"
+
+
+rule leakage_selection:
+    input:
+        runs=of_rows("runs/{experiment}/seed{seed}/experiment.json"),
+    output:
+        gate=results("audit/leakage/selection/{table}.json"),
+    log:
+        results("logs/leakage_selection/{table}.log"),
+    params:
+        runs=lambda wildcards, input: each("--run", input.runs),
+        acknowledged=each("--acknowledge", config["leakage"]["acknowledge"]),
+        source=source_digest("preprocessing.audit.leakage.report"),
+    message:
+        "Checking what the runs of {wildcards.table} were selected on"
+    shell:
+        "python -m preprocessing audit-selection {params.runs} {params.acknowledged}"
+        " --output {output.gate:q} > {log:q} 2>&1"
 
 
 rule table:
@@ -99,7 +95,7 @@ rule table:
         metrics=of_rows("metrics/{experiment}/seed{seed}.json"),
         runs=of_rows("runs/{experiment}/seed{seed}/experiment.json"),
         gate=results("audit/leakage/selection/{table}.json"),
-        manifest=lambda wildcards: manifest_of(wildcards.table),
+        manifests=lambda wildcards: manifests_of(wildcards.table),
         truth=lambda wildcards: truth_of(wildcards.table),
         paper="config/paper_results.tsv",
     output:
@@ -115,72 +111,14 @@ rule table:
             name: REGISTRY[name]["rows"][wildcards.table]
             for name in rows_of(wildcards.table)
         },
+        entry=lambda wildcards: TABLES[wildcards.table],
         options=lambda wildcards: table_options(wildcards.table),
         source=source_digest("lanistr.evaluation.tables", "lanistr.evaluation.render"),
     message:
         "Assembling {wildcards.table} of all its runs{resources.cost}"
     shell:
-        "python -m lanistr table {params.options} --registry {config[registry]}"
-        " --paper {input.paper} --csv {output.csv} --md {output.md} --tex {output.tex}"
-        " > {log} 2>&1"
-
-
-FORMS = ["csv", "md", "tex"]
-
-
-rule table1:
-    input:
-        expand(results("tables/table1.{form}"), form=FORMS),
-
-
-rule table2:
-    input:
-        expand(results("tables/table2.{form}"), form=FORMS),
-
-
-rule table3:
-    input:
-        expand(results("tables/table3.{form}"), form=FORMS),
-
-
-rule table4:
-    input:
-        expand(results("tables/table4.{form}"), form=FORMS),
-
-
-rule modalities:
-    input:
-        expand(results("tables/modalities.{form}"), form=FORMS),
-
-
-OF_MIMIC = [rules.table1.input, rules.table3.input, rules.table4.input]
-
-
-rule tables:
-    input:
-        OF_MIMIC if "mimic" in config["recipes"] else [],
-        rules.table2.input
-        if "amazon" in config["recipes"] and PRETRAINED_CATEGORY
-        else [],
-
-
-# Every fine-tuning whose data the configuration has, whether or not it is a row;
-# but not those that only the extra table has.
-DATASETS = [
-    *(["mimic"] if "mimic" in config["recipes"] else []),
-    *([f"amazon/{c}" for c in CATEGORIES] if "amazon" in config["recipes"] else []),
-]
-
-
-rule metrics:
-    input:
-        [
-            results(f"metrics/{name}/seed{seed}.json")
-            for name, entry in INSTALLED.items()
-            if entry["stage"] == "finetune" and entry["dataset"] in DATASETS
-            if set(entry.get("rows", {})) != {"modalities"}
-            for seed in seeds_of(entry["dataset"])
-        ],
+        "python -m lanistr table {params.options} --paper {input.paper:q} --csv {output.csv:q}"
+        " --md {output.md:q} --tex {output.tex:q} > {log:q} 2>&1"
 
 
 def unfinished(rule):
@@ -196,7 +134,8 @@ def write_for_now(job, command):
     To Snakemake they are older than all that they are made of, which it compares only
     where it has no record of an earlier round.
     """
-    shell("python -m lanistr {command} > {job.log} 2>&1 || true")
+    with contextlib.suppress(subprocess.CalledProcessError):  # the log says why
+        shell("python -m lanistr {command} > {job.log} 2>&1")
     for file in filter(os.path.isfile, job.output):
         os.utime(file, (1, 1))  # Snakemake takes 0 for no time
         workflow.persistence.cleanup_metadata(file)
@@ -208,7 +147,7 @@ onerror:
         forms = " ".join(f"--{form} {job.output[form]}" for form in FORMS)
         write_for_now(
             job,
-            f"table {table_options(job.wildcards.table)} --registry {config['registry']}"
+            f"table {table_options(job.wildcards.table)}"
             f" --paper config/paper_results.tsv {forms}",
         )
     for job in unfinished("write_report"):

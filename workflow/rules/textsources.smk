@@ -1,22 +1,9 @@
 """One model on three kinds of text, from the same stays: what a text is worth, and what leaks."""
 
-TEXT_TABLES = {
-    "radiology_48h": "note/radiology",
-    "discharge": "note/discharge",
-    "discharge_admission_sections": "note/discharge",
-}
-# Whoever asks for these rows knows: they are written when the outcome is known.
-TEXT_LEAKS = {"discharge": ["note-after-horizon", "outcome-words", "duplicate-texts"]}
-TEXT_LEAKS["discharge_admission_sections"] = TEXT_LEAKS["discharge"]
-
 
 def text_parts(table, source="{source}"):
     """The Parquet files of the notes or samples of a text source."""
-    return expand(
-        results(f"shards/mimic_text/{{source}}/{table}/part-{{part}}.parquet"),
-        source=source,
-        part=[f"{number:05}" for number in range(MIMIC["parts"])],
-    )
+    return parts(f"shards/mimic_text/{source}/{table}", MIMIC["parts"])
 
 
 def raw_note(wildcards):
@@ -106,56 +93,3 @@ rule text_manifest:
         "python -m preprocessing mimic-text-sources --mimic {params.mimic}"
         " --shards {params.shards} --facts {params.facts} {params.sources}"
         " --output {output.manifest} > {log} 2>&1"
-
-
-use rule leakage as text_leakage with:
-    input:
-        manifest=rules.text_manifest.output.manifest,
-    output:
-        gate=results("audit/leakage/mimic/{source}.json"),
-    log:
-        results("logs/leakage_mimic_{source}.log"),
-    benchmark:
-        results("benchmarks/leakage_mimic_{source}.tsv")
-    params:
-        shards=subpath(input.manifest, parent=True),
-        options=lambda wildcards: f"--source {wildcards.source}",
-        acknowledged=lambda wildcards: each(
-            "--acknowledge",
-            # In one order: the order of a set differs between processes, and would re-run it.
-            sorted(
-                {
-                    *config["leakage"]["acknowledge"],
-                    *TEXT_LEAKS.get(wildcards.source, []),
-                }
-            ),
-        ),
-        resamples=config["bootstrap"],
-        source=source_digest("preprocessing.audit.leakage.report"),
-    message:
-        "Looking for leaks in {wildcards.source}"
-
-
-rule text_cache:
-    input:
-        manifest=rules.text_manifest.output.manifest,
-        gate=rules.text_leakage.output.gate,
-        recipe=config["recipes"].get("mimic", []),
-    output:
-        spec=results("cache/mimic/{source}/spec.json"),
-    log:
-        results("logs/cache_mimic_{source}.log"),
-    threads: 64
-    params:
-        folder=subpath(output.spec, parent=True),
-        source=source_digest("lanistr.data.cache"),
-    message:
-        "Caching stays with {wildcards.source} as memory-mapped arrays"
-    shell:
-        "python -m lanistr cache --manifest {input.manifest} --category {wildcards.source}"
-        " --recipe {input.recipe} --output-dir {params.folder} --threads {threads} > {log} 2>&1"
-
-
-rule textsources:
-    input:
-        expand(results("tables/textsources.{form}"), form=FORMS),

@@ -1,29 +1,8 @@
-"""Names, raw locations and digests shared by all rules: nothing here touches data."""
+"""What a rule runs, as a hash: editing it runs the rule again."""
 
 import ast
-import fcntl
+import functools
 import hashlib
-import shutil
-import sys
-from pathlib import Path
-
-import yaml
-
-REPOSITORY = Path(workflow.basedir).parent
-sys.path.insert(
-    0, str(REPOSITORY)
-)  # the registry is read by the code that trains from it
-
-
-wildcard_constraints:
-    experiment=r"[a-z0-9-]+",
-    seed=r"\d+",
-    table=r"table[1-4]|modalities|textsources",
-
-
-def results(path):
-    """A path below this configuration's folder."""
-    return f"results/{config['name']}/{path}"
 
 
 def module_file(name):
@@ -43,6 +22,7 @@ def imported(tree):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
 def source_digest(*modules):
     """Hash of what a rule runs: editing it re-triggers the rule, a comment does not.
 
@@ -66,24 +46,9 @@ def source_digest(*modules):
     return digest.hexdigest()[:12]
 
 
-# A job that outlives a killed workflow would write into the files of the next
-# one: ask the kernel to end it with its parent. `exec` makes the job the child.
-if shutil.which("setpriv"):
-    shell.prefix("exec setpriv --pdeathsig KILL ")
-
-
-# Snakemake's own lock survives `kill -9` and would refuse the next run, so the
-# profile turns it off; this one ends with the process that holds it.
-RUNNING = []
-
-
-onstart:
-    Path(results("")).mkdir(parents=True, exist_ok=True)
-    RUNNING.append(open(results(".lock"), "w"))
-    try:
-        fcntl.flock(RUNNING[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.exit(
-            f"error: another run of the configuration '{config['name']}' is going on; "
-            "wait for it or stop it first."
-        )
+def gates_digest(data):
+    """The digest of what looks for leaks: for any data set, and for this one alone."""
+    own = f"preprocessing.datasets.{data.split('/')[0]}"
+    return source_digest(
+        "preprocessing.audit.leakage.report", f"{own}.leakage", f"{own}.gates"
+    )

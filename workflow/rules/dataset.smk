@@ -1,0 +1,86 @@
+"""From the shards of any data set to its cache, between the gates of the leakage audit."""
+
+
+def acknowledged(wildcards):
+    """The gates that do not stop the run; in one order, as another would run the gate again."""
+    own = registration(wildcards.data).acknowledge(wildcards.data)
+    return each("--acknowledge", sorted({*config["leakage"]["acknowledge"], *own}))
+
+
+def vocabulary_cache(wildcards):
+    """The cache whose tokenizer a data set uses, if not its own."""
+    other = registration(wildcards.data).vocabulary(wildcards.data)
+    return cache_of(other) if other else []
+
+
+def vocabulary_option(wildcards, input):
+    return each(
+        "--vocabulary", [Path(input.vocabulary).parent] if input.vocabulary else []
+    )
+
+
+rule leakage:
+    input:
+        manifest=lambda wildcards: manifest_of(wildcards.data),
+    output:
+        gate=results("audit/leakage/{data}.json"),
+    log:
+        results("logs/leakage/{data}.log"),
+    benchmark:
+        results("benchmarks/leakage/{data}.tsv")
+    params:
+        shards=subpath(input.manifest, parent=True),
+        variant=lambda wildcards: variant_option(wildcards.data, "--source"),
+        acknowledged=acknowledged,
+        resamples=config["bootstrap"],
+        source=lambda wildcards: gates_digest(wildcards.data),
+    message:
+        "Looking for leaks in {wildcards.data}"
+    shell:
+        "python -m preprocessing audit-leakage --shards {params.shards:q} {params.variant} {params.acknowledged}"
+        " --resamples {params.resamples} --output {output.gate:q} > {log:q} 2>&1"
+
+
+rule cache:
+    input:
+        manifest=lambda wildcards: manifest_of(wildcards.data),
+        gate=lambda wildcards: gate_of(wildcards.data),
+        recipe=lambda wildcards: recipe_of(wildcards.data),
+        vocabulary=vocabulary_cache,
+    output:
+        spec=results("cache/{data}/spec.json"),
+    log:
+        results("logs/cache/{data}.log"),
+    threads: 64
+    params:
+        folder=subpath(output.spec, parent=True),
+        variant=lambda wildcards: variant_option(wildcards.data),
+        vocabulary=vocabulary_option,
+        source=source_digest("lanistr.data.cache"),
+    message:
+        "Caching {wildcards.data} as memory-mapped arrays"
+    shell:
+        "python -m lanistr cache --manifest {input.manifest:q} --recipe {input.recipe:q}"
+        " {params.variant} {params.vocabulary} --output-dir {params.folder:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule leakage_vocabulary:
+    input:
+        manifest=lambda wildcards: manifest_of(wildcards.data),
+        cache=lambda wildcards: cache_of(wildcards.data),
+        vocabulary=vocabulary_cache,
+    output:
+        gate=results("audit/leakage/vocabulary/{data}.json"),
+    log:
+        results("logs/leakage_vocabulary/{data}.log"),
+    params:
+        cache=subpath(input.cache, parent=True),
+        variant=lambda wildcards: variant_option(wildcards.data),
+        vocabulary=vocabulary_option,
+        acknowledged=acknowledged,
+        source=source_digest("lanistr.data.vocabulary"),
+    message:
+        "Checking the vocabulary of {wildcards.data}"
+    shell:
+        "python -m lanistr audit-vocabulary --manifest {input.manifest:q} --cache {params.cache:q}"
+        " {params.variant} {params.vocabulary} {params.acknowledged} --output {output.gate:q} > {log:q} 2>&1"

@@ -1,0 +1,62 @@
+"""Experiments of the registry: on which data, whether they can be run, and what they cost."""
+
+import functools
+
+from lanistr.evaluation.status import missing_extra
+from lanistr.experiments.cost import cost, counts_of
+from lanistr.experiments.recipes import load_experiment, needed_for, started_from
+
+# A method whose library is an extra is trained where that is installed; elsewhere the
+# tables say what to install.
+INSTALLED = {
+    name: entry for name, entry in REGISTRY.items() if not missing_extra(entry)
+}
+
+
+def dataset(experiment):
+    """The data of an experiment, such as "mimic" or "amazon/All_Beauty"."""
+    return REGISTRY[experiment]["dataset"]
+
+
+def lacks_modality(entry):
+    """Whether an entry asks for a modality that its data set has not, or for none."""
+    has = registration(entry["dataset"]).modalities
+    if has is None:
+        return False
+    asked = entry["modalities"]
+    seen, without = set(has if asked == "all" else asked), set(entry.get("without", []))
+    return not seen | without <= set(has) or not seen - without
+
+
+@functools.cache
+def is_possible(experiment):
+    """Whether the configuration has the data of an experiment and of those it starts from."""
+    entry = REGISTRY[experiment]
+    return (
+        is_at_hand(entry["dataset"])
+        and not lacks_modality(entry)
+        and all(map(is_possible, started_from(entry)))
+    )
+
+
+@functools.cache
+def gpu_hours(experiment):
+    """What a run costs, estimated as lanistr/experiments/cost.py says."""
+    data = dataset(experiment)
+    made = told_once(
+        load_experiment, Path(config["registry"]), Path(recipe_of(data)), experiment
+    )
+    samples, family = Path("config/paper_samples.tsv"), data.split("/")[0]
+    counted = family if family == "mimic" else data
+    counts = told_once(
+        counts_of, Path(manifest_of(family)), samples, counted, made.stage
+    )
+    image_px = config.get(family, {}).get("image_px", 224)
+    return cost(made, counts, image_px).gpu_hours(config["engine"]["gpu_tflops"])
+
+
+def told_cost(experiments, seeds=1):
+    """What runs cost, as part of a message; on machines with GPUs."""
+    if not config["engine"]["gpus"]:
+        return ""
+    return f", about {seeds * sum(map(gpu_hours, experiments)):,.1f} GPU hours"
