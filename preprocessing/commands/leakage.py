@@ -18,15 +18,17 @@ def audit_leakage(
     shards: Annotated[Path, typer.Option(help="folder with the manifest.json of a data set")],
     output: Annotated[Path, typer.Option(help="what the gates found, as JSON")],
     acknowledge: AcknowledgeOption = None,
-    source: Annotated[
-        str | None, typer.Option(help="text source, where the shards have several")
+    variant: Annotated[
+        str | None,
+        typer.Option("--variant", "--source", help="subfolder of the variant to look at"),
     ] = None,
     resamples: Annotated[int, typer.Option(help="behind each interval", min=1)] = 1000,
 ) -> None:
     """Look for leaks in the shards of a data set; fail at one that is not acknowledged."""
     from preprocessing.audit.leakage import report
 
-    report.gate(shards, acknowledge or (), source=source, resamples=resamples, output=output)
+    folder = shards / variant if variant else shards
+    report.check_shards(folder, acknowledge or (), resamples=resamples, output=output)
 
 
 @app.command("audit-selection")
@@ -38,7 +40,7 @@ def audit_selection(
     """Look at what runs were selected on; fail at one that saw the test split."""
     from preprocessing.audit.leakage import report
 
-    report.selection(run, acknowledge or (), output=output)
+    report.check_selection(run, acknowledge or (), output=output)
 
 
 @app.command("merge-leakage")
@@ -53,12 +55,12 @@ def merge_leakage(
     """Put the gates of all data sets together, with what only their caches can tell."""
     from preprocessing.audit.leakage import report
 
-    report.merge(gates, vocabulary or (), acknowledge or (), output=output)
+    report.merge_gates(gates, vocabulary or (), acknowledge or (), output=output)
 
 
 @app.command("gates")
 def gates() -> None:
-    """Print every gate with its question and whether it stops a run, as Markdown."""
-    from preprocessing.audit.leakage.gates import table
+    """Print every gate, the data set it belongs to, its question and its effect, as Markdown."""
+    from preprocessing.audit.leakage.gates import list_gates
 
-    print(table())
+    print(list_gates())

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from preprocessing.card import Card
+
 HOURS, VALUES, VARIABLES = 48, 59, 17
 ADMITTED = datetime(2150, 1, 1, 8)  # noqa: DTZ001
 HOUR = timedelta(hours=1)
+DIED, STARS = "in_hospital_mortality", "stars"
 SPLITS = ["train", "train", "valid", "test"]
 WORDS = [f"word{number}" for number in range(400)]
 
@@ -27,8 +30,42 @@ def of_stage(rows: pl.DataFrame, stage: str) -> pl.DataFrame:
     """Samples of fine-tuning; in pretraining unlabeled and without the test split."""
     if stage == "finetune":
         return rows.with_columns(stage=pl.lit(stage))
-    unlabeled = rows.with_columns(stage=pl.lit(stage), label=pl.lit(None, pl.Int8))
-    return unlabeled.filter(pl.col("split") != "test")
+    tasks = [task for task in (DIED, STARS) if task in rows.columns]
+    unlabeled = rows.with_columns(pl.lit(None, pl.Int8).alias(task) for task in tasks)
+    return unlabeled.with_columns(stage=pl.lit(stage)).filter(pl.col("split") != "test")
+
+
+def mimic_card() -> dict[str, Any]:
+    """What MIMIC says of itself, with the one task of these shards."""
+    places = {"image": ("images", "dicom_id"), "text": ("notes", "note_id"),
+              "timeseries": ("timeseries", "stay_id"),
+              "tabular": ("tabular", "stay_id")}  # fmt: skip
+    return Card.model_validate(
+        {
+            "name": "mimic", "title": "MIMIC",
+            "unit": {"singular": "patient", "plural": "patients", "column": "subject_id"},
+            "sample": {"singular": "stay", "plural": "stays"},
+            "modalities": {m: {"table": table, "key": key} for m, (table, key) in places.items()},
+            "tasks": [{"name": DIED, "kind": "binary", "title": "in-hospital mortality",
+                       "classes": ["survived", "died"]}],
+        }
+    ).facts()  # fmt: skip
+
+
+def amazon_card() -> dict[str, Any]:
+    """What the reviews say of themselves."""
+    places = {"image": ("images", "image_id"), "text": ("text", "sample_id"),
+              "tabular": ("tabular", "sample_id")}  # fmt: skip
+    return Card.model_validate(
+        {
+            "name": "amazon", "title": "Amazon reviews", "variants": "category",
+            "unit": {"singular": "product", "plural": "products", "column": "asin"},
+            "sample": {"singular": "review", "plural": "reviews"},
+            "modalities": {m: {"table": table, "key": key} for m, (table, key) in places.items()},
+            "tasks": [{"name": STARS, "kind": "multiclass", "title": "stars",
+                       "classes": [f"{n} stars" for n in range(1, 6)]}],
+        }
+    ).facts()  # fmt: skip
 
 
 def mimic_tables(stays: int = 160) -> Tables:
@@ -41,15 +78,15 @@ def mimic_tables(stays: int = 160) -> Tables:
             "subject_id": numbers + 1000,
             "stay_id": numbers + 3000,
             "split": [SPLITS[i % 4] for i in numbers],
-            "label": (numbers // 4) % 2,
+            DIED: (numbers // 4) % 2,
         }
-    ).cast({"subject_id": pl.Int32, "stay_id": pl.Int32, "label": pl.Int8})
+    ).cast({"subject_id": pl.Int32, "stay_id": pl.Int32, DIED: pl.Int8})
     cohort = who.with_columns(
         hadm_id=pl.col("stay_id") + 6000,
         admittime=pl.lit(ADMITTED),
         dischtime=pl.lit(ADMITTED + 200 * HOUR),
         intime=pl.Series(intime),
-    ).rename({"label": "in_hospital_mortality"})
+    )
     values = rng.normal(60, 10, (stays, HOURS, VALUES)).astype(np.float32)
     series = who.with_columns(
         values=pl.Series(values.reshape(stays, -1)),
@@ -87,8 +124,10 @@ def mimic_manifest(tables: Tables, splits: tuple[str, ...] = ("train",)) -> dict
     return {
         "dataset": "mimic", "scale": "smoke", "text_source": "radiology_48h", "digest": "0",
         "switches": {"horizon": "storetime", "statistics": "train"},
+        "card": mimic_card(),
         "tables": {name: {} for name in tables},
         "timeseries": {
+            "hours": HOURS, "variable_names": [f"variable {v}" for v in range(VARIABLES)],
             "value_names": [f"value {c}" for c in range(VALUES)],
             "variable_of_value": variable_of,
             "mean": [float(c.mean()) for c in columns], "std": [float(c.std()) for c in columns],
@@ -136,16 +175,17 @@ def amazon_tables(reviews: int = 200) -> Tables:
                 "asin": [f"{category}{i}" for i in numbers],
                 "image_id": [f"p{i}" for i in numbers],
                 "split": [SPLITS[i % 4] for i in numbers],
-                "label": [4 if i % 3 else 2 for i in numbers],
+                STARS: [4 if i % 3 else 2 for i in numbers],
                 "text": [text(rng) for _ in numbers],
                 "reviewer": [f"{category}-r{i}" for i in numbers],
                 "votes": rng.integers(0, 9, reviews),
                 "has_image": True, "has_text": True, "has_tabular": True,
             },
-            schema_overrides={"label": pl.Int8},
+            schema_overrides={STARS: pl.Int8},
         )  # fmt: skip
         tables[f"{category}/samples"] = of_stage(rows.drop("text", "reviewer", "votes"), stage)
         tables[f"{category}/text"] = rows.select("sample_id", "split", "text")
+        tables[f"{category}/images"] = rows.select("image_id", jpeg=pl.lit(b"0"))
         tables[f"{category}/tabular"] = rows.select(
             "sample_id", "split", "reviewer", "votes", product="asin", verified=pl.lit(True)
         )
@@ -161,6 +201,7 @@ def amazon_manifest(tables: Tables, splits: tuple[str, ...] = ("train",)) -> dic
     }
     return {
         "dataset": "amazon", "scale": "smoke", "text_source": "summary+review", "digest": "0",
+        "card": amazon_card(), "tables": {name: {} for name in tables},
         "tabular": {"Office": facts, "Beauty": facts},
     }  # fmt: skip
 
@@ -183,4 +224,8 @@ def amazon_shards(folder: Path, plant: Plant | None = None) -> Path:
         else:
             in_two_parts(table, folder / name)
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    for category, facts in manifest["tabular"].items():
+        own = {name.split("/")[1]: {} for name in tables if name.startswith(category)}
+        told = manifest | {"dataset": f"amazon/{category}", "tables": own, "tabular": facts}
+        (folder / category / "manifest.json").write_text(json.dumps(told))
     return folder

@@ -6,9 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from preprocessing.audit.leakage import report
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.gates import GATES
-from preprocessing.datasets.amazon import leakage as amazon
+from preprocessing.audit.leakage.gates import every_gate
+from preprocessing.audit.shards import open_variants
 from tests.preprocessing.leakage_shards import (
     Plant,
     Tables,
@@ -18,8 +19,8 @@ from tests.preprocessing.leakage_shards import (
 
 
 def found(folder: Path, plant: Plant | None = None) -> dict[str, Finding]:
-    shards = amazon.Reviews.open(amazon_shards(folder, plant))
-    return {finding.gate: finding for finding in amazon.findings(shards, resamples=50)}
+    variants = open_variants(amazon_shards(folder, plant))
+    return {finding.gate: finding for finding in report.findings(variants, resamples=50)}
 
 
 def caught(findings: dict[str, Finding]) -> set[str]:
@@ -71,7 +72,7 @@ def of_the_worst(table: str, **columns: pl.Expr) -> Plant:
     """Other values for reviews of three stars, in all splits of Beauty; the others have five."""
 
     def plant(tables: Tables, manifest: dict[str, Any]) -> None:
-        worst = tables["Beauty/samples"].filter(label=2)["sample_id"].implode()
+        worst = tables["Beauty/samples"].filter(stars=2)["sample_id"].implode()
         changes = {
             name: pl.when(pl.col("sample_id").is_in(worst)).then(value).otherwise(name)
             for name, value in columns.items()
@@ -87,6 +88,7 @@ PLANTED = {
     "selection-on-test": [validation_is_test],
     "star-words": [in_test("text", text="Five Stars. " + pl.col("text"))],
     "fitted-outside-training": [scales_of_all, identifiers_of_all],
+    "label-columns": [of_the_worst("tabular", votes=pl.lit(100))],
     "duplicate-texts": [copied_text, text_of_pretraining],
     "reviewers-in-two-splits": [in_test("tabular", reviewer=pl.lit("Beauty-r10000"))],
     "pictures-in-two-splits": [in_test("samples", image_id=pl.lit("p10000"))],
@@ -106,11 +108,11 @@ def test_a_planted_leak_is_caught(tmp_path: Path, gate: str, plant: Plant) -> No
     assert gate in caught(found(tmp_path, plant))
 
 
-@pytest.mark.parametrize("gate", [gate for gate in PLANTED if not GATES[gate].stops])
+@pytest.mark.parametrize("gate", [gate for gate in PLANTED if not every_gate()[gate].stops])
 def test_what_only_is_reported_stops_nothing(tmp_path: Path, gate: str) -> None:
     for number, plant in enumerate(PLANTED[gate]):
         findings = found(tmp_path / str(number), plant)
-        assert not [name for name in caught(findings) if GATES[name].stops]
+        assert not [name for name in caught(findings) if every_gate()[name].stops]
 
 
 def test_every_gate_of_the_shards_has_a_planted_leak(tmp_path: Path) -> None:
@@ -119,10 +121,10 @@ def test_every_gate_of_the_shards_has_a_planted_leak(tmp_path: Path) -> None:
 
 def test_reading_the_stars_is_measured_beside_the_majority(tmp_path: Path) -> None:
     def plant(tables: Tables, manifest: dict[str, Any]) -> None:
-        labels = tables["Beauty/samples"].select("sample_id", stars=pl.col("label") + 1)
+        labels = tables["Beauty/samples"].select("sample_id", named=pl.col("stars") + 1)
         texts = tables["Beauty/text"].join(labels, on="sample_id", maintain_order="left")
-        named = pl.format("{} stars. {}", "stars", "text")
-        tables["Beauty/text"] = texts.with_columns(text=named).drop("stars")
+        named = pl.format("{} stars. {}", "named", "text")
+        tables["Beauty/text"] = texts.with_columns(text=named).drop("named")
 
     (measure,) = found(tmp_path, plant)["star-words"].measures
     assert (measure.value, measure.metric, measure.n) == (1.0, "accuracy", 50)

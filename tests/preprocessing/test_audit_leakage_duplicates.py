@@ -32,8 +32,10 @@ def variants(rng: random.Random, texts: int) -> list[str]:
 
 
 def searched(queries: list[str], others: list[str], chunk: int) -> pl.DataFrame:
-    rows = pl.DataFrame({"text": others}).with_row_index("label").cast({"label": pl.Int8})
-    placed = worth_comparing(rows).with_columns(place=pl.col("label").cast(pl.String))
+    rows = pl.DataFrame({"text": others}).with_row_index("label").cast({"label": pl.Float64})
+    placed = worth_comparing(rows).with_columns(
+        place=pl.col("label").cast(pl.Int64).cast(pl.String)
+    )
     asked = worth_comparing(pl.DataFrame({"text": queries}))
     found = nearest(asked, placed.iter_slices(chunk))
     return found.join(asked.select("copy", query=pl.col("words").list.join(" ")), on="copy")

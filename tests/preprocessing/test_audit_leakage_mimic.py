@@ -6,9 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from preprocessing.audit.leakage import report
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.gates import GATES
-from preprocessing.datasets.mimic import leakage as mimic
+from preprocessing.audit.leakage.gates import every_gate
+from preprocessing.audit.shards import open_variants
 from tests.preprocessing.leakage_shards import (
     ADMITTED,
     HOUR,
@@ -22,8 +23,8 @@ FIRST_TEST = 1003  # the fourth patient
 
 
 def found(folder: Path, plant: Plant | None = None) -> dict[str, Finding]:
-    shards = mimic.Mimic.open(mimic_shards(folder, plant))
-    return {finding.gate: finding for finding in mimic.findings(shards, resamples=50)}
+    variants = open_variants(mimic_shards(folder, plant))
+    return {finding.gate: finding for finding in report.findings(variants, resamples=50)}
 
 
 def caught(findings: dict[str, Finding]) -> set[str]:
@@ -31,7 +32,7 @@ def caught(findings: dict[str, Finding]) -> set[str]:
 
 
 def stopping(findings: dict[str, Finding]) -> set[str]:
-    return {name for name in caught(findings) if GATES[name].stops}
+    return {name for name in caught(findings) if every_gate()[name].stops}
 
 
 def of_test(column: pl.Expr, value: Any) -> pl.Expr:
@@ -67,7 +68,9 @@ def anothers_note(tables: Tables, manifest: dict[str, Any]) -> None:
 
 def pretraining_on_test(tables: Tables, manifest: dict[str, Any]) -> None:
     test = tables["samples"].filter(split="test")
-    unlabeled = test.with_columns(stage=pl.lit("pretrain"), label=pl.lit(None, pl.Int8))
+    unlabeled = test.with_columns(
+        stage=pl.lit("pretrain"), in_hospital_mortality=pl.lit(None, pl.Int8)
+    )
     tables["samples"] = pl.concat([tables["samples"], unlabeled])
 
 
@@ -148,6 +151,10 @@ PLANTED = {
     "note-of-other-admission": [changed("notes", hadm_id=pl.col("hadm_id") + 1)],
     "outcome-words": [changed("notes", text=of_test(pl.col("text"), DIED))],
     "fitted-outside-training": [statistics_of_all, age_of_all, category_of_test],
+    "label-columns": [
+        of_the_dead("tabular", age=pl.lit(90)),
+        of_the_dead("tabular", gender=pl.lit("M")),
+    ],
     "duplicate-texts": [copied_text],
     "late-results": [set_to("horizon", "charttime")],
     "borrowed-statistics": [set_to("statistics", "reference")],
@@ -168,7 +175,7 @@ def test_a_planted_leak_is_caught(tmp_path: Path, gate: str, plant: Plant) -> No
     assert gate in caught(found(tmp_path, plant))
 
 
-@pytest.mark.parametrize("gate", [gate for gate in PLANTED if not GATES[gate].stops])
+@pytest.mark.parametrize("gate", [gate for gate in PLANTED if not every_gate()[gate].stops])
 def test_what_only_is_reported_stops_nothing(tmp_path: Path, gate: str) -> None:
     for number, plant in enumerate(PLANTED[gate]):
         assert stopping(found(tmp_path / str(number), plant)) == set()

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from preprocessing.audit.leakage import report, runs
-from preprocessing.audit.leakage.gates import GATES, table
+from preprocessing.audit.leakage.gates import GENERIC, declared_gates, every_gate, list_gates
 from preprocessing.errors import ConfigError, DataContractError, LeakageError
 from tests.preprocessing.leakage_shards import Tables, amazon_shards, mimic_shards
 
@@ -28,7 +28,7 @@ def gates(path: Path) -> dict[str, dict[str, Any]]:
 def test_a_leak_stops_the_run_and_is_told(tmp_path: Path) -> None:
     shards, output = mimic_shards(tmp_path / "shards", expired), tmp_path / "leakage.json"
     with pytest.raises(LeakageError) as stopped:
-        report.gate(shards, [], resamples=20, output=output)
+        report.check_shards(shards, [], resamples=20, output=output)
     message = str(stopped.value)
     assert "outcome-words" in message and "160 texts" in message
     assert "acknowledge" in message and "radiology_48h" in message
@@ -37,18 +37,18 @@ def test_a_leak_stops_the_run_and_is_told(tmp_path: Path) -> None:
 
 def test_an_acknowledged_leak_is_reported(tmp_path: Path) -> None:
     shards, output = mimic_shards(tmp_path / "shards", expired), tmp_path / "leakage.json"
-    report.gate(shards, ["outcome-words"], resamples=20, output=output)
+    report.check_shards(shards, ["outcome-words"], resamples=20, output=output)
     assert gates(output)["outcome-words"]["status"] == "acknowledged"
 
 
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"outcome-word is no gate.*outcome-words"):
-        report.gate(tmp_path, ["outcome-word"], resamples=20, output=tmp_path / "x")
+        report.check_shards(tmp_path, ["outcome-word"], resamples=20, output=tmp_path / "x")
 
 
 def test_what_only_is_reported_needs_no_acknowledgement(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="text-length"):
-        report.gate(tmp_path, ["text-length"], resamples=20, output=tmp_path / "x")
+        report.check_shards(tmp_path, ["text-length"], resamples=20, output=tmp_path / "x")
 
 
 def test_the_command_fails_with_one_message(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def untold() -> dict[str, Any]:
 
 
 def test_a_run_selected_on_validation_is_clean() -> None:
-    assert not runs.of_runs([story()]).found
+    assert not runs.check_runs([story()]).found
 
 
 @pytest.mark.parametrize(
@@ -98,33 +98,33 @@ def test_a_run_selected_on_validation_is_clean() -> None:
     [
         (on_test(), "selected on test"),
         (story(selected={"epoch": 1, "test/auroc": 0.9}), "selected on test/auroc"),
-        (subjects_of_test(), "validation cases are of patients or products of the test split"),
+        (subjects_of_test(), "validation cases are of units of the test split"),
         (untold(), "does not say what it was selected on"),
     ],
 )
 def test_a_run_selected_on_test_is_caught(planted: dict[str, Any], said: str) -> None:
-    assert runs.of_runs([story(), planted]).settings == [f"mimic-lanistr, seed 0: {said}"]
+    assert runs.check_runs([story(), planted]).settings == [f"mimic-lanistr, seed 0: {said}"]
 
 
 def test_selection_on_test_stops_after_training(tmp_path: Path) -> None:
     path, output = tmp_path / "experiment.json", tmp_path / "selection.json"
     path.write_text(json.dumps(on_test()))
     with pytest.raises(LeakageError, match=r"selection-on-test.*\n.*selected on test"):
-        report.selection([path], [], output=output)
+        report.check_selection([path], [], output=output)
     assert gates(output)["selection-on-test"]["status"] == "leak"
-    report.selection([path], ["selection-on-test"], output=output)
+    report.check_selection([path], ["selection-on-test"], output=output)
     assert gates(output)["selection-on-test"]["status"] == "acknowledged"
 
 
 def test_all_is_merged_and_idle_acknowledgements_are_told(tmp_path: Path) -> None:
     acknowledged = ["vocabulary-outside-training", "star-words"]
     files = [tmp_path / "mimic.json", tmp_path / "amazon.json"]
-    report.gate(mimic_shards(tmp_path / "m"), acknowledged, resamples=20, output=files[0])
-    report.gate(amazon_shards(tmp_path / "a"), acknowledged, resamples=20, output=files[1])
+    report.check_shards(mimic_shards(tmp_path / "m"), acknowledged, resamples=20, output=files[0])
+    report.check_shards(amazon_shards(tmp_path / "a"), acknowledged, resamples=20, output=files[1])
     vocabulary, output = tmp_path / "vocabulary.json", tmp_path / "leakage.json"
     facts = {"dataset": "amazon/Beauty", "tokens": 90, "foreign_tokens": 7, "of_training": False}
     vocabulary.write_text(json.dumps(facts))
-    report.merge(files, [vocabulary], acknowledged, output=output)
+    report.merge_gates(files, [vocabulary], acknowledged, output=output)
     result = json.loads(output.read_text())
     statuses = {
         (entry["dataset"], gate["gate"]): gate["status"]
@@ -145,7 +145,7 @@ def test_something_else_is_no_story(tmp_path: Path) -> None:
 
 def test_no_identifier_and_no_word_of_a_text_is_told(tmp_path: Path) -> None:
     shards, output = mimic_shards(tmp_path / "shards"), tmp_path / "leakage.json"
-    report.gate(shards, [], resamples=20, output=output)
+    report.check_shards(shards, [], resamples=20, output=output)
     told = output.read_text()
     assert not re.search(r"\b(1|3|9)\d{3}\b|word\d", told)
 
@@ -157,7 +157,7 @@ def test_small_counts_are_not_told(tmp_path: Path) -> None:
 
     shards, output = mimic_shards(tmp_path / "shards", plant), tmp_path / "leakage.json"
     with pytest.raises(LeakageError, match="a withheld number of texts"):
-        report.gate(shards, [], resamples=20, output=output)
+        report.check_shards(shards, [], resamples=20, output=output)
     gate = gates(output)["outcome-words"]
     assert gate["counts"] == {"texts that speak of death or end-of-life care": None}
     assert gate["measures"][0]["value"] is None
@@ -168,8 +168,16 @@ def test_the_schema_allows_the_gates_that_stop(repository: Path) -> None:
 
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
     allowed = schema["properties"]["leakage"]["properties"]["acknowledge"]["items"]["enum"]
-    assert allowed == [name for name, gate in GATES.items() if gate.stops]
+    assert sorted(allowed) == sorted(n for n, gate in every_gate().items() if gate.stops)
 
 
-def test_every_gate_is_in_the_table() -> None:
-    assert all(name in table() for name in GATES)
+def test_every_gate_is_in_the_table_with_its_data_set() -> None:
+    lines = list_gates().splitlines()
+    assert len(lines) == 2 + len(every_gate())
+    for owner, gates in declared_gates().items():
+        assert all(any(f"| {name} | {owner} |" in line for line in lines) for name in gates)
+
+
+def test_no_data_set_declares_a_gate_of_another() -> None:
+    names = [*GENERIC, *(name for gates in declared_gates().values() for name in gates)]
+    assert len(names) == len(set(names))

@@ -9,20 +9,14 @@ Source: prefix filtering, Chaudhuri, Ganti and Kaushik (2006), "A primitive oper
 joins in data cleaning".
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.measure import Measure, measured
-
-if TYPE_CHECKING:
-    from preprocessing.datasets.amazon.leakage import Reviews
-    from preprocessing.datasets.mimic.leakage import Mimic
+from preprocessing.audit.leakage.measure import Measure, divide, measured
+from preprocessing.audit.shards import Shards
 
 RUN = 5  # words of a shingle
 SIMILAR = 0.8
@@ -30,7 +24,7 @@ SIMILAR = 0.8
 FEWEST_WORDS = 10
 ROWS_AT_ONCE = 20_000
 
-PAIRS = {"copy": pl.UInt64, "place": pl.String, "label": pl.Int8, "jaccard": pl.Float64}
+PAIRS = {"copy": pl.UInt64, "place": pl.String, "label": pl.Float64, "jaccard": pl.Float64}
 
 
 def worth_comparing(texts: pl.DataFrame) -> pl.DataFrame:
@@ -85,7 +79,7 @@ def nearest(queries: pl.DataFrame, others: Iterable[pl.DataFrame]) -> pl.DataFra
     for some in others:
         once = some.unique(["copy", "place", "label"], maintain_order=True).with_row_index("other")
         same = once.join(distinct.select("copy"), on="copy", how="semi")
-        exact = same.select("copy", "place", pl.col("label").cast(pl.Int8), jaccard=pl.lit(1.0))
+        exact = same.select("copy", "place", pl.col("label").cast(pl.Float64), jaccard=pl.lit(1.0))
         near = _similar(own, sizes, once).join(once.drop("copy"), on="other")
         found = pl.concat([found, exact, near.select(pl.col(n).cast(t) for n, t in PAIRS.items())])
         # In order of rows and labels: the same texts give the same pairs.
@@ -118,86 +112,61 @@ def _similar(own: pl.DataFrame, sizes: pl.DataFrame, once: pl.DataFrame) -> pl.D
     )
 
 
-def of_notes(shards: Mimic, resamples: int) -> Finding:
-    """Notes of test and validation samples that come again in another split."""
-    columns = ["note_id", "split", "subject", "label", "text"]
-    rows = shards.labelled.drop_nulls("note_id").select(columns)
-    labelled = worth_comparing(rows)
-    queries = labelled.filter(pl.col("split") != "train")
-    found = nearest(queries, [_placed(labelled), *_pretraining_notes(shards)])
-    return _finding({"": labelled}, {"": found}, 2, resamples)
+def find_copies(variants: Sequence[Shards], resamples: int) -> Finding:
+    """Texts of test and validation samples that come again in another split, or in pretraining.
 
-
-def of_reviews(shards: Reviews, resamples: int) -> Finding:
-    """Reviews of test and validation samples that come again in another split."""
-    pretraining = [category for category in shards.categories if category.pretrains]
-    labelled, found = {}, {}
-    for category in shards.finetuned:
-        rows = worth_comparing(category.texts)
-        queries = rows.filter(pl.col("split") != "train")
-        seen = (part for other in pretraining for part in _some(other.texts))
-        others = (worth_comparing(part).with_columns(place=pl.lit("pretraining")) for part in seen)
-        name = f" of {category.name}"
-        found[name] = nearest(queries, [_placed(rows), *others])
-        labelled[name] = rows
-    return _finding(labelled, found, 5, resamples)
-
-
-def _placed(labelled: pl.DataFrame) -> pl.DataFrame:
-    return labelled.select("words", "copy", "label", place="split")
-
-
-def _some(texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    return texts.iter_slices(ROWS_AT_ONCE)
-
-
-def _pretraining_notes(shards: Mimic) -> Iterator[pl.DataFrame]:
-    """The notes that pretraining sees, some thousands at a time; they have no label."""
-    samples = shards.scan("samples").filter(pl.col("stage") == "pretrain")
-    seen = samples.select("note_id").drop_nulls().unique().collect()
-    for path in shards.parts("notes"):
-        part = pl.read_parquet(path, columns=["note_id", "text"])
-        for some in _some(part.join(seen, on="note_id", how="semi", maintain_order="left")):
-            yield worth_comparing(some).with_columns(
-                place=pl.lit("pretraining"), label=pl.lit(None, pl.Int8)
-            )
-
-
-def _finding(
-    labelled: dict[str, pl.DataFrame], found: dict[str, pl.DataFrame], classes: int, resamples: int
-) -> Finding:
-    """Counts by split and place, and how well copying the label of the nearest text does.
-
-    Args:
-        labelled: the texts of a population, by what is said after "texts".
-        found: the near-duplicates of those outside of training, by the same.
-        classes: of the label.
-        resamples: behind the interval.
+    Also how well copying the answer to the nearest text does, where it is one number or class.
     """
-    counts, context, measures = {}, {}, []
-    for name, rows in labelled.items():
-        context[f"test texts{name} of {FEWEST_WORDS} words or more"] = rows.filter(
-            split="test"
-        ).height
-        for split, places in (("test", ("train", "valid", "pretraining")), ("valid", ("train",))):
-            own = rows.filter(split=split)
-            for place in places:
-                near = own.join(found[name].filter(place=place), on="copy")
-                same = near.filter(jaccard=1.0).height
-                counts[f"{split} texts{name} that are word for word in {place}"] = same
-                counts[f"{split} texts{name} that are nearly in {place}"] = near.height - same
-        measures.append(_copied(name, rows, found[name], classes, resamples))
+    counts: dict[str, int] = {}
+    context: dict[str, int] = {}
+    measures = []
+    for shards in variants:
+        if shards.finetuned.is_empty():
+            continue
+        rows = shards.add_text(shards.labelled()).drop_nulls("text")
+        if shards.task.kind == "multilabel":
+            rows = rows.with_columns(label=pl.lit(None, pl.Float64))
+        rows = worth_comparing(rows.select("split", "subject", "label", "text"))
+        placed = rows.select("words", "copy", "label", place="split")
+        found = nearest(rows.filter(pl.col("split") != "train"), [placed, *_pretraining(variants)])
+        texts = shards.named("texts")
+        context[f"test {texts} of {FEWEST_WORDS} words or more"] = rows.filter(split="test").height
+        counts |= _count(rows, found, texts)
+        if shards.task.kind != "multilabel":
+            of = f"label of the nearest training {shards.named('text')}"
+            measures.append(_copied(of, rows, found, shards.task.kind, resamples))
     return Finding("duplicate-texts", counts=counts, context=context, measures=measures)
 
 
-def _copied(
-    name: str, rows: pl.DataFrame, found: pl.DataFrame, classes: int, resamples: int
-) -> Measure:
+def _pretraining(variants: Sequence[Shards]) -> Iterator[pl.DataFrame]:
+    """The texts that pretraining sees, some thousands at a time; they have no label."""
+    for shards in variants:
+        for part in shards.pretrained_texts():
+            for some in part.iter_slices(ROWS_AT_ONCE):
+                yield worth_comparing(some).with_columns(
+                    place=pl.lit("pretraining"), label=pl.lit(None, pl.Float64)
+                )
+
+
+def _count(rows: pl.DataFrame, found: pl.DataFrame, texts: str) -> dict[str, int]:
+    """Copies by split and by the place where the same text is."""
+    counts = {}
+    for split, places in (("test", ("train", "valid", "pretraining")), ("valid", ("train",))):
+        own = rows.filter(split=split)
+        for place in places:
+            near = own.join(found.filter(place=place), on="copy")
+            same = near.filter(jaccard=1.0).height
+            counts[f"{split} {texts} that are word for word in {place}"] = same
+            counts[f"{split} {texts} that are nearly in {place}"] = near.height - same
+    return counts
+
+
+def _copied(of: str, rows: pl.DataFrame, found: pl.DataFrame, kind: str, resamples: int) -> Measure:
     """How well the label of the nearest training text does; without one, what is usual there."""
-    train, test = rows.filter(split="train"), rows.filter(split="test")
-    usual = train["label"].mean() if classes == 2 else train["label"].mode().sort().first()
+    train, test = divide(rows)
+    is_class = kind == "multiclass"
+    usual = train["label"].mode().sort().first() if is_class else train["label"].mean()
     nearest_label = found.filter(place="train").select("copy", score="label")
     scored = test.join(nearest_label, on="copy", how="left", maintain_order="left")
-    score = pl.col("score").cast(pl.Float64 if classes == 2 else pl.Int8).fill_null(usual)
-    of = f"label of the nearest training text{name}"
-    return measured(of, scored.with_columns(score), classes=classes, resamples=resamples)
+    score = pl.col("score").cast(pl.Int64 if is_class else pl.Float64).fill_null(usual)
+    return measured(of, scored.with_columns(score), kind=kind, resamples=resamples)

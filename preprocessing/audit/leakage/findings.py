@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from preprocessing.audit.leakage.gates import GATES
+from preprocessing.audit.leakage.gates import every_gate
 from preprocessing.audit.leakage.measure import Measure
 from preprocessing.audit.suppression import withheld
 from preprocessing.errors import ConfigError
@@ -15,7 +15,7 @@ class Finding:
     """What one gate found in one data set.
 
     Attributes:
-        gate: key of `GATES`.
+        gate: name of one of `gates.every_gate`.
         counts: how often each forbidden thing occurs; zeros say what was looked for.
         context: counts that are no finding, such as how many were looked at.
         parts: names of counts or contexts that are disjoint parts of another one, by the name of
@@ -43,13 +43,13 @@ class Finding:
         """`clean`, `notice`, `acknowledged` or `leak`."""
         if not self.found:
             return "clean"
-        if not GATES[self.gate].stops:
+        if not every_gate()[self.gate].stops:
             return "notice"
         return "acknowledged" if self.gate in acknowledged else "leak"
 
     def entry(self, acknowledged: Collection[str]) -> dict[str, Any]:
         """The finding as JSON that may be shared: small counts are withheld."""
-        gate, shown = GATES[self.gate], self._shown()
+        gate, shown = every_gate()[self.gate], self._shown()
         return {
             "gate": self.gate,
             "status": self.status(acknowledged),
@@ -81,7 +81,7 @@ def check_names(acknowledged: Iterable[str]) -> None:
     Raises:
         ConfigError: there is no such gate, or nothing to acknowledge.
     """
-    allowed = [name for name, gate in GATES.items() if gate.stops]
+    allowed = [name for name, gate in every_gate().items() if gate.stops]
     if unknown := sorted(set(acknowledged) - set(allowed)):
         raise ConfigError(
             f"leakage.acknowledge: {', '.join(unknown)} is no gate that stops a run. "

@@ -1,9 +1,6 @@
 """Scales and vocabularies, fitted again on the training split alone and compared."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -12,78 +9,60 @@ from numpy.typing import NDArray
 
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.measure import Measure
-from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES
-
-if TYPE_CHECKING:
-    from preprocessing.datasets.amazon.leakage import Category, Reviews
-    from preprocessing.datasets.mimic.leakage import Mimic
+from preprocessing.audit.shards import Shards
 
 # In standard deviations; single precision in the shards costs less than a tenth of it.
 TOLERANCE = 5e-5
 ROWS_AT_ONCE = 1024
 
 
-def of_series_and_columns(shards: Mimic) -> Finding:
-    """Means, deviations and vocabularies of MIMIC that training alone does not give."""
-    facts = shards.manifest
-    shifts: dict[str, float] = {}
-    if facts["switches"]["statistics"] == "train":
-        shifts |= _series_shifts(shards)
-    tabular = shards.scan("tabular").filter(pl.col("split") == "train").collect()
-    for name, scale in facts["tabular"]["numeric"].items():
-        shifts[name] = shift(scale, tabular[name])
-    vocabularies = facts["tabular"]["categorical"]
-    unknown = {
-        name: outside(values, tabular[name].unique()) for name, values in vocabularies.items()
-    }
-    return _finding(shifts, unknown)
+def find_misfits(variants: Sequence[Shards], *, series: bool = True) -> Finding:
+    """Means, deviations and vocabularies that training alone does not give.
 
+    Where a variant only pretrains, its training split is what all are fitted to.
 
-def borrowed(shards: Mimic) -> Finding:
-    """Whether the series are scaled by the statistics of the reference's own data."""
-    source = shards.manifest["switches"]["statistics"]
-    settings = [] if source == "train" else [f"switch statistics={source}"]
-    return Finding("borrowed-statistics", settings=settings)
-
-
-def of_reviews(shards: Reviews) -> Finding:
-    """Means, deviations and vocabularies of the reviews that training alone does not give.
-
-    Where there is a pretraining category, its training split is what all are fitted to.
+    Args:
+        variants: shards that are trained on together.
+        series: False if the scales of the series are known to be of other data.
     """
-    pretraining = [category for category in shards.categories if category.pretrains]
-    shifts, unknown = {}, {}
-    for category in shards.categories:
-        fitted_on = pretraining[0] if pretraining else category
-        train = fitted_on.scan("tabular").filter(pl.col("split") == "train")
-        for name, scale in category.facts["numeric"].items():
-            column = train.select(name).collect()[name]
-            shifts[f"{name} of {category.name}"] = shift(scale, column)
-        for name, values in category.facts["categorical"].items():
-            known = train.select(pl.col(name).unique().cast(pl.String)).collect()[name]
-            unknown[f"{name} of {category.name}"] = outside(values, known)
-        unknown |= _identifiers(category, train)
+    shifts: dict[str, float] = {}
+    unknown: dict[str, int] = {}
+    pretraining = [shards for shards in variants if shards.finetuned.is_empty()]
+    for shards in variants:
+        if series and "timeseries" in shards.manifest:
+            shifts |= _series_shifts(shards)
+        if "tabular" in shards.manifest:
+            fitted_on = pretraining[0] if pretraining else shards
+            table, facts = fitted_on.card.modalities["tabular"].table, shards.manifest["tabular"]
+            train = fitted_on.scan(table).filter(pl.col("split") == "train")
+            for name, scale in facts.get("numeric", {}).items():
+                shifts[shards.named(name)] = shift(scale, train.select(name).collect()[name])
+            for name, values in facts.get("categorical", {}).items():
+                known = train.select(pl.col(name).unique().cast(pl.String)).collect()[name]
+                unknown[shards.named(name)] = count_outside(values, known)
+            unknown |= _identifiers(shards, train)
     return _finding(shifts, unknown)
 
 
-def _identifiers(category: Category, train: pl.LazyFrame) -> dict[str, int]:
-    """How many products and reviewers have a code without being in training."""
-    coded = pl.read_parquet(category.folder / "identifiers.parquet")
+def _identifiers(shards: Shards, train: pl.LazyFrame) -> dict[str, int]:
+    """How many values of identifiers have a code without being in training."""
+    if not shards.parts("identifiers"):
+        return {}
+    coded = shards.scan("identifiers").collect()
     found = {}
     for name in coded["feature"].unique(maintain_order=True):
         values = coded.filter(feature=name).select("value")
-        known = train.select(value=name).unique().collect()
-        found[f"{name} of {category.name}"] = values.join(known, on="value", how="anti").height
+        known = train.select(value=pl.col(name).cast(pl.String)).unique().collect()
+        found[shards.named(name)] = values.join(known, on="value", how="anti").height
     return found
 
 
 def _finding(shifts: Mapping[str, float], unknown: Mapping[str, int]) -> Finding:
-    largest = max(shifts, key=shifts.__getitem__)
-    measure = Measure(
-        of=f"largest difference to training, of {largest} among {len(shifts)} scales",
-        metric="standard deviations",
-        value=shifts[largest],
-    )
+    measures = []
+    if shifts:
+        largest = max(shifts, key=shifts.__getitem__)
+        of = f"largest difference to training, of {largest} among {len(shifts)} scales"
+        measures = [Measure(of, metric="standard deviations", value=shifts[largest])]
     return Finding(
         "fitted-outside-training",
         counts={
@@ -95,7 +74,7 @@ def _finding(shifts: Mapping[str, float], unknown: Mapping[str, int]) -> Finding
             for name, shifted in shifts.items()
             if shifted > TOLERANCE
         ],
-        measures=[measure],
+        measures=measures,
     )
 
 
@@ -119,49 +98,61 @@ def _shift(mean: float, std: float, train_mean: float, train_std: float) -> floa
     return float(max(abs(mean - train_mean), spread) / unit)
 
 
-def outside(vocabulary: Iterable[str], known: Iterable[str | None]) -> int:
+def count_outside(vocabulary: Iterable[str], known: Iterable[str | None]) -> int:
     """How many entries of a vocabulary, the reserved ones aside, training does not have.
 
-    >>> outside(["<unseen>", "ASIAN", "WHITE"], ["WHITE", None])
+    >>> count_outside(["<unseen>", "ASIAN", "WHITE"], ["WHITE", None])
     1
     """
     return len({value for value in vocabulary if not value.startswith("<")} - set(known))
 
 
-def _series_shifts(shards: Mimic) -> dict[str, float]:
-    """Of each column of the series that holds a number."""
+def _series_shifts(shards: Shards) -> dict[str, float]:
+    """Of each column of the series that was scaled: mean 0 and deviation 1 leave one as it is."""
     facts = shards.manifest["timeseries"]
-    numbers = [i for i, name in enumerate(facts["value_names"]) if "->" not in name]
-    mean, std = _series_moments(shards, np.array(facts["variable_of_value"])[numbers], numbers)
+    names = facts.get("value_names", facts["variable_names"])
+    scales = list(zip(facts["mean"], facts["std"], strict=True))
+    scaled = [column for column, scale in enumerate(scales) if scale != (0, 1)]
+    if not scaled:
+        return {}
+    mean, std = _series_moments(shards, scaled)
     return {
-        facts["value_names"][column]: _shift(facts["mean"][column], facts["std"][column], *moments)
-        for column, *moments in zip(numbers, mean, std, strict=True)
+        names[column]: _shift(*scales[column], *moments)
+        for column, *moments in zip(scaled, mean, std, strict=True)
         if not np.isnan(moments[0])
     }
 
 
 def _series_moments(
-    shards: Mimic, variables: NDArray[Any], columns: list[int]
+    shards: Shards, columns: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and deviation of some columns over the observed hours of training; NaN if none.
+    """Mean and deviation of some columns over the observed steps of training; NaN if none.
 
     Sums are of differences to the manifest's mean, which loses no digits to large means.
     """
-    origin = np.array(shards.manifest["timeseries"]["mean"])[columns]
+    facts = shards.manifest["timeseries"]
+    steps, variables = facts["hours"], len(facts["variable_names"])
+    variable_of = np.array(facts["variable_of_value"])
+    origin = np.array(facts["mean"])[columns]
     count, total, squares = (np.zeros(len(columns)) for _ in range(3))
-    for path in shards.parts("timeseries"):
+    for rows in _series_batches(shards):
+        values = rows["values"].to_numpy().reshape(-1, steps, len(variable_of))[:, :, columns]
+        observed = rows["observed"].to_numpy().reshape(-1, steps, variables)
+        there = observed[:, :, variable_of[columns]] == 1
+        apart = np.where(there, values.astype(np.float64) - origin, 0.0)
+        count += there.sum(axis=(0, 1))
+        total += apart.sum(axis=(0, 1))
+        squares += (apart**2).sum(axis=(0, 1))
+    with np.errstate(invalid="ignore"):
+        mean = total / count
+        return origin + mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+
+
+def _series_batches(shards: Shards) -> Iterator[pl.DataFrame]:
+    """The series of training, some at a time."""
+    for path in shards.parts(shards.card.modalities["timeseries"].table):
         batches = pq.ParquetFile(path).iter_batches(
             ROWS_AT_ONCE, columns=["split", "values", "observed"]
         )
         for batch in batches:
-            rows = pl.DataFrame(batch).filter(pl.col("split") == "train")
-            values = rows["values"].to_numpy().reshape(-1, HOURS, VALUES)[:, :, columns]
-            observed = rows["observed"].to_numpy().reshape(-1, HOURS, VARIABLES)[:, :, variables]
-            there = observed == 1
-            apart = np.where(there, values.astype(np.float64) - origin, 0.0)
-            count += there.sum(axis=(0, 1))
-            total += apart.sum(axis=(0, 1))
-            squares += (apart**2).sum(axis=(0, 1))
-    with np.errstate(invalid="ignore"):
-        mean = total / count
-        return origin + mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+            yield pl.DataFrame(batch).filter(pl.col("split") == "train")

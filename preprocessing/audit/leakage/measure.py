@@ -1,7 +1,7 @@
-"""How well a giveaway alone predicts: AUROC or accuracy on the test split, with an interval.
+"""How well a giveaway alone predicts: one figure on the test split, with an interval.
 
 What turns a giveaway into a prediction is learned from the training split, so that a measure is
-itself free of the leak it measures. Resamples are of subjects: patients, or products.
+itself free of the leak it measures. Resamples are of units of the splits: patients, or products.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from preprocessing.audit.leakage.figures import accuracy, auroc, explained, macro_auroc
 from preprocessing.audit.suppression import LIMIT
 
 RESAMPLES = 1000
@@ -19,6 +20,31 @@ AT_ONCE = 100  # resamples whose weights are in memory together
 BINS = 10  # of a number, cut at quantiles of the training split
 
 Metric = Callable[[NDArray[Any], NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The figure of a kind of task.
+
+    Attributes:
+        name: as it is published.
+        metric: of labels, scores and weights.
+        chance: what knows nothing reaches, from the labels.
+    """
+
+    name: str
+    metric: Metric
+    chance: Callable[[NDArray[Any]], float]
+
+
+FIGURES = {
+    "binary": Figure("AUROC", auroc, lambda label: 0.5),
+    "multiclass": Figure(
+        "accuracy", accuracy, lambda label: float(np.bincount(label).max() / len(label))
+    ),
+    "multilabel": Figure("macro AUROC", macro_auroc, lambda label: 0.5),
+    "regression": Figure("R2", explained, lambda label: 0.0),
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +58,7 @@ class Measure:
         low: lower end of the interval; None = has none.
         high: upper end.
         n: test samples behind it.
-        chance: what knows nothing reaches: 0.5, or the share of the majority.
+        chance: what knows nothing reaches: 0.5, the share of the majority, or 0.
         withheld: why there is no value.
     """
 
@@ -50,75 +76,57 @@ class Measure:
         """True if all of the interval is."""
         return self.low is not None and self.chance is not None and self.low > self.chance
 
+    @property
+    def knowledge(self) -> float:
+        """How far the figure is on the way from chance (0) to always right (1); 0 if withheld."""
+        if self.value is None or self.chance is None or self.chance >= 1:
+            return 0.0
+        return (self.value - self.chance) / (1 - self.chance)
+
     def entry(self) -> dict[str, Any]:
         """As JSON; a small n is not told."""
         return asdict(self) | {"n": self.n if self.n >= LIMIT else None}
 
 
-def auroc(
-    label: NDArray[Any], score: NDArray[Any], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Area under the ROC curve for each row of weights; ties count half.
-
-    Args:
-        label: 1 = positive, (N,).
-        score: higher = more likely positive, (N,).
-        weight: how often each sample counts, (R, N).
-
-    Returns:
-        (R,); NaN where only one class has weight.
-
-    >>> auroc(np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.35, 0.35]), np.ones((1, 4)))
-    array([0.875])
-    """
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
-    weight, positive = weight[:, order], label[order] == 1
-    hits = np.add.reduceat(weight * positive, starts, axis=1)
-    misses = np.add.reduceat(weight * ~positive, starts, axis=1)
-    wins = (hits * (misses.cumsum(axis=1) - misses / 2)).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return wins / (hits.sum(axis=1) * misses.sum(axis=1))
-
-
-def accuracy(
-    label: NDArray[Any], predicted: NDArray[Any], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Share of samples whose class is predicted, for each row of weights.
-
-    >>> accuracy(np.array([0, 4]), np.array([4, 4]), np.array([[1.0, 1.0], [1.0, 3.0]]))
-    array([0.5 , 0.75])
-    """
-    return weight @ (label == predicted) / weight.sum(axis=1)
-
-
-def measured(of: str, test: pl.DataFrame, *, classes: int, resamples: int) -> Measure:
-    """The AUROC (two classes) or accuracy (more) of `score` on the test split.
+def measured(of: str, test: pl.DataFrame, *, kind: str, resamples: int) -> Measure:
+    """The figure of `score` on the test split.
 
     Args:
         of: what the score is made of.
-        test: subject, label and score: a number, or the predicted class.
-        classes: of the label.
-        resamples: behind the interval.
+        test: subject, label and score: a number, a number per label, or the predicted class.
+        kind: of the task.
+        resamples: behind the interval; 0 for none.
     """
-    name, metric = ("AUROC", auroc) if classes == 2 else ("accuracy", accuracy)
-    if reason := _too_small(test, classes):
-        return Measure(of, name, n=test.height, withheld=reason)
-    label, score = test["label"].to_numpy(), test["score"].to_numpy()
-    draws = _resampled(metric, label, score, test["subject"], resamples)
-    chance = 0.5 if classes == 2 else float(np.bincount(label).max() / len(label))
-    value = metric(label, score, np.ones((1, len(label))))[0]
-    low, high = np.nanquantile(draws, [0.025, 0.975])
-    return Measure(of, name, float(value), float(low), float(high), test.height, chance)
+    figure = FIGURES[kind]
+    if reason := _too_small(test, kind):
+        return Measure(of, figure.name, n=test.height, withheld=reason)
+    label, score = (_array(test[name]) for name in ("label", "score"))
+    value = figure.metric(label, score, np.ones((1, len(label))))[0]
+    if np.isnan(value):
+        reason = f"fewer than {LIMIT} test samples with one outcome, for every label"
+        return Measure(of, figure.name, n=test.height, withheld=reason)
+    low = high = None
+    if resamples:
+        draws = _resampled(figure.metric, label, score, test["subject"], resamples)
+        low, high = map(float, np.nanquantile(draws, [0.025, 0.975]))
+    chance = figure.chance(label)
+    return Measure(of, figure.name, float(value), low, high, test.height, chance)
 
 
-def _too_small(test: pl.DataFrame, classes: int) -> str | None:
+def _array(column: pl.Series) -> NDArray[Any]:
+    """A column as (N,), or one of lists as (N, labels) with NaN for null."""
+    if column.dtype.is_nested():
+        return np.array(column.to_list(), dtype=np.float64)
+    return column.to_numpy()
+
+
+def _too_small(test: pl.DataFrame, kind: str) -> str | None:
     """Why a figure would be about too few: of a class, or of what is given away."""
     if test.height < LIMIT:
         return f"fewer than {LIMIT} test samples"
     if test["score"].n_unique() == 1:
         return "nothing is given away: the same of every test sample"
-    if classes > 2:
+    if kind != "binary":
         return None
     for column, group in (("label", "outcome"), ("score", "giveaway")):
         counts = test[column].value_counts()["count"]
@@ -144,8 +152,13 @@ def _resampled(
     return np.concatenate(draws)
 
 
+def divide(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of training and those of the test split."""
+    return rows.filter(split="train"), rows.filter(split="test")
+
+
 def learned(
-    train: pl.DataFrame, test: pl.DataFrame, by: Sequence[str], *, classes: int
+    train: pl.DataFrame, test: pl.DataFrame, by: Sequence[str], *, kind: str
 ) -> pl.DataFrame:
     """`test` with the score that training gives to its group.
 
@@ -153,19 +166,34 @@ def learned(
         train: label and the columns `by`.
         test: subject, label and the columns `by`.
         by: what is given away; null is a group of its own.
-        classes: two: the score is the group's prevalence in training; more: its most frequent
-            class. A group that training does not have gets that of all.
+        kind: of the task. Of several classes the score is the group's most frequent one in
+            training, else the mean of the label, or of each label. A group that training does
+            not have gets that of all.
 
     >>> train = pl.DataFrame({"label": [0, 1, 1], "sex": ["F", "M", "M"]})
     >>> test = pl.DataFrame({"subject": [7, 8], "label": [0, 1], "sex": ["M", "X"]})
-    >>> learned(train, test, ["sex"], classes=2)["score"].round(2).to_list()
+    >>> learned(train, test, ["sex"], kind="binary")["score"].round(2).to_list()
     [1.0, 0.67]
     """
-    label = pl.col("label")
-    rule = label.mean() if classes == 2 else label.mode().sort().first()
-    of_group = train.group_by(by).agg(score=rule)
+    rules = _rules(train["label"], kind)
+    of_group = train.group_by(by).agg(**rules)
     joined = test.join(of_group, on=by, how="left", nulls_equal=True, maintain_order="left")
-    return joined.with_columns(pl.col("score").fill_null(train.select(rule).item()))
+    usual = train.select(**rules).row(0, named=True)
+    filled = joined.with_columns(pl.col(name).fill_null(value) for name, value in usual.items())
+    if kind != "multilabel":
+        return filled
+    return filled.with_columns(score=pl.concat_list(list(rules))).drop(list(rules))
+
+
+def _rules(label: pl.Series, kind: str) -> dict[str, pl.Expr]:
+    """What is learned of a group, by the column that it is put into."""
+    column = pl.col("label")
+    if kind == "multiclass":
+        return {"score": column.mode().sort().first()}
+    if kind != "multilabel":
+        return {"score": column.mean()}
+    pick = column.arr if isinstance(label.dtype, pl.Array) else column.list
+    return {f"score {place}": pick.get(place).mean() for place in range(len(label[0]))}
 
 
 def binned(number: str, train: pl.DataFrame) -> pl.Expr:

@@ -6,61 +6,55 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from preprocessing.audit.declared import find_module
+from preprocessing.audit.leakage import generic
 from preprocessing.audit.leakage.findings import Finding, check_names, leaks
-from preprocessing.audit.leakage.runs import of_runs, read_stories
+from preprocessing.audit.leakage.runs import check_runs, read_stories
+from preprocessing.audit.shards import Shards, open_variants, read_json, read_manifest
 from preprocessing.audit.suppression import LIMIT
-from preprocessing.datasets.amazon import leakage as amazon
-from preprocessing.datasets.mimic import leakage as mimic
-from preprocessing.errors import ConfigError, DataContractError, LeakageError, SourceMissingError
+from preprocessing.errors import LeakageError
 
 log = logging.getLogger(__name__)
 
 VOCABULARY = "vocabulary-outside-training"
 
 
-def gate(
+def check_shards(
     shards: Path,
     acknowledged: Collection[str],
     *,
-    source: str | None = None,
     resamples: int,
     output: Path,
 ) -> None:
-    """Run the gates of a data set and write what they found.
+    """Ask the gates of a data set and write what they found.
 
     Args:
         shards: folder with manifest.json.
         acknowledged: names of gates whose findings do not stop the run.
-        source: the text source to look at, where the shards have several.
         resamples: behind each interval.
         output: JSON; written even if the run is stopped.
 
     Raises:
-        ConfigError: a name is of no gate, or the shards have no such text source.
+        ConfigError: a name is of no gate.
         SourceMissingError: there are no shards.
         LeakageError: a leak that is not acknowledged.
     """
     check_names(acknowledged)
-    manifest = _read(shards / "manifest.json", "snakemake shards")
-    about = {name: manifest[name] for name in ("dataset", "scale", "text_source", "digest")}
-    if source is not None:
-        if source not in manifest.get("text_sources", {}):
-            raise ConfigError(f"--source {source}: {shards} holds no such text source.")
-        about |= {"dataset": f"{about['dataset']}/{source}", "text_source": source}
+    manifest, variants = read_manifest(shards), open_variants(shards)
+    about = {name: manifest.get(name, "") for name in ("dataset", "scale", "text_source", "digest")}
+    about["title"] = variants[0].card.title
     entries = []
-    for finding in findings(shards, manifest["dataset"], source, resamples):
+    for finding in findings(variants, resamples):
         entries.append(finding.entry(acknowledged))
         log.info("%s: %s", finding.gate, entries[-1]["status"])
-    _write(output, {**about, "gates": entries})
+    write_json(output, {**about, "gates": entries})
     stop(about["dataset"], entries)
 
 
-def findings(shards: Path, dataset: str, source: str | None, resamples: int) -> Iterator[Finding]:
-    """What every gate finds in the shards of a data set."""
-    if dataset == "amazon":
-        yield from amazon.findings(amazon.Reviews.open(shards), resamples)
-    else:
-        yield from mimic.findings(mimic.Mimic.open(shards, source), resamples)
+def findings(variants: Sequence[Shards], resamples: int) -> Iterator[Finding]:
+    """What every gate of a data set finds: those it names, else the generic ones."""
+    own = find_module(variants[0].card.name, "leakage")
+    yield from (own or generic).findings(variants, resamples)
 
 
 def stop(dataset: str, entries: Iterable[Mapping[str, Any]]) -> None:
@@ -77,7 +71,7 @@ def stop(dataset: str, entries: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def selection(runs: Sequence[Path], acknowledged: Collection[str], *, output: Path) -> None:
+def check_selection(runs: Sequence[Path], acknowledged: Collection[str], *, output: Path) -> None:
     """Check after training what runs were selected on, and write what was found.
 
     Args:
@@ -90,12 +84,12 @@ def selection(runs: Sequence[Path], acknowledged: Collection[str], *, output: Pa
         LeakageError: a run selected on the test split, and not acknowledged.
     """
     check_names(acknowledged)
-    entries = [of_runs(read_stories(runs)).entry(acknowledged)]
-    _write(output, {"gates": entries})
+    entries = [check_runs(read_stories(runs)).entry(acknowledged)]
+    write_json(output, {"gates": entries})
     stop("the runs", entries)
 
 
-def merge(
+def merge_gates(
     gates: Sequence[Path],
     vocabularies: Sequence[Path],
     acknowledged: Collection[str],
@@ -105,7 +99,7 @@ def merge(
     """Write audit/leakage.json: all data sets, with what only their caches can tell.
 
     Args:
-        gates: what `gate` wrote.
+        gates: what `check_shards` wrote.
         vocabularies: what `python -m lanistr audit-vocabulary` wrote.
         acknowledged: names of gates whose findings do not stop the run.
         output: JSON.
@@ -114,8 +108,8 @@ def merge(
         ConfigError: a name is of no gate.
     """
     check_names(acknowledged)
-    datasets = [_read(path, "snakemake audit") for path in gates]
-    tokenizers = [_read(path, "snakemake audit") for path in vocabularies]
+    datasets = [read_json(path, "snakemake audit") for path in gates]
+    tokenizers = [read_json(path, "snakemake audit") for path in vocabularies]
     names = {entry["dataset"] for entry in datasets}
     for entry in datasets:
         name = entry["dataset"]
@@ -126,14 +120,14 @@ def merge(
     if idle:
         log.warning("acknowledged, but not found: %s", ", ".join(idle))
     about = {"limit": LIMIT, "acknowledged": sorted(acknowledged)}
-    _write(output, {**about, "acknowledged_without_finding": idle, "datasets": datasets})
+    write_json(output, {**about, "acknowledged_without_finding": idle, "datasets": datasets})
 
 
 def _gated(dataset: str, names: Collection[str]) -> str:
-    """The data set whose gates a cache belongs to: of "amazon/All_Beauty" those of "amazon".
+    """The data set whose gates a cache belongs to: of a variant its own, or those of all variants.
 
-    >>> _gated("amazon/All_Beauty", {"amazon"}), _gated("mimic/discharge", {"mimic/discharge"})
-    ('amazon', 'mimic/discharge')
+    >>> _gated("shop/toys", {"shop"}), _gated("shop/toys", {"shop", "shop/toys"})
+    ('shop', 'shop/toys')
     """
     return dataset if dataset in names else dataset.split("/")[0]
 
@@ -151,15 +145,7 @@ def _vocabulary(facts: Sequence[Mapping[str, Any]]) -> Finding:
     )
 
 
-def _read(path: Path, made_by: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise SourceMissingError(f"{path} is not there. Make it: {made_by}.") from None
-    except ValueError:
-        raise DataContractError(f"{path} is not JSON. Make it again: {made_by}.") from None
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file of the audit."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n")

@@ -29,11 +29,11 @@ def read_stories(paths: Iterable[Path]) -> list[dict[str, Any]]:
     return stories
 
 
-def of_runs(stories: Iterable[Mapping[str, Any]]) -> Finding:
+def check_runs(stories: Iterable[Mapping[str, Any]]) -> Finding:
     """Runs that were not, or not verifiably, selected on validation cases of other subjects.
 
-    >>> story = {"experiment": {"name": "a", "dataset": "mimic"}, "seed": 0, "selected": {}}
-    >>> of_runs([story]).settings
+    >>> story = {"experiment": {"name": "a", "dataset": "rows"}, "seed": 0, "selected": {}}
+    >>> check_runs([story]).settings
     ['a, seed 0: does not say what it was selected on']
     """
     stories = list(stories)
@@ -55,5 +55,5 @@ def _wrong(story: Mapping[str, Any]) -> str | None:
     if others:
         return f"selected on {', '.join(others)}"
     if selection["samples_of_test_subjects"]:
-        return "validation cases are of patients or products of the test split"
+        return "validation cases are of units of the test split"
     return None

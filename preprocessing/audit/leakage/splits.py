@@ -1,17 +1,12 @@
 """Who is in two splits, what pretraining saw of the test split, and what validates."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.measure import Measure, learned, measured
-
-if TYPE_CHECKING:
-    from preprocessing.datasets.amazon.leakage import Reviews
-    from preprocessing.datasets.mimic.leakage import Mimic
+from preprocessing.audit.leakage.measure import Measure, divide, learned, measured
+from preprocessing.audit.shards import NO_ALIAS, Shards
 
 
 def divided(rows: pl.DataFrame, by: str) -> pl.Series:
@@ -25,132 +20,164 @@ def divided(rows: pl.DataFrame, by: str) -> pl.Series:
     return per_value.filter(pl.col("len") > 1)[by]
 
 
-def patients(shards: Mimic, resamples: int) -> Finding:
-    """Patients in two splits of any table, and inputs that are another patient's."""
-    samples = shards.labelled
-    foreign = (pl.col("image_subject") != pl.col("subject")) | (
-        pl.col("note_subject") != pl.col("subject")
-    )
-    subjects = shards.subjects()
-    test = learned(shards.split("train"), shards.split("test"), ["subject"], classes=2)
-    return Finding(
-        "patients-in-two-splits",
-        counts={
-            "patients in two splits": len(divided(subjects, "subject_id")),
-            "samples with the image or note of another patient": samples.filter(foreign).height,
-        },
-        context={"patients": subjects["subject_id"].n_unique()},
-        parts={"patients": ["patients in two splits"]},
-        measures=[
-            measured(
-                "outcome of the patient's training stays", test, classes=2, resamples=resamples
-            )
-        ],
-    )
+def find_divided_units(
+    variants: Sequence[Shards],
+    resamples: int,
+    *,
+    gate: str = "units-in-two-splits",
+    aliases: Mapping[str, str] = NO_ALIAS,
+) -> Finding:
+    """Units in two splits of any table, and inputs that are another unit's.
+
+    Args:
+        variants: shards whose splits are each on their own.
+        resamples: behind each interval.
+        gate: the name under which it is published.
+        aliases: of `Shards.units`.
+    """
+    counts: dict[str, int] = {}
+    context: dict[str, int] = {}
+    parts: dict[str, list[str]] = {}
+    for shards in variants:
+        units, unit = shards.units(aliases), shards.card.unit
+        whole = shards.named(unit.plural)
+        what = f"{whole} in two splits"
+        counts[what] = len(divided(units, "subject"))
+        context[whole] = units["subject"].n_unique()
+        parts[whole] = [what]
+        foreign = _foreign(shards)
+        if foreign is not None:
+            samples = shards.named(shards.card.sample.plural)
+            counts[f"{samples} with an input of another {unit.singular}"] = foreign
+    measures = [
+        _measure(shards, shards.labelled(), "subject", shards.card.unit.singular, resamples)
+        for shards in variants
+        if not shards.finetuned.is_empty()
+    ]
+    return Finding(gate, counts, context, parts, measures=measures)
 
 
-def pretraining_of_patients(shards: Mimic) -> Finding:
-    """Test patients among the samples of pretraining."""
-    test = shards.subjects().filter(pl.col("split") == "test")["subject_id"].unique()
-    pretrained = shards.scan("samples").filter(pl.col("stage") == "pretrain").select("subject_id")
-    seen = pretrained.unique().filter(pl.col("subject_id").is_in(test.implode()))
-    return Finding(
-        "test-in-pretraining",
-        counts={"test patients in pretraining": seen.collect()["subject_id"].n_unique()},
-        context={"test patients": len(test)},
-        parts={"test patients": ["test patients in pretraining"]},
-    )
+def _foreign(shards: Shards) -> int | None:
+    """How many labelled samples have an input of another unit; None where no table could tell."""
+    column = shards.card.unit.column
+    known = set(shards.find_tables(column))
+    places = [place for place in shards.card.modalities.values() if place.table in known]
+    places = [place for place in places if place.key != column]
+    if not places:
+        return None
+    rows = shards.labelled().with_row_index("row")
+    foreign = [
+        rows.lazy()
+        .join(shards.scan(place.table).select(place.key, owner=column), on=place.key)
+        .filter(pl.col("owner") != pl.col("subject"))
+        .select("row")
+        for place in places
+    ]
+    return pl.concat(foreign).unique().collect().height
 
 
-def selection_of_patients(shards: Mimic) -> Finding:
-    """Validation samples that are of a test patient, or share a stay, image or note with one."""
-    valid, test = shards.split("valid"), shards.split("test")
-    keys = ["subject_id", "stay_id", "dicom_id", "note_id"]
-    what = "validation samples that share something with the test split"
-    return Finding(
-        "selection-on-test",
-        counts={what: shared(valid, test, keys)},
-        context={"validation samples": valid.height, "test samples": test.height},
-        parts={"validation samples": [what]},
-    )
+def find_tested_in_pretraining(variants: Sequence[Shards]) -> Finding:
+    """Units of the test split among the samples of pretraining, and such samples themselves."""
+    counts: dict[str, int] = {}
+    context: dict[str, int] = {}
+    parts: dict[str, list[str]] = {}
+    known = {subject for shards in variants for subject in shards.pretrained["subject"].unique()}
+    for shards in variants:
+        if shards.finetuned.is_empty():
+            continue
+        test = set(shards.units().filter(split="test")["subject"])
+        whole = shards.named(f"test {shards.card.unit.plural}")
+        what = f"{whole} in pretraining"
+        counts[what], context[whole], parts[whole] = len(known & test), len(test), [what]
+    tested = sum(shards.pretrained.filter(split="test").height for shards in variants)
+    samples = variants[0].card.sample.plural
+    counts[f"{samples} of the test split in pretraining"] = tested
+    return Finding("test-in-pretraining", counts, context, parts)
 
 
-def shared(valid: pl.DataFrame, test: pl.DataFrame, keys: list[str]) -> int:
+def find_shared_validation(
+    variants: Sequence[Shards], *, modalities: Collection[str] = ("text", "tabular", "timeseries")
+) -> Finding:
+    """Validation samples that share their unit, or the row of a modality, with a test sample."""
+    counts: dict[str, int] = {}
+    context: dict[str, int] = {}
+    parts: dict[str, list[str]] = {}
+    for shards in variants:
+        if shards.finetuned.is_empty():
+            continue
+        valid, test = (shards.labelled().filter(split=name) for name in ("valid", "test"))
+        places = shards.card.modalities.items()
+        keys = {"sample_id", "subject", *(p.key for name, p in places if name in modalities)}
+        whole = shards.named("validation samples")
+        what = f"{whole} that share something with the test split"
+        counts[what] = count_shared(valid, test, sorted(keys))
+        context |= {whole: valid.height, shards.named("test samples"): test.height}
+        parts[whole] = [what]
+    return Finding("selection-on-test", counts, context, parts)
+
+
+def count_shared(valid: pl.DataFrame, test: pl.DataFrame, keys: Sequence[str]) -> int:
     """How many rows of `valid` have a value of any of the keys that `test` has, too.
 
     >>> valid = pl.DataFrame({"stay": [1, 2, None]})
-    >>> shared(valid, pl.DataFrame({"stay": [2, None]}), ["stay"])
+    >>> count_shared(valid, pl.DataFrame({"stay": [2, None]}), ["stay"])
     1
     """
     same = [pl.col(key).is_in(test[key].drop_nulls().unique().implode()) for key in keys]
     return valid.filter(pl.any_horizontal(same).fill_null(False)).height
 
 
-def products(shards: Reviews, resamples: int) -> Finding:
-    """Products in two splits of a category."""
-    counts = {}
-    for category in shards.categories:
-        tabled = category.scan("tabular").select(subject="product", split="split").collect()
-        rows = pl.concat([category.samples.select("subject", "split"), tabled])
-        counts[f"products of {category.name} in two splits"] = len(divided(rows, "subject"))
-    return Finding(
-        "products-in-two-splits",
-        counts=counts,
-        measures=_measures(shards, "subject", "most frequent stars of the product", resamples),
+def find_divided_values(
+    rows_of: Sequence[tuple[Shards, pl.DataFrame]],
+    column: str,
+    *,
+    gate: str,
+    what: str,
+    resamples: int,
+) -> Finding:
+    """Values of a column that two splits have.
+
+    Args:
+        rows_of: shards with their labelled samples, which have the column.
+        column: its name.
+        gate: the name under which it is published.
+        what: name of one of the values, such as "reviewer".
+        resamples: behind each interval.
+    """
+    counts = {
+        f"{shards.named(f'{what}s')} in two splits": len(divided(rows, column))
+        for shards, rows in rows_of
+    }
+    measures = [_measure(shards, rows, column, what, resamples) for shards, rows in rows_of]
+    return Finding(gate, counts, measures=measures)
+
+
+def find_divided_pictures(variants: Sequence[Shards], resamples: int) -> Finding:
+    """Pictures that two splits show, the same to the byte."""
+    rows_of = [
+        (shards, _add_picture(shards)) for shards in variants if not shards.finetuned.is_empty()
+    ]
+    return find_divided_values(
+        rows_of, "picture", gate="pictures-in-two-splits", what="picture", resamples=resamples
     )
 
 
-def pretraining_of_products(shards: Reviews) -> Finding:
-    """Test reviews in pretraining, and test products that pretraining knows from its category."""
-    before = [category.samples for category in shards.categories if category.pretrains]
-    counts = {}
-    for category in shards.finetuned:
-        test = category.samples.filter(pl.col("split") == "test")["subject"].unique()
-        known = {subject for rows in before for subject in rows["subject"].unique()}
-        counts[f"test products of {category.name} in pretraining"] = len(known & set(test))
-    tested = sum(rows.filter(pl.col("split") == "test").height for rows in before)
-    counts["reviews of the test split in pretraining"] = tested
-    return Finding("test-in-pretraining", counts=counts)
+def _add_picture(shards: Shards) -> pl.DataFrame:
+    """The labelled samples with the hash of the picture's bytes, part by part."""
+    place = shards.card.modalities["image"]
+    hashes = pl.concat(
+        pl.read_parquet(path, columns=[place.key, "jpeg"]).select(
+            place.key, picture=pl.col("jpeg").hash()
+        )
+        for path in shards.parts(place.table)
+    )
+    rows = shards.labelled().join(hashes, on=place.key, how="left", maintain_order="left")
+    return rows.with_columns(pl.when("has_image").then("picture").alias("picture"))
 
 
-def selection_of_products(shards: Reviews) -> Finding:
-    """Validation samples that are test samples, or of a test product."""
-    counts = {}
-    for category in shards.finetuned:
-        rows = category.samples
-        valid, test = (rows.filter(pl.col("split") == name) for name in ("valid", "test"))
-        what = f"validation samples of {category.name} that share something with the test split"
-        counts[what] = shared(valid, test, ["sample_id", "subject"])
-    return Finding("selection-on-test", counts=counts)
-
-
-def reviewers(shards: Reviews, resamples: int) -> Finding:
-    """Reviewers who write in two splits."""
-    return _divided_among(shards, "reviewers-in-two-splits", "reviewer", "reviewer", resamples)
-
-
-def pictures(shards: Reviews, resamples: int) -> Finding:
-    """Pictures that two splits show."""
-    return _divided_among(shards, "pictures-in-two-splits", "picture", "image_id", resamples)
-
-
-def _divided_among(shards: Reviews, gate: str, what: str, column: str, resamples: int) -> Finding:
-    """Values of a column that two splits of a category have; `what` names one of them."""
-    counts = {
-        f"{what}s of {category.name} in two splits": len(divided(category.samples, column))
-        for category in shards.finetuned
-    }
-    measures = _measures(shards, column, f"most frequent stars of the {what}", resamples)
-    return Finding(gate, counts=counts, measures=measures)
-
-
-def _measures(shards: Reviews, column: str, of: str, resamples: int) -> list[Measure]:
-    """How well training's ratings of the same value of a column predict those of the test split."""
-    found = []
-    for category in shards.finetuned:
-        rows = category.samples
-        train, test = (rows.filter(pl.col("split") == name) for name in ("train", "test"))
-        scored = learned(train, test, [column], classes=5)
-        name = f"{of} in training, {category.name}"
-        found.append(measured(name, scored, classes=5, resamples=resamples))
-    return found
+def _measure(shards: Shards, rows: pl.DataFrame, column: str, what: str, resamples: int) -> Measure:
+    """How well the answers that training has for a value predict those of the test split."""
+    train, test = divide(rows)
+    scored = learned(train, test, [column], kind=shards.task.kind)
+    name = shards.tagged(f"{shards.task.title} of the same {what} in training")
+    return measured(name, scored, kind=shards.task.kind, resamples=resamples)

@@ -1,82 +1,75 @@
-"""Words that give the outcome away. The lists are outcome_words.tsv and star_words.tsv."""
-
-from __future__ import annotations
+"""Texts that name the class that is asked for."""
 
 import re
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import polars as pl
 
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.measure import learned, measured
-
-if TYPE_CHECKING:
-    from preprocessing.datasets.amazon.leakage import Reviews
-    from preprocessing.datasets.mimic.leakage import Mimic
+from preprocessing.audit.leakage.measure import Measure, divide, learned, measured
+from preprocessing.audit.leakage.shortcuts import told
+from preprocessing.audit.shards import Shards
 
 
-def _list(name: str) -> pl.DataFrame:
-    text = files("preprocessing.audit.leakage").joinpath(name).read_text()
-    return pl.read_csv(text.encode(), separator="\t", comment_prefix="#")
+def named_class(text: pl.Expr, classes: Sequence[str]) -> pl.Expr:
+    """The number of the one class that a text names, as words of whatever case; else null.
 
-
-def outcome_words() -> str:
-    """A pattern for words on death or on care at the end of life, whatever their case.
-
-    >>> texts = pl.Series(["The patient expired.", "Expiratory film.", "Comfort measures only"])
-    >>> texts.str.contains(outcome_words()).to_list()
-    [True, False, True]
+    >>> texts = pl.DataFrame({"text": ["A SUMMER dress", "Summer or winter", "Summery"]})
+    >>> texts.select(named_class(pl.col("text"), ["Summer", "Winter"]))["text"].to_list()
+    [0, None, None]
     """
-    return rf"(?i)\b({'|'.join(map(re.escape, _list('outcome_words.tsv')['words']))})\b"
+    named = [text.str.contains(_pattern(name)).fill_null(False) for name in classes]
+    only = pl.sum_horizontal(named) == 1
+    number = pl.coalesce(
+        pl.when(is_named).then(pl.lit(place, pl.Int64)) for place, is_named in enumerate(named)
+    )
+    return pl.when(only).then(number).alias("text")
 
 
-def stars_named(text: pl.Expr) -> pl.Expr:
-    """The number of stars that a review names first; null if it names none.
+def _pattern(name: str) -> str:
+    words = r"\s+".join(map(re.escape, name.split()))
+    return rf"(?i)(^|\W){words}(\W|$)"
 
-    >>> texts = pl.DataFrame({"text": ["Five Stars. Good.", "1-star at best", "Shiny stars"]})
-    >>> texts.select(stars_named(pl.col("text")))["text"].to_list()
-    [5, 1, None]
+
+def find_label_words(variants: Sequence[Shards], resamples: int) -> Finding | None:
+    """Labelled texts that name a class, and how well reading it does; None without classes.
+
+    Class names such as "yes" are common words: they are found only if they tell.
     """
-    numbers = _list("star_words.tsv")
-    pattern = rf"(?i)\b({'|'.join(numbers['number'])})[ -]?stars?\b"
-    named = text.str.extract(pattern).str.to_lowercase()
-    return named.replace_strict(
-        numbers["number"], numbers["stars"], default=None, return_dtype=pl.Int8
-    )
+    context: dict[str, int] = {}
+    parts: dict[str, list[str]] = {}
+    measures: list[Measure] = []
+    for shards in variants:
+        tasks = [task for task in shards.card.tasks if task.kind in ("binary", "multiclass")]
+        for task in tasks if not shards.finetuned.is_empty() else ():
+            rows = shards.add_text(shards.labelled(task)).drop_nulls("text")
+            rows = rows.with_columns(named=named_class(pl.col("text"), task.classes))
+            aside = told(task, shards)
+            whole = shards.named(f"texts{aside}")
+            naming, own = f"{whole} that name one class", f"{whole} that name their own class"
+            context |= {
+                whole: rows.height,
+                naming: rows["named"].count(),
+                own: rows.filter(pl.col("named") == pl.col("label")).height,
+            }
+            parts |= {whole: [naming], naming: [own]}
+            of = shards.tagged(f"reading the name of the class{aside}")
+            measures += _measures(rows, of, task.kind, resamples)
+    if not context:
+        return None
+    return Finding("label-words", context=context, parts=parts, measures=measures, shortcut=True)
 
 
-def of_outcome(shards: Mimic, resamples: int) -> Finding:
-    """Labelled texts that speak of death."""
-    speaks = pl.col("text").str.contains(outcome_words()).fill_null(False)
-    rows = shards.labelled.with_columns(speaks=speaks)
-    train, test = (rows.filter(pl.col("split") == name) for name in ("train", "test"))
-    scored = learned(train, test, ["speaks"], classes=2)
-    return Finding(
-        "outcome-words",
-        counts={"texts that speak of death or end-of-life care": rows.filter("speaks").height},
-        context={
-            "texts": rows["text"].count(),
-            "such texts of patients who died": rows.filter("speaks", label=1).height,
-        },
-        parts={
-            "texts": ["texts that speak of death or end-of-life care"],
-            "texts that speak of death or end-of-life care": ["such texts of patients who died"],
-        },
-        measures=[measured("the text has such a word", scored, classes=2, resamples=resamples)],
-    )
-
-
-def of_stars(shards: Reviews, resamples: int) -> Finding:
-    """Labelled reviews that name stars, and how well reading the number does."""
-    counts, context, parts, measures = {}, {}, {}, []
-    for category in shards.finetuned:
-        rows = category.texts.with_columns(score=stars_named(pl.col("text")) - 1)
-        counts[f"texts of {category.name} that name stars"] = rows["score"].count()
-        context[f"texts of {category.name}"] = rows.height
-        parts[f"texts of {category.name}"] = [f"texts of {category.name} that name stars"]
-        majority = rows.filter(split="train")["label"].mode().sort()[0]
-        test = rows.filter(split="test").with_columns(pl.col("score").fill_null(majority))
-        of = f"reading the number, else the majority, {category.name}"
-        measures.append(measured(of, test, classes=5, resamples=resamples))
-    return Finding("star-words", counts=counts, context=context, parts=parts, measures=measures)
+def _measures(rows: pl.DataFrame, of: str, kind: str, resamples: int) -> list[Measure]:
+    """What reading does for all texts and, as few may name a class, for those that do."""
+    train, test = divide(rows)
+    if kind == "binary":
+        scored = learned(train, test, ["named"], kind=kind)
+        return [measured(of, scored, kind=kind, resamples=resamples)]
+    usual = train["label"].mode().sort().first()
+    scored = test.with_columns(score=pl.col("named").fill_null(usual))
+    among = test.with_columns(score=pl.col("named")).drop_nulls("score")
+    return [
+        measured(f"{of}, else the majority", scored, kind=kind, resamples=resamples),
+        measured(f"{of}, where there is one", among, kind=kind, resamples=resamples),
+    ]

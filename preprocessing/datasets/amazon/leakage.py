@@ -1,90 +1,79 @@
-"""The shards of the review categories as the gates see them, and all their gates."""
+"""All gates of the reviews: the generic ones over all categories, reviewers, and stars in words."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 
 import polars as pl
 
-from preprocessing.audit.leakage import duplicates, fitted, shortcuts, splits, words
+from preprocessing.audit.leakage.columns import find_label_columns
+from preprocessing.audit.leakage.duplicates import find_copies
 from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.fitted import find_misfits
+from preprocessing.audit.leakage.measure import divide, measured
+from preprocessing.audit.leakage.shortcuts import find_shortcuts
+from preprocessing.audit.leakage.splits import (
+    find_divided_units,
+    find_divided_values,
+    find_shared_validation,
+    find_tested_in_pretraining,
+)
+from preprocessing.audit.shards import Shards
 
-CLASSES = 5
+# The table has the product under another name.
+PRODUCT = {"tabular": "product"}
 
 
-@dataclass(frozen=True)
-class Category:
-    """Shards of one review category.
+def findings(variants: Sequence[Shards], resamples: int) -> Iterator[Finding]:
+    """What every gate finds in the shards of all categories."""
+    labelled = [
+        (category, category.add_columns(category.labelled(), ["reviewer"]))
+        for category in variants
+        if not category.finetuned.is_empty()
+    ]
+    yield find_divided_units(variants, resamples, gate="products-in-two-splits", aliases=PRODUCT)
+    yield find_tested_in_pretraining(variants)
+    yield find_shared_validation(variants)
+    yield find_divided_values(
+        labelled, "reviewer", gate="reviewers-in-two-splits", what="reviewer", resamples=resamples
+    )
+    yield find_divided_values(
+        labelled, "image_id", gate="pictures-in-two-splits", what="picture", resamples=resamples
+    )
+    yield find_star_words(labelled, resamples)
+    yield find_misfits(variants)
+    yield find_label_columns(variants, resamples)
+    yield find_copies(variants, resamples)
+    yield from find_shortcuts(variants, resamples)
 
-    Attributes:
-        name: such as "All_Beauty".
-        folder: holds a folder per table.
-        facts: what the manifest says of its columns.
+
+def stars_named(text: pl.Expr) -> pl.Expr:
+    """The number of stars that a review names first; null if it names none.
+
+    >>> texts = pl.DataFrame({"text": ["Five Stars. Good.", "1-star at best", "Shiny stars"]})
+    >>> texts.select(stars_named(pl.col("text")))["text"].to_list()
+    [5, 1, None]
     """
-
-    name: str
-    folder: Path
-    facts: dict[str, Any]
-
-    def scan(self, table: str) -> pl.LazyFrame:
-        """A table."""
-        return pl.scan_parquet(sorted((self.folder / table).glob("part-*.parquet")))
-
-    @cached_property
-    def samples(self) -> pl.DataFrame:
-        """What a stage sees: the sample index with the reviewer; `subject` is the product."""
-        reviewers = self.scan("tabular").select("sample_id", "reviewer")
-        joined = self.scan("samples").join(reviewers, on="sample_id", how="left")
-        return joined.with_columns(subject=pl.col("asin")).collect()
-
-    @property
-    def pretrains(self) -> bool:
-        """True if it is learned from unlabeled."""
-        return bool((self.samples["stage"] == "pretrain").any())
-
-    @cached_property
-    def texts(self) -> pl.DataFrame:
-        """The texts that a stage sees: sample_id, subject, stage, split, label, text."""
-        seen = self.samples.lazy().filter("has_text")
-        text = self.scan("text").select("sample_id", "text")
-        columns = ["sample_id", "subject", "stage", "split", "label"]
-        return seen.select(columns).join(text, on="sample_id").collect()
+    listed = files("preprocessing.datasets.amazon").joinpath("star_words.tsv").read_text()
+    numbers = pl.read_csv(listed.encode(), separator="\t", comment_prefix="#")
+    pattern = rf"(?i)\b({'|'.join(numbers['number'])})[ -]?stars?\b"
+    named = text.str.extract(pattern).str.to_lowercase()
+    return named.replace_strict(
+        numbers["number"], numbers["stars"], default=None, return_dtype=pl.Int8
+    )
 
 
-@dataclass(frozen=True)
-class Reviews:
-    """Shards of all categories."""
-
-    folder: Path
-    manifest: dict[str, Any]
-    categories: tuple[Category, ...]
-
-    @classmethod
-    def open(cls, folder: Path) -> "Reviews":
-        """The shards beside a manifest."""
-        manifest = json.loads((folder / "manifest.json").read_text())
-        categories = (
-            Category(name, folder / name, facts) for name, facts in manifest["tabular"].items()
-        )
-        return cls(folder, manifest, tuple(categories))
-
-    @property
-    def finetuned(self) -> list[Category]:
-        """The categories with labels."""
-        return [category for category in self.categories if not category.pretrains]
-
-
-def findings(shards: Reviews, resamples: int) -> Iterator[Finding]:
-    """What every gate finds in the shards."""
-    yield splits.products(shards, resamples)
-    yield splits.pretraining_of_products(shards)
-    yield splits.selection_of_products(shards)
-    yield splits.reviewers(shards, resamples)
-    yield splits.pictures(shards, resamples)
-    yield words.of_stars(shards, resamples)
-    yield fitted.of_reviews(shards)
-    yield duplicates.of_reviews(shards, resamples)
-    yield from shortcuts.of_stars(shards, resamples)
+def find_star_words(labelled: Sequence[tuple[Shards, pl.DataFrame]], resamples: int) -> Finding:
+    """Labelled reviews that name stars, and how well reading the number does."""
+    counts, context, parts, measures = {}, {}, {}, []
+    for category, reviews in labelled:
+        rows = category.add_text(reviews).drop_nulls("text")
+        rows = rows.with_columns(score=stars_named(pl.col("text")) - 1)
+        whole = category.named("texts")
+        counts[f"{whole} that name stars"] = rows["score"].count()
+        context[whole], parts[whole] = rows.height, [f"{whole} that name stars"]
+        train, test = divide(rows)
+        majority = train["label"].mode().sort()[0]
+        of = category.tagged("reading the number, else the majority")
+        scored = test.with_columns(pl.col("score").fill_null(majority))
+        measures.append(measured(of, scored, kind="multiclass", resamples=resamples))
+    return Finding("star-words", counts=counts, context=context, parts=parts, measures=measures)

@@ -1,123 +1,86 @@
-"""The MIMIC shards as the gates see them, and all their gates."""
+"""All gates of MIMIC: the generic ones, and those of time, of words and of borrowed scales."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import time, timedelta
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 
 import polars as pl
 
-from preprocessing.audit.leakage import duplicates, fitted, shortcuts, splits, times, words
+from preprocessing.audit.leakage.columns import find_label_columns
+from preprocessing.audit.leakage.duplicates import find_copies
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.times import HORIZON
-
-DAY, NO_TIME = timedelta(days=1), timedelta()
-SUBJECTS = ("timeseries", "images", "notes", "tabular", "samples")
-
-
-@dataclass(frozen=True)
-class Mimic:
-    """Shards of MIMIC.
-
-    Attributes:
-        folder: holds cohort.parquet and a folder per table.
-        manifest: what the shards say of themselves.
-    """
-
-    folder: Path
-    manifest: dict[str, Any]
-
-    @classmethod
-    def open(cls, folder: Path, source: str | None = None) -> "Mimic":
-        """The shards beside a manifest; where it has several text sources, those of one."""
-        manifest = json.loads((folder / "manifest.json").read_text())
-        if source is None:
-            return cls(folder, manifest)
-        prefix = f"{source}/"
-        own = {
-            "tables": {
-                name.removeprefix(prefix): facts
-                for name, facts in manifest["tables"].items()
-                if name.startswith(prefix)
-            },
-            "tabular": manifest["tabular"][source],
-        }
-        return cls(folder / source, manifest | own)
-
-    def parts(self, table: str) -> list[Path]:
-        """The files of a table; one that other shards hold lies in their folder."""
-        folder = self.folder / self.manifest["tables"][table].get("folder", ".")
-        return sorted((folder / table).glob("part-*.parquet"))
-
-    def scan(self, table: str) -> pl.LazyFrame:
-        """A table."""
-        return pl.scan_parquet(self.parts(table))
-
-    @cached_property
-    def cohort(self) -> pl.DataFrame:
-        """The stays, with `horizon` and `ended`.
-
-        The horizon of images and notes is 48 hours after `intime`, or discharge if that is before.
-        A stay ended at discharge; of many deaths MIMIC has midnight before, the date alone, so it
-        may have ended on all of that day.
-        """
-        folder = self.folder / self.manifest["tables"]["cohort"].get("folder", ".")
-        cohort = pl.read_parquet(folder / "cohort.parquet")
-        horizon = pl.min_horizontal(pl.col("intime") + HORIZON, "dischtime")
-        is_date = pl.col("dischtime").dt.time() == time.min
-        ended = pl.col("dischtime") + pl.when(is_date).then(DAY).otherwise(NO_TIME)
-        return cohort.with_columns(horizon=horizon, ended=ended)
-
-    @cached_property
-    def labelled(self) -> pl.DataFrame:
-        """The samples of fine-tuning with the times of the stay, and the image and note they have.
-
-        `subject` is the patient. Columns of the image begin with image_, of the note with note_.
-        """
-        samples = self.scan("samples").filter(pl.col("stage") == "finetune")
-        stay = self.cohort.lazy().select(
-            "stay_id", "hadm_id", "admittime", "intime", "dischtime", "horizon", "ended"
-        )
-        image = self.scan("images").select(
-            "dicom_id", image_subject="subject_id", image_time="study_time"
-        )
-        note = self.scan("notes").select(
-            "note_id",
-            "text",
-            note_subject="subject_id",
-            note_admission="hadm_id",
-            note_time="charttime",
-            note_filed="storetime",
-        )
-        joined = samples.join(stay, on="stay_id", how="left").join(image, on="dicom_id", how="left")
-        return (
-            joined.join(note, on="note_id", how="left")
-            .with_columns(subject=pl.col("subject_id"))
-            .collect()
-        )
-
-    def split(self, name: str) -> pl.DataFrame:
-        """The labelled samples of a split."""
-        return self.labelled.filter(pl.col("split") == name)
-
-    def subjects(self) -> pl.DataFrame:
-        """Each patient with each split that any table gives."""
-        tables = [self.scan(table).select("subject_id", "split").unique() for table in SUBJECTS]
-        cohort = self.cohort.lazy().select("subject_id", "split")
-        return pl.concat([cohort, *tables]).unique().collect()
+from preprocessing.audit.leakage.fitted import find_misfits
+from preprocessing.audit.leakage.measure import divide, learned, measured
+from preprocessing.audit.leakage.shortcuts import find_shortcuts, measure_shortcut
+from preprocessing.audit.leakage.splits import (
+    find_divided_units,
+    find_shared_validation,
+    find_tested_in_pretraining,
+)
+from preprocessing.audit.shards import Shards
+from preprocessing.datasets.mimic import leakage_horizon
+from preprocessing.datasets.mimic.leakage_stays import Stays
 
 
-def findings(shards: Mimic, resamples: int) -> Iterator[Finding]:
+def findings(variants: Sequence[Shards], resamples: int) -> Iterator[Finding]:
     """What every gate finds in the shards."""
-    yield splits.patients(shards, resamples)
-    yield splits.pretraining_of_patients(shards)
-    yield splits.selection_of_patients(shards)
-    yield from times.findings(shards, resamples)
-    yield words.of_outcome(shards, resamples)
-    yield fitted.of_series_and_columns(shards)
-    yield fitted.borrowed(shards)
-    yield duplicates.of_notes(shards, resamples)
-    yield from shortcuts.of_mortality(shards, resamples)
+    (shards,) = variants
+    stays = Stays(shards)
+    statistics = shards.manifest["switches"]["statistics"]
+    yield find_divided_units(variants, resamples, gate="patients-in-two-splits")
+    yield find_tested_in_pretraining(variants)
+    yield find_shared_validation(variants, modalities=shards.card.modalities)
+    yield from leakage_horizon.findings(stays, resamples)
+    yield find_outcome_words(stays, resamples)
+    yield find_misfits(variants, series=statistics == "train")
+    yield find_borrowed_statistics(statistics)
+    yield find_label_columns(variants, resamples)
+    yield find_copies(variants, resamples)
+    yield from find_shortcuts(variants, resamples)
+    yield find_image_times(stays, resamples)
+
+
+def outcome_words() -> str:
+    """A pattern for words on death or on care at the end of life, whatever their case.
+
+    >>> texts = pl.Series(["The patient expired.", "Expiratory film.", "Comfort measures only"])
+    >>> texts.str.contains(outcome_words()).to_list()
+    [True, False, True]
+    """
+    text = files("preprocessing.datasets.mimic").joinpath("outcome_words.tsv").read_text()
+    words = pl.read_csv(text.encode(), separator="\t", comment_prefix="#")["words"]
+    return rf"(?i)\b({'|'.join(map(re.escape, words))})\b"
+
+
+def find_outcome_words(stays: Stays, resamples: int) -> Finding:
+    """Labelled texts that speak of death."""
+    speaks = pl.col("text").str.contains(outcome_words()).fill_null(False)
+    rows = stays.labelled.with_columns(speaks=speaks)
+    scored = learned(*divide(rows), ["speaks"], kind="binary")
+    return Finding(
+        "outcome-words",
+        counts={"texts that speak of death or end-of-life care": rows.filter("speaks").height},
+        context={
+            "texts": rows["text"].count(),
+            "such texts of patients who died": rows.filter("speaks", label=1).height,
+        },
+        parts={
+            "texts": ["texts that speak of death or end-of-life care"],
+            "texts that speak of death or end-of-life care": ["such texts of patients who died"],
+        },
+        measures=[measured("the text has such a word", scored, kind="binary", resamples=resamples)],
+    )
+
+
+def find_borrowed_statistics(source: str) -> Finding:
+    """Whether the series are scaled by the statistics of the reference's own data."""
+    settings = [] if source == "train" else [f"switch statistics={source}"]
+    return Finding("borrowed-statistics", settings=settings)
+
+
+def find_image_times(stays: Stays, resamples: int) -> Finding:
+    """How well the hour of the radiograph predicts."""
+    hours = (pl.col("image_time") - pl.col("intime")).dt.total_seconds() / 3600
+    rows = stays.labelled.with_columns(hours=hours)
+    measure = measure_shortcut(rows, "hour of the radiograph", ["hours"], "binary", resamples)
+    return Finding("image-time", measures=[measure], shortcut=True)

@@ -1,45 +1,37 @@
 """What lies after the horizon: images, notes and measurements, and stays that are over early."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.measure import Measure, learned, measured
+from preprocessing.audit.leakage.measure import Measure, divide, learned, measured
+from preprocessing.datasets.mimic.leakage_stays import HORIZON, Stays
 from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 
-HORIZON = timedelta(hours=HOURS)
 
-if TYPE_CHECKING:
-    from preprocessing.datasets.mimic.leakage import Mimic
-
-
-def findings(shards: Mimic, resamples: int) -> Iterator[Finding]:
+def findings(stays: Stays, resamples: int) -> Iterator[Finding]:
     """What the gates of time find."""
-    yield images(shards, resamples)
-    yield series(shards)
-    yield over_early(shards, resamples)
-    yield late_results(shards)
-    yield notes(shards, resamples)
-    yield admissions(shards, resamples)
+    yield find_late_images(stays, resamples)
+    yield find_late_series(stays)
+    yield find_short_stays(stays, resamples)
+    yield find_late_results(stays)
+    yield find_late_notes(stays, resamples)
+    yield find_other_admissions(stays, resamples)
 
 
-def _giveaway(shards: Mimic, of: str, flag: pl.Expr, resamples: int) -> Measure:
+def _giveaway(stays: Stays, of: str, flag: pl.Expr, resamples: int) -> Measure:
     """How well a property of the sample predicts death, as training saw it."""
-    rows = shards.labelled.with_columns(flag=flag.fill_null(False))
-    train, test = (rows.filter(pl.col("split") == name) for name in ("train", "test"))
-    scored = learned(train, test, ["flag"], classes=2)
-    return measured(of, scored, classes=2, resamples=resamples)
+    rows = stays.labelled.with_columns(flag=flag.fill_null(False))
+    train, test = divide(rows)
+    scored = learned(train, test, ["flag"], kind="binary")
+    return measured(of, scored, kind="binary", resamples=resamples)
 
 
-def images(shards: Mimic, resamples: int) -> Finding:
+def find_late_images(stays: Stays, resamples: int) -> Finding:
     """Radiographs from before the stay, or after its horizon."""
-    rows = shards.labelled.drop_nulls("dicom_id")
+    rows = stays.labelled.drop_nulls("dicom_id")
     early, late = pl.col("image_time") < pl.col("intime"), pl.col("image_time") > pl.col("horizon")
     return Finding(
         "image-after-horizon",
@@ -55,14 +47,14 @@ def images(shards: Mimic, resamples: int) -> Finding:
             ]
         },
         measures=[
-            _giveaway(shards, "the radiograph is from outside the window", early | late, resamples)
+            _giveaway(stays, "the radiograph is from outside the window", early | late, resamples)
         ],
     )
 
 
-def notes(shards: Mimic, resamples: int) -> Finding:
+def find_late_notes(stays: Stays, resamples: int) -> Finding:
     """Notes written, or filed, after the horizon."""
-    rows = shards.labelled.drop_nulls("note_id")
+    rows = stays.labelled.drop_nulls("note_id")
     late = pl.max_horizontal("note_time", "note_filed") > pl.col("horizon")
     what = "notes written or filed after 48 hours or discharge"
     return Finding(
@@ -70,15 +62,15 @@ def notes(shards: Mimic, resamples: int) -> Finding:
         counts={what: rows.filter(late).height},
         context={"samples with a note": rows.height},
         parts={"samples with a note": [what]},
-        measures=[_giveaway(shards, "the note is from after the horizon", late, resamples)],
+        measures=[_giveaway(stays, "the note is from after the horizon", late, resamples)],
     )
 
 
-def admissions(shards: Mimic, resamples: int) -> Finding:
+def find_other_admissions(stays: Stays, resamples: int) -> Finding:
     """Notes of another admission; those of none, such as an outpatient report, are no finding."""
     other = pl.col("note_admission") != pl.col("hadm_id")
     later = other & (pl.col("note_time") > pl.col("dischtime"))
-    rows = shards.labelled.drop_nulls("note_id")
+    rows = stays.labelled.drop_nulls("note_id")
     return Finding(
         "note-of-other-admission",
         counts={
@@ -96,31 +88,31 @@ def admissions(shards: Mimic, resamples: int) -> Finding:
                 "notes of no admission",
             ]
         },
-        measures=[_giveaway(shards, "the note is of a later admission", later, resamples)],
+        measures=[_giveaway(stays, "the note is of a later admission", later, resamples)],
     )
 
 
-def over_early(shards: Mimic, resamples: int) -> Finding:
+def find_short_stays(stays: Stays, resamples: int) -> Finding:
     """Stays that ended, by discharge or death, before their 48 hours were over."""
     over = pl.col("ended") < pl.col("intime") + HORIZON
     return Finding(
         "stay-over-early",
-        counts={"stays that were over before hour 48": shards.labelled.filter(over).height},
-        context={"stays": shards.labelled.height},
+        counts={"stays that were over before hour 48": stays.labelled.filter(over).height},
+        context={"stays": stays.labelled.height},
         parts={"stays": ["stays that were over before hour 48"]},
-        measures=[_giveaway(shards, "the stay is over before hour 48", over, resamples)],
+        measures=[_giveaway(stays, "the stay is over before hour 48", over, resamples)],
     )
 
 
-def series(shards: Mimic) -> Finding:
+def find_late_series(stays: Stays) -> Finding:
     """Time series with a measurement in an hour that begins after discharge.
 
     Hours beyond the 48th cannot be stored.
     """
-    over = shards.labelled.filter(pl.col("ended") < pl.col("intime") + HORIZON)
+    over = stays.labelled.filter(pl.col("ended") < pl.col("intime") + HORIZON)
     hours = (pl.col("ended") - pl.col("intime")).dt.total_seconds() / 3600
     ended = over.select("stay_id", ended=hours)
-    every = shards.scan("timeseries").select("stay_id", "observed")
+    every = stays.shards.scan("timeseries").select("stay_id", "observed")
     rows = every.join(ended.lazy(), on="stay_id").collect()
     observed = rows["observed"].to_numpy().reshape(-1, HOURS, VARIABLES).any(axis=2)
     after = np.arange(HOURS) > rows["ended"].to_numpy()[:, None]
@@ -129,13 +121,13 @@ def series(shards: Mimic) -> Finding:
         counts={
             "time series that go on after discharge": int((observed & after).any(axis=1).sum())
         },
-        context={"time series": shards.labelled.height},
+        context={"time series": stays.labelled.height},
         parts={"time series": ["time series that go on after discharge"]},
     )
 
 
-def late_results(shards: Mimic) -> Finding:
+def find_late_results(stays: Stays) -> Finding:
     """Whether a value counts from when it was taken, or from when it could be read."""
-    horizon = shards.manifest["switches"]["horizon"]
+    horizon = stays.shards.manifest["switches"]["horizon"]
     late = horizon == "charttime"
     return Finding("late-results", settings=[f"switch horizon={horizon}"] if late else [])
