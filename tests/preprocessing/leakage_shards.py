@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from preprocessing.card import Card
+from preprocessing.datasets.amazon.card import describe_reviews
+from preprocessing.datasets.mimic.card import describe_mimic
 
 HOURS, VALUES, VARIABLES = 48, 59, 17
 ADMITTED = datetime(2150, 1, 1, 8)  # noqa: DTZ001
@@ -33,39 +34,6 @@ def of_stage(rows: pl.DataFrame, stage: str) -> pl.DataFrame:
     tasks = [task for task in (DIED, STARS) if task in rows.columns]
     unlabeled = rows.with_columns(pl.lit(None, pl.Int8).alias(task) for task in tasks)
     return unlabeled.with_columns(stage=pl.lit(stage)).filter(pl.col("split") != "test")
-
-
-def mimic_card() -> dict[str, Any]:
-    """What MIMIC says of itself, with the one task of these shards."""
-    places = {"image": ("images", "dicom_id"), "text": ("notes", "note_id"),
-              "timeseries": ("timeseries", "stay_id"),
-              "tabular": ("tabular", "stay_id")}  # fmt: skip
-    return Card.model_validate(
-        {
-            "name": "mimic", "title": "MIMIC",
-            "unit": {"singular": "patient", "plural": "patients", "column": "subject_id"},
-            "sample": {"singular": "stay", "plural": "stays"},
-            "modalities": {m: {"table": table, "key": key} for m, (table, key) in places.items()},
-            "tasks": [{"name": DIED, "kind": "binary", "title": "in-hospital mortality",
-                       "classes": ["survived", "died"]}],
-        }
-    ).facts()  # fmt: skip
-
-
-def amazon_card() -> dict[str, Any]:
-    """What the reviews say of themselves."""
-    places = {"image": ("images", "image_id"), "text": ("text", "sample_id"),
-              "tabular": ("tabular", "sample_id")}  # fmt: skip
-    return Card.model_validate(
-        {
-            "name": "amazon", "title": "Amazon reviews", "variants": "category",
-            "unit": {"singular": "product", "plural": "products", "column": "asin"},
-            "sample": {"singular": "review", "plural": "reviews"},
-            "modalities": {m: {"table": table, "key": key} for m, (table, key) in places.items()},
-            "tasks": [{"name": STARS, "kind": "multiclass", "title": "stars",
-                       "classes": [f"{n} stars" for n in range(1, 6)]}],
-        }
-    ).facts()  # fmt: skip
 
 
 def mimic_tables(stays: int = 160) -> Tables:
@@ -124,7 +92,7 @@ def mimic_manifest(tables: Tables, splits: tuple[str, ...] = ("train",)) -> dict
     return {
         "dataset": "mimic", "scale": "smoke", "text_source": "radiology_48h", "digest": "0",
         "switches": {"horizon": "storetime", "statistics": "train"},
-        "card": mimic_card(),
+        "card": describe_mimic({DIED: {}}).facts(),
         "tables": {name: {} for name in tables},
         "timeseries": {
             "hours": HOURS, "variable_names": [f"variable {v}" for v in range(VARIABLES)],
@@ -201,7 +169,7 @@ def amazon_manifest(tables: Tables, splits: tuple[str, ...] = ("train",)) -> dic
     }
     return {
         "dataset": "amazon", "scale": "smoke", "text_source": "summary+review", "digest": "0",
-        "card": amazon_card(), "tables": {name: {} for name in tables},
+        "card": describe_reviews().facts(), "tables": {name: {} for name in tables},
         "tabular": {"Office": facts, "Beauty": facts},
     }  # fmt: skip
 
