@@ -26,11 +26,20 @@ def split_of(subject: int | str, *, seed: int, valid: float, test: float) -> Spl
     >>> split_of(10000032, seed=0, valid=0.1, test=0.2)
     'train'
     """
-    digest = blake2b(f"{seed}/{subject}".encode(), digest_size=8).digest()
-    draw = int.from_bytes(digest) / 2**64
+    draw = hash_draw(subject, seed)
     if draw < test:
         return "test"
     return "valid" if draw < test + valid else "train"
+
+
+def hash_draw(subject: int | str, seed: int) -> float:
+    """A number from 0 to 1 that depends on the subject and the seed alone.
+
+    >>> 0 <= hash_draw("B00", 0) < 1
+    True
+    """
+    digest = blake2b(f"{seed}/{subject}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
 
 
 def read_subject_list(path: Path) -> frozenset[int]:

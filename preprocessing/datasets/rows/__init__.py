@@ -1,0 +1,1 @@
+"""Own data: rows of a csv or Parquet file and one description, turned into shards."""

@@ -1,0 +1,99 @@
+"""Columns and answers that look wrong as a whole: refused before anything is learned from them."""
+
+import polars as pl
+
+from preprocessing.card import Task
+from preprocessing.datasets.rows.description import Description
+from preprocessing.datasets.rows.partition import read_times
+from preprocessing.datasets.rows.problems import Problems
+from preprocessing.datasets.rows.source import Source
+from preprocessing.splits import SPLITS
+
+# A category with as many values as this share of its rows, and at least so many, names rows.
+ID_SHARE, ID_ROWS = 0.9, 20
+
+
+def check_ids(ids: pl.Series, column: str, source: Source, problems: Problems) -> None:
+    """Names of rows that are missing or not unique."""
+    problems.add_rows(
+        source, column, ids.is_null(), "have no id", "Give each an id, or leave rows.id out."
+    )
+    problems.add_rows(
+        source,
+        column,
+        ids.is_not_null() & ~ids.is_first_distinct(),
+        "have an id that an earlier row has",
+        "Remove the copies, or leave rows.id out: the number of the row then names it.",
+    )
+
+
+def check_columns(
+    description: Description, inputs: pl.DataFrame, source: Source, problems: Problems
+) -> None:
+    """Columns that tell nothing, ids that are taken for categories, and dates after the label."""
+    for name, column in description.columns.items():
+        if column.type == "ignore":
+            continue
+        values = inputs[name] if name in description.table else source.frame[name]
+        where = f"{source.files[0].name}, column {name}"
+        known = values.drop_nulls()
+        distinct = known.n_unique()
+        if distinct < 2:
+            found = "the same value in every row" if distinct else "no value in any row"
+            problems.add(where, f"has {found}", f"Say columns: {name}: ignore.")
+        elif column.type == "category" and distinct >= max(ID_ROWS, ID_SHARE * len(known)):
+            problems.add(
+                where,
+                f"is a category, but {distinct} values in {len(known)} rows name the rows rather "
+                "than group them",
+                f"Say columns: {name}: text if it holds words, or ignore if it is an id.",
+            )
+    if description.split.time:
+        _check_future(description, inputs, source, problems)
+
+
+def _check_future(
+    description: Description, inputs: pl.DataFrame, source: Source, problems: Problems
+) -> None:
+    """Dates that nobody can know when the row's time comes."""
+    now = description.split.time
+    times = read_times(description, source)
+    for name in description.named("date"):
+        if name != now:
+            problems.add_rows(
+                source,
+                name,
+                inputs[name] > times,
+                f"have a date later than {now}, the time that is split by",
+                f"It comes after what is predicted: say columns: {name}: ignore, or split by a "
+                "later time.",
+            )
+
+
+def check_splits(
+    tasks: list[Task],
+    answers: pl.DataFrame,
+    split: pl.Series,
+    source: Source,
+    problems: Problems,
+) -> None:
+    """Splits without answers, and classes that train never shows."""
+    for task in tasks:
+        answer = answers[task.name]
+        where = f"{source.files[0].name}, task {task.name}"
+        empty = [name for name in SPLITS if not answer.filter(split == name).count()]
+        if empty and answer.count():
+            problems.add(
+                where,
+                f"no row of {', '.join(empty)} has an answer",
+                "Give more rows, larger shares, or another rows.split.",
+            )
+        elif task.kind in {"binary", "multiclass"}:
+            seen = set(answer.filter(split == "train").drop_nulls())
+            problems.add_rows(
+                source,
+                task.name,
+                answer.is_not_null() & ~answer.is_in(list(seen)),
+                "have a class that train never shows",
+                "Split otherwise (split: {stratify: true}), or leave out rows of rare classes.",
+            )

@@ -1,0 +1,113 @@
+"""Inputs of the canonical rows: what a model reads of a row, whether it is trained on or new."""
+
+from pathlib import Path
+
+import polars as pl
+
+from preprocessing.datasets.rows.description import Column, Description
+from preprocessing.datasets.rows.problems import Problems
+from preprocessing.datasets.rows.source import Source
+from preprocessing.datasets.rows.values import as_category, as_number, as_text, as_time
+from preprocessing.ledger import Ledger
+
+NO_FILE = "a path is given, but there is no file"
+
+
+def read_inputs(
+    description: Description, source: Source, ledger: Ledger, problems: Problems
+) -> pl.DataFrame:
+    """The columns `text` and `image` and those of the table, as far as the description has them.
+
+    Args:
+        description: says what the columns are.
+        source: has these columns.
+        ledger: gets the pictures that are not there.
+        problems: gets values that do not convert, and paths that lead out of their folder.
+    """
+    frame = pl.DataFrame(height=source.frame.height)
+    if texts := description.named("text"):
+        pieces = source.frame.select(as_text(source.frame[name]) for name in texts)
+        joined = pl.concat_str(
+            pl.all(), separator=description.text_separator, ignore_nulls=True
+        ).replace("", None)
+        frame = frame.with_columns(pieces.select(joined.alias("text")))
+    for name in description.named("image"):
+        frame = frame.with_columns(_pictures(description, name, source, ledger, problems))
+    for name in description.table:
+        column = _converted(source, name, description.columns[name], problems)
+        frame = frame.with_columns(column.alias(name))
+    return frame
+
+
+def _converted(source: Source, name: str, column: Column, problems: Problems) -> pl.Series:
+    raw = source.frame[name]
+    if column.type == "number":
+        return converted_numbers(source, name, problems)
+    if column.type == "date":
+        seconds = as_time(raw, column.format)
+        problems.add_rows(
+            source,
+            name,
+            raw.is_not_null() & seconds.is_null(),
+            f"hold no date of the format {column.format or 'YYYY-MM-DD, with HH:MM:SS or without'}",
+            f'Write them alike, or say columns: {name}: {{type: date, format: "%d/%m/%Y"}}.',
+        )
+        return seconds
+    if raw.dtype.is_nested() or raw.dtype == pl.Binary:
+        problems.add(source.files[0].name, f"column {name} holds {raw.dtype}", "Set it to ignore.")
+        return pl.repeat(None, len(raw), dtype=pl.String, eager=True)
+    return as_category(raw)
+
+
+def converted_numbers(source: Source, name: str, problems: Problems) -> pl.Series:
+    """A column as numbers; what is none is a problem."""
+    raw = source.frame[name]
+    number = as_number(raw)
+    known = as_text(raw).is_not_null() if raw.dtype == pl.String else raw.is_not_null()
+    problems.add_rows(
+        source,
+        name,
+        known & number.is_null(),
+        "hold no number",
+        "Write numbers with a point and without signs of thousands, such as 1234.5, add what "
+        "stands for nothing to rows.nulls, or say that it is a category.",
+    )
+    return number
+
+
+def _pictures(
+    description: Description, name: str, source: Source, ledger: Ledger, problems: Problems
+) -> pl.Series:
+    """Bytes as they are; of a path the file, which must be below the stated root."""
+    raw = source.frame[name].alias("image")
+    if raw.dtype == pl.Binary:
+        return raw.set(raw.bin.size() == 0, None)
+    root = (description.folder / description.columns[name].root).resolve()
+    paths = [None if path is None else (root / path).resolve() for path in as_text(raw)]
+    outside = pl.Series([path is not None and not path.is_relative_to(root) for path in paths])
+    problems.add_rows(
+        source,
+        name,
+        outside.cast(pl.Boolean),
+        "name a path outside of the root of the pictures",
+        f"Give paths below it, or another columns.{name}.root.",
+    )
+    lost = pl.Series([path is not None and not _is_there(path, root) for path in paths])
+    lost = lost.cast(pl.Boolean) & ~outside.cast(pl.Boolean)
+    if description.missing_pictures == "absent":
+        ledger.note("rows", f"picture absent: {NO_FILE}", int(lost.sum()))
+    else:
+        problems.add_rows(
+            source,
+            name,
+            lost,
+            "name a picture that is not there",
+            f"Paths are taken relative to columns.{name}.root ({root.name}). Leave the cell empty "
+            "where there is no picture, or say missing_pictures: absent.",
+        )
+    kept = [None if gone else path for path, gone in zip(paths, lost | outside, strict=True)]
+    return pl.Series("image", [path and str(path) for path in kept], dtype=pl.String)
+
+
+def _is_there(path: Path, root: Path) -> bool:
+    return path.is_relative_to(root) and path.is_file()

@@ -1,0 +1,118 @@
+"""Values of a column as the canonical rows hold them; what does not convert is null.
+
+One meaning has one spelling, whatever file it comes from: 2013, 2013.0 and "2013" are one
+category, and so are True and "true".
+"""
+
+import polars as pl
+
+# ISO 8601, and spellings in which day and month cannot be mistaken for each other.
+DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y%m%d")
+TIMES = ("", " %H:%M", " %H:%M:%S%.f")
+CLOCK = r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d))?$"
+
+
+def as_text(column: pl.Series) -> pl.Series:
+    """Strings without blanks at their ends, null where nothing is left.
+
+    >>> as_text(pl.Series([" a word ", "  ", None])).to_list()
+    ['a word', None, None]
+    """
+    words = column.cast(pl.String).str.strip_chars()
+    return words.set(words == "", None)
+
+
+def as_category(column: pl.Series) -> pl.Series:
+    """Strings with one spelling per category.
+
+    >>> as_category(pl.Series([2013.0, None])).to_list()
+    ['2013', None]
+    >>> as_category(pl.Series(["2013", "True", " red "])).to_list()
+    ['2013', 'true', 'red']
+    """
+    words = as_text(column).str.replace(r"^(-?\d+)\.0+$", "$1")
+    return pl.select(
+        pl.when(words.str.contains("^(?i:true|false)$"))
+        .then(words.str.to_lowercase())
+        .otherwise(words)
+    ).to_series()
+
+
+def as_number(column: pl.Series) -> pl.Series:
+    """Finite numbers as Float64.
+
+    >>> as_number(pl.Series(["1.5", "-2e3", "1,5", "inf"])).to_list()
+    [1.5, -2000.0, None, None]
+    """
+    plain = as_text(column) if column.dtype == pl.String else column
+    if not (plain.dtype.is_numeric() or plain.dtype in (pl.String, pl.Boolean, pl.Null)):
+        return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
+    number = plain.cast(pl.Float64, strict=False)
+    return number.set(~number.is_finite(), None)
+
+
+def as_time(column: pl.Series, written: str = "") -> pl.Series:
+    """Dates or date-times as seconds since 1970, Float64; without a zone they count as UTC.
+
+    Args:
+        column: strings, dates or date-times.
+        written: format of the strings as strftime writes it; "" = any of `DATES`, alone or with
+            a time after a blank or a T.
+
+    >>> as_time(pl.Series(["1970-01-02", "02.01.1970", "1970-01-01T00:01:00Z"])).to_list()
+    [86400.0, 86400.0, 60.0]
+    >>> as_time(pl.Series(["2/1/1970"]), "%d/%m/%Y").to_list()
+    [86400.0]
+    >>> as_time(pl.Series(["2/1/1970"])).to_list()
+    [None]
+    """
+    if column.dtype == pl.String:
+        words = as_text(column)
+        return _parsed(
+            words, [written] if written else [day + time for day in DATES for time in TIMES]
+        )
+    if column.dtype == pl.Date:
+        column = column.cast(pl.Datetime("us"))
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.epoch("us") / 1e6
+    return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
+
+
+def as_hours(column: pl.Series) -> pl.Series:
+    """Hours as Float64, of numbers or of HH:MM or HH:MM:SS.
+
+    >>> as_hours(pl.Series(["01:30", "100:00", "2", "noon"])).to_list()
+    [1.5, 100.0, 2.0, None]
+    """
+    if column.dtype in (pl.Time, pl.Duration):
+        return column.cast(pl.Int64) / (3600e9 if column.dtype == pl.Time else 3600e6)
+    if column.dtype != pl.String:
+        return as_number(column)
+    pieces = as_text(column).str.extract_groups(CLOCK).struct
+    hours, minutes, seconds = (pieces.field(str(n)).cast(pl.Float64) for n in (1, 2, 3))
+    clock = hours + minutes / 60 + seconds.fill_null(0) / 3600
+    return as_number(column).zip_with(clock.is_null(), clock)
+
+
+def _parsed(words: pl.Series, formats: list[str]) -> pl.Series:
+    """Seconds of the first format that fits each string."""
+    plain = words.str.replace(r"^([\d./-]+)[T ]", "$1 ").str.replace(" ?Z$", "+00:00")
+    zone = plain.str.extract(r"\d(?::\d\d)+(?:\.\d+)?( ?[+-]\d\d:?\d\d)$").str.strip_chars()
+    local = plain.str.replace(r"(:\d\d(?:\.\d+)?) ?[+-]\d\d:?\d\d$", "$1")
+    found = [_instant(local, written) for written in formats]
+    seconds = pl.select(pl.coalesce(found)).to_series() if len(found) > 1 else found[0]
+    sign = pl.select(pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)).to_series()
+    hours = zone.str.slice(1, 2).cast(pl.Float64, strict=False)
+    minutes = zone.str.slice(-2).cast(pl.Float64, strict=False)
+    offset = (sign * (hours * 3600 + minutes * 60)).fill_null(0)
+    return seconds - offset
+
+
+def _instant(words: pl.Series, written: str) -> pl.Series:
+    has_time = any(mark in written for mark in ("%H", "%I", "%T", "%R"))
+    parsed = (
+        words.str.to_datetime(written, time_unit="us", strict=False)
+        if has_time
+        else words.str.to_date(written, strict=False).cast(pl.Datetime("us"))
+    )
+    return parsed.dt.epoch("us") / 1e6
