@@ -5,13 +5,13 @@ import sys
 
 import typer
 
-from preprocessing.commands import amazon, audit, generate, leakage, mimic, physionet2012
+from preprocessing.commands import amazon, audit, generate, leakage, mimic, physionet2012, rows
 from preprocessing.errors import PipelineError
 
 app = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for group in (generate, mimic, amazon, physionet2012, leakage, audit):
+for group in (generate, mimic, amazon, physionet2012, leakage, audit, rows):
     app.add_typer(group.app)
 
 

@@ -60,14 +60,19 @@ def grey_square(path: Path, px: int) -> GreySquare:
     return GreySquare(_jpeg(square), np.array(square.histogram(), dtype=np.int64))
 
 
-def colour_square(path: Path, px: int) -> bytes:
+def colour_square(source: Path | bytes, px: int) -> bytes:
     """The centre of a picture as an RGB JPEG, `px` wide and high, its shorter side fitted.
+
+    Args:
+        source: a file, or what one holds.
+        px: side of the square.
 
     Raises:
         UndecodableError: the file is missing, is no JPEG, is cut off, broken or far too large.
         SourceMissingError: the file is there, but the system does not let it be read.
     """
-    return _jpeg(_centre(_decoded(_read(path), px, "RGB"), px))
+    encoded = source if isinstance(source, bytes) else _read(source)
+    return _jpeg(_centre(_decoded(encoded, px, "RGB"), px))
 
 
 def _read(path: Path) -> bytes:

@@ -23,11 +23,13 @@ def read_answers(
         source: labelled rows.
         problems: gets labels that are none, and tasks that nothing can be learned of.
     """
-    frame, classes = pl.DataFrame(height=source.frame.height), {}
+    frame = pl.DataFrame(height=source.frame.height)
+    classes: dict[str, tuple[str, ...]] = {}
     for name, task in description.tasks.items():
         columns = description.answers()[name]
+        names: tuple[str, ...] = ()
         if task.kind == "regression":
-            answer, names = converted_numbers(source, columns[0], problems).cast(pl.Float32), ()
+            answer = converted_numbers(source, columns[0], problems).cast(pl.Float32)
             _check_varies(source, columns[0], answer, problems)
         elif task.kind == "multilabel":
             answer, names = _flags(source, columns, problems), columns
@@ -83,7 +85,7 @@ def _class_numbers(
         source,
         column,
         label.is_not_null() & ~known,
-        "have a class that the task does not list",
+        "a class that the task does not list",
         "Add it to classes, or leave classes out.",
     )
     if len(names) > MOST_CLASSES:
@@ -109,14 +111,15 @@ def _flags(source: Source, columns: tuple[str, ...], problems: Problems) -> pl.S
             source,
             name,
             number.is_not_null() & ~number.is_in([0, 1]),
-            "hold another number than 0 and 1",
+            "another number than 0 and 1",
             "A label of a multilabel task is there (1), or not (0).",
         )
         _check_varies(source, name, number, problems)
         flags.append(number.set(~number.is_in([0, 1]), None).cast(pl.Int8).alias(name))
     table = pl.DataFrame(flags)
     known = pl.all_horizontal(pl.all().is_not_null())
-    return table.select(pl.when(known).then(pl.concat_list(pl.all()))).to_series()
+    labels = pl.concat_list(pl.all()).list.to_array(len(columns))
+    return table.select(pl.when(known).then(labels)).to_series()
 
 
 def _check_varies(source: Source, column: str, answer: pl.Series, problems: Problems) -> None:

@@ -17,7 +17,7 @@ from preprocessing.card import Noun
 from preprocessing.datasets.rows.answers import card_tasks, read_answers
 from preprocessing.datasets.rows.checks import check_columns, check_ids, check_splits
 from preprocessing.datasets.rows.contents import Contents, Grid, TableColumn
-from preprocessing.datasets.rows.description import Description
+from preprocessing.datasets.rows.description import CLASSED, Description
 from preprocessing.datasets.rows.inputs import read_inputs
 from preprocessing.datasets.rows.partition import split_rows
 from preprocessing.datasets.rows.problems import Problems
@@ -42,9 +42,7 @@ class Measured:
     variables: tuple[str, ...]
 
 
-def read_rows(
-    description: Description, *, output: Path, contents: Path, ledger_path: Path
-) -> None:
+def read_rows(description: Description, *, output: Path, contents: Path, ledger_path: Path) -> None:
     """Write the canonical rows of training, what they hold, and what was dropped.
 
     Raises:
@@ -61,8 +59,7 @@ def read_rows(
     split = split_rows(description, source, units, answers, problems)
     check_columns(description, inputs, source, problems)
     problems.stop()
-    tasks = card_tasks(description, classes)
-    check_splits(tasks, answers, split, source, problems)
+    check_splits(description, answers, split, source, problems)
     measured = _measured(description, source, ids, ids.filter(split == "train"), ledger, problems)
     problems.stop()
     named = pl.DataFrame({"row_id": ids, "group": units, "split": split})
@@ -165,9 +162,7 @@ def _row_ids(description: Description, source: Source, problems: Problems) -> pl
     return ids
 
 
-def _units(
-    description: Description, source: Source, ids: pl.Series, ledger: Ledger
-) -> pl.Series:
+def _units(description: Description, source: Source, ids: pl.Series, ledger: Ledger) -> pl.Series:
     """The unit of each row; one that names none is a unit of its own."""
     if not description.group:
         return ids.alias("group")
@@ -259,27 +254,25 @@ def _contents(
     classes: dict[str, tuple[str, ...]],
     measured: Measured | None,
 ) -> Contents:
-    unit = description.unit or description.group.lower().replace("_", " ") or "row"
+    unit = description.unit or _words(description.group).lower() or description.sample
     series = description.series
     grid = None
     if series and measured:
         grid = Grid(steps=series.steps, step_hours=series.step_hours, variables=measured.variables)
         series = series.model_copy(update={"variables": measured.variables})
     tasks = {
-        name: task.model_copy(update={"classes": classes[name]})
-        if task.kind in {"binary", "multiclass"}
-        else task
+        name: task.model_copy(update={"classes": classes[name]}) if task.kind in CLASSED else task
         for name, task in description.tasks.items()
     }
     resolved = description.model_copy(update={"tasks": tasks, "series": series})
     columns = {
-        name: TableColumn(type=kind, title=description.columns[name].title or _words(name))  # type: ignore[arg-type]
+        name: TableColumn(type=kind, title=description.columns[name].title or _words(name))
         for name, kind in description.table.items()
     }
     return Contents(
         title=description.title,
         unit=Noun(singular=unit, plural=f"{unit}s"),
-        sample=Noun(singular="row", plural="rows"),
+        sample=Noun(singular=description.sample, plural=f"{description.sample}s"),
         tasks=tuple(card_tasks(description, classes)),
         text="text" in inputs.columns,
         image_px=description.image_px if "image" in inputs.columns else None,

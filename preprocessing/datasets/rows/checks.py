@@ -2,8 +2,7 @@
 
 import polars as pl
 
-from preprocessing.card import Task
-from preprocessing.datasets.rows.description import Description
+from preprocessing.datasets.rows.description import CLASSED, Description
 from preprocessing.datasets.rows.partition import read_times
 from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
@@ -16,13 +15,13 @@ ID_SHARE, ID_ROWS = 0.9, 20
 def check_ids(ids: pl.Series, column: str, source: Source, problems: Problems) -> None:
     """Names of rows that are missing or not unique."""
     problems.add_rows(
-        source, column, ids.is_null(), "have no id", "Give each an id, or leave rows.id out."
+        source, column, ids.is_null(), "no id", "Give each an id, or leave rows.id out."
     )
     problems.add_rows(
         source,
         column,
         ids.is_not_null() & ~ids.is_first_distinct(),
-        "have an id that an earlier row has",
+        "an id that an earlier row has",
         "Remove the copies, or leave rows.id out: the number of the row then names it.",
     )
 
@@ -64,36 +63,36 @@ def _check_future(
                 source,
                 name,
                 inputs[name] > times,
-                f"have a date later than {now}, the time that is split by",
+                f"a date later than {now}, the time that is split by",
                 f"It comes after what is predicted: say columns: {name}: ignore, or split by a "
                 "later time.",
             )
 
 
 def check_splits(
-    tasks: list[Task],
+    description: Description,
     answers: pl.DataFrame,
     split: pl.Series,
     source: Source,
     problems: Problems,
 ) -> None:
     """Splits without answers, and classes that train never shows."""
-    for task in tasks:
-        answer = answers[task.name]
-        where = f"{source.files[0].name}, task {task.name}"
-        empty = [name for name in SPLITS if not answer.filter(split == name).count()]
+    for name, task in description.tasks.items():
+        answer = answers[name]
+        where = f"{source.files[0].name}, task {name}"
+        empty = [part for part in SPLITS if not answer.filter(split == part).count()]
         if empty and answer.count():
             problems.add(
                 where,
                 f"no row of {', '.join(empty)} has an answer",
                 "Give more rows, larger shares, or another rows.split.",
             )
-        elif task.kind in {"binary", "multiclass"}:
+        elif task.kind in CLASSED:
             seen = set(answer.filter(split == "train").drop_nulls())
             problems.add_rows(
                 source,
-                task.name,
+                task.column or name,
                 answer.is_not_null() & ~answer.is_in(list(seen)),
-                "have a class that train never shows",
+                "a class that train never shows",
                 "Split otherwise (split: {stratify: true}), or leave out rows of rare classes.",
             )

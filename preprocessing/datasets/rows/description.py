@@ -16,7 +16,8 @@ from preprocessing.errors import ConfigError, SourceMissingError
 
 # Names that the canonical rows and the shards use themselves.
 RESERVED = frozenset(
-    "sample_id row_id group split stage text image timeseries observed label".split()
+    {"sample_id", "row_id", "group", "split", "stage", "label"}
+    | {"text", "image", "timeseries", "observed"}
 )
 NULLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 # Sides of stored pictures: what the small encoders can cut, and what pretrained ones expect.
@@ -90,6 +91,7 @@ class Description(Part):
     """What the files of own data hold."""
 
     title: str = Field(description="What people call the data set.")
+    sample: str = Field("row", description="What a row is, such as product.")
     unit: str = Field("", description="What a group is, such as customer; '' = its column.")
     source: Files = Field(min_length=1, description="Files of rows, csv or Parquet.")
     unlabeled: Files = Field((), description="Files of rows for pretraining only.")
@@ -189,8 +191,8 @@ class Description(Part):
                 yield f"tasks.{name}: name it in lower-case letters, and say column: {name!r}"
             elif name in RESERVED:
                 yield f"tasks.{name}: is a name of the shards; rename it, and say column: {name}"
-            elif name in self.table and (task.column or name) != name:
-                yield f"tasks.{name}: is a column of the table with another meaning; rename it"
+            elif name in self.table:
+                yield f"tasks.{name}: is a column of the table; name it otherwise, and say column"
             if unknown := sorted(set(task.never_inputs) - self.table.keys()):
                 yield f"tasks.{name}.never_inputs: {unknown} are no columns of the table"
             if (task.kind == "multilabel") != bool(task.labels):
@@ -247,5 +249,10 @@ def _problems(error: ValidationError) -> Iterator[str]:
 
 def _section(path: list[str]) -> type[Part]:
     """The model that a key stands in."""
-    inner = {"split": Split, "series": Series, "tasks": Question, "columns": Column}
+    inner: dict[str, type[Part]] = {
+        "split": Split,
+        "series": Series,
+        "tasks": Question,
+        "columns": Column,
+    }
     return inner.get(path[0], Description) if len(path) > 1 else Description

@@ -49,7 +49,7 @@ def _converted(source: Source, name: str, column: Column, problems: Problems) ->
             source,
             name,
             raw.is_not_null() & seconds.is_null(),
-            f"hold no date of the format {column.format or 'YYYY-MM-DD, with HH:MM:SS or without'}",
+            f"no date of the format {column.format or 'YYYY-MM-DD, with HH:MM:SS or without'}",
             f'Write them alike, or say columns: {name}: {{type: date, format: "%d/%m/%Y"}}.',
         )
         return seconds
@@ -68,7 +68,7 @@ def converted_numbers(source: Source, name: str, problems: Problems) -> pl.Serie
         source,
         name,
         known & number.is_null(),
-        "hold no number",
+        "no number",
         "Write numbers with a point and without signs of thousands, such as 1234.5, add what "
         "stands for nothing to rows.nulls, or say that it is a category.",
     )
@@ -89,7 +89,7 @@ def _pictures(
         source,
         name,
         outside.cast(pl.Boolean),
-        "name a path outside of the root of the pictures",
+        "a path outside of the root of the pictures",
         f"Give paths below it, or another columns.{name}.root.",
     )
     lost = pl.Series([path is not None and not _is_there(path, root) for path in paths])
@@ -101,7 +101,7 @@ def _pictures(
             source,
             name,
             lost,
-            "name a picture that is not there",
+            "a picture that is not there",
             f"Paths are taken relative to columns.{name}.root ({root.name}). Leave the cell empty "
             "where there is no picture, or say missing_pictures: absent.",
         )

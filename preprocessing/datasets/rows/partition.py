@@ -1,5 +1,7 @@
 """Splits of own rows: by a column, by time or by a stable hash; a unit is in one of them."""
 
+from functools import partial
+
 import polars as pl
 
 from preprocessing.datasets.rows.description import Description, Split
@@ -45,12 +47,12 @@ def split_rows(
         times = read_times(description, source)
         lost = rows["labelled"] & times.is_null()
         remedy = "Rows are split by time: give each its time, or split otherwise."
-        problems.add_rows(source, split.time, lost, "have no time", remedy)
+        problems.add_rows(source, split.time, lost, "no time", remedy)
         return _by_time(rows.with_columns(time=times), split)
     if split.stratify:
         return _by_class(rows, split)
-    shares = {"seed": split.seed, "valid": split.valid, "test": split.test}
-    return units.map_elements(lambda unit: split_of(unit, **shares), return_dtype=pl.String)
+    draw = partial(split_of, seed=split.seed, valid=split.valid, test=split.test)
+    return pl.Series("split", list(map(draw, units)), dtype=pl.String)
 
 
 def read_times(description: Description, source: Source) -> pl.Series:
@@ -60,16 +62,14 @@ def read_times(description: Description, source: Source) -> pl.Series:
     return as_time(source.frame[name], column.format if column else "")
 
 
-def _by_column(
-    rows: pl.DataFrame, name: str, source: Source, problems: Problems
-) -> pl.Series:
+def _by_column(rows: pl.DataFrame, name: str, source: Source, problems: Problems) -> pl.Series:
     words = as_category(source.frame[name]).str.to_lowercase()
     split = words.replace_strict(NAMES, default=None, return_dtype=pl.String)
     problems.add_rows(
         source,
         name,
         split.is_null() & (rows["labelled"] | words.is_not_null()),
-        "name no split",
+        "no split",
         f"Allowed are {', '.join(SPLITS)}.",
     )
     rows = rows.with_columns(split=split)
@@ -78,7 +78,7 @@ def _by_column(
         source,
         name,
         split != first,
-        "have a group of which other rows are in another split",
+        "a group of which other rows are in another split",
         "Put all rows of a group into one split, or split by hash: it keeps groups together.",
     )
     return first.fill_null("train")

@@ -23,8 +23,10 @@ class Problems:
     ) -> None:
         """Note a problem of the rows for which `wrong` is true, if there are any."""
         if places := wrong.fill_null(False).arg_true().to_list():
-            rows = "1 row" if len(places) == 1 else f"{len(places)} rows, the first here,"
-            self.add(f"{source.where(places[0])}, column {column}", f"{rows} {what}", remedy)
+            rows = (
+                "1 row" if len(places) == 1 else f"{len(places)} rows, of which this is the first"
+            )
+            self.add(f"{source.where(places[0])}, column {column}", f"{what}, in {rows}", remedy)
 
     def stop(self) -> None:
         """Refuse to go on if there are problems.

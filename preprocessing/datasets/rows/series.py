@@ -65,7 +65,9 @@ def series_columns(series: Series, source: Source, problems: Problems) -> bool:
     return not missing
 
 
-def on_grid(cells: pl.DataFrame, ids: pl.Series, variables: Sequence[str], steps: int) -> pl.DataFrame:
+def on_grid(
+    cells: pl.DataFrame, ids: pl.Series, variables: Sequence[str], steps: int
+) -> pl.DataFrame:
     """The columns `timeseries` and `observed`, one row per id; null where nothing was measured.
 
     >>> cells = pl.DataFrame(
@@ -85,33 +87,33 @@ def on_grid(cells: pl.DataFrame, ids: pl.Series, variables: Sequence[str], steps
         .join(places, on="row_id")
         .with_columns(column=pl.col("variable").replace_strict(names, return_dtype=pl.Int64))
     )
-    values = np.full((len(ids), width), np.nan, np.float32)
+    there = means["row"].unique().sort()
+    values = np.full((len(there), width), np.nan, np.float32)
+    row = np.searchsorted(there.to_numpy(), means["row"].to_numpy())
     cell = means["step"].to_numpy() * len(variables) + means["column"].to_numpy()
-    values[means["row"].to_numpy(), cell] = means["value"].to_numpy()
-    observed = ~np.isnan(values)
-    absent = pl.Series(~observed.any(axis=1))
+    values[row, cell] = means["value"].to_numpy()
     grid = pl.DataFrame(
         {
+            "row": there,
             "timeseries": pl.Series(values, dtype=pl.Array(pl.Float32, width)),
-            "observed": pl.Series(observed.astype(np.uint8), dtype=pl.Array(pl.UInt8, width)),
+            "observed": pl.Series(~np.isnan(values), dtype=pl.Array(pl.Boolean, width)),
         }
     ).cast({"timeseries": pl.List(pl.Float32), "observed": pl.List(pl.UInt8)})
-    return grid.select(pl.when(~absent).then(pl.all()))
+    joined = places.join(grid, on="row", how="left", maintain_order="left")
+    return joined.select("timeseries", "observed")
 
 
 def _others(series: Series, source: Source) -> list[str]:
     return [name for name in source.frame.columns if name not in (series.id, series.time)]
 
 
-def _hours(
-    series: Series, source: Source, starts: pl.DataFrame, problems: Problems
-) -> pl.Series:
+def _hours(series: Series, source: Source, starts: pl.DataFrame, problems: Problems) -> pl.Series:
     """Hours since the row's start; numbers and HH:MM are taken to be that already."""
     raw = source.frame[series.time]
     hours, seconds = as_hours(raw), as_time(raw)
     dated = seconds.count() > hours.count()
     times = seconds if dated else hours
-    problems.add_rows(source, series.time, times.is_null(), "have no time that can be read", TIMES)
+    problems.add_rows(source, series.time, times.is_null(), "no time that can be read", TIMES)
     if not dated:
         return hours
     ids = as_category(source.frame[series.id])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -72,8 +73,8 @@ def read_source(paths: Sequence[Path], nulls: Sequence[str] = ()) -> Source:
     words = pl.col(pl.String)
     frame = frame.with_columns(pl.when(~words.str.strip_chars().is_in(list(nulls))).then(words))
     numbers = pl.selectors.float().fill_nan(None)
-    names = tuple(tuple(frame.columns) for frame in frames)
-    return Source(frame.with_columns(numbers), pl.concat(places), tuple(paths), names)
+    columns = tuple(tuple(frame.columns) for frame in frames)
+    return Source(frame.with_columns(numbers), pl.concat(places), tuple(paths), columns)
 
 
 def _read(path: Path) -> tuple[pl.DataFrame, pl.Series]:
@@ -134,7 +135,7 @@ def _opened(file: io.TextIOBase, path: Path) -> tuple[list[str], Iterator[tuple[
     return names, _rows(reader, len(names), path)
 
 
-def _rows(reader: csv.reader, width: int, path: Path) -> Iterator[tuple[int, list[str]]]:  # type: ignore[valid-type]
+def _rows(reader: Any, width: int, path: Path) -> Iterator[tuple[int, list[str]]]:
     number, line, blank = 0, reader.line_num + 1, 0
     while (row := _next(reader, path)) is not None:
         if not row and width > 1:
@@ -152,7 +153,7 @@ def _rows(reader: csv.reader, width: int, path: Path) -> Iterator[tuple[int, lis
         line = reader.line_num + 1
 
 
-def _next(reader: csv.reader, path: Path) -> list[str] | None:  # type: ignore[valid-type]
+def _next(reader: Any, path: Path) -> list[str] | None:
     """The fields of the next row; None at the end."""
     try:
         return next(reader, None)
