@@ -61,7 +61,7 @@ def _class_numbers(
     source: Source, column: str, task: Question, problems: Problems
 ) -> tuple[pl.Series, tuple[str, ...]]:
     label = as_category(source.frame[column])
-    found = sorted(label.drop_nulls().unique(), key=_rank)
+    found = sorted(label.drop_nulls().unique(), key=rank)
     names = tuple(as_category(pl.Series(task.classes, dtype=pl.String))) or tuple(found)
     where = f"{source.files[0].name}, column {column}"
     if len(found) < 2:
@@ -94,8 +94,8 @@ def _class_numbers(
     return label.replace_strict(numbers, default=None, return_dtype=pl.Int8), names
 
 
-def _rank(name: str) -> tuple[bool, float, str]:
-    """Numbers in their order, then words in theirs."""
+def rank(name: str) -> tuple[bool, float, str]:
+    """Place of a class among others: numbers in their order, then words in theirs."""
     try:
         return False, float(name), name
     except ValueError:
