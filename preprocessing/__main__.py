@@ -3,16 +3,117 @@
 import logging
 import sys
 
-import typer
-
-from preprocessing.commands import amazon, audit, generate, leakage, mimic, physionet2012, rows
+from commandline import command_line
 from preprocessing.errors import PipelineError
 
-app = typer.Typer(
-    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
-for group in (generate, mimic, amazon, physionet2012, leakage, audit, rows):
-    app.add_typer(group.app)
+MIMIC, AMAZON = "preprocessing.datasets.mimic", "preprocessing.datasets.amazon"
+STEPS = {
+    "generate-mimic": (
+        "synthetic.release:generate",
+        "Generate raw dumps of MIMIC in the exact layouts; what is not named is not written",
+    ),
+    "generate-amazon": (
+        "synthetic.amazon:generate",
+        "Generate raw reviews, metadata and pictures in the exact layouts",
+    ),
+    "switches": (
+        f"{MIMIC}.switches:table",
+        "Print every switch, its value in both profiles and its meaning, as Markdown",
+    ),
+    "mimic-cohort": (
+        f"{MIMIC}.cohort:select_cohort",
+        "Choose the ICU stays, their splits and outcomes",
+    ),
+    "mimic-timeseries": (
+        f"{MIMIC}.timeseries:extract_series",
+        "Extract the first 48 hours of each stay, hour by hour",
+    ),
+    "mimic-images": (
+        f"{MIMIC}.images:resize_radiographs",
+        "Decode every radiograph once and store it small",
+    ),
+    "mimic-notes": (f"{MIMIC}.notes:clean_notes", "Clean the notes of one text source"),
+    "mimic-tabular": (
+        f"{MIMIC}.tabular:collect_demographics",
+        "Collect the demographics known at admission",
+    ),
+    "mimic-samples": (
+        f"{MIMIC}.samples:pair_samples",
+        "Pair the modalities into samples, by identifier alone",
+    ),
+    "mimic-manifest": (
+        f"{MIMIC}.manifest:write_manifest",
+        "Say what the shards hold and where it comes from",
+    ),
+    "mimic-text-sources": (
+        f"{MIMIC}.text_sources:write_variant",
+        "Say what a text source of the same stays holds, as a variant of MIMIC",
+    ),
+    "amazon-fetch": (
+        f"{AMAZON}.fetch:fetch_pictures",
+        "Fetch pictures from the web, politely; run it again to resume",
+    ),
+    "amazon-reviews": (
+        f"{AMAZON}.reviews:clean_reviews",
+        "Read, clean, deduplicate, join and split a category's reviews",
+    ),
+    "amazon-text": (f"{AMAZON}.text:join_words", "Join summary and review"),
+    "amazon-tabular": (
+        f"{AMAZON}.tabular:encode_features",
+        "Encode the six features; the encoders are fitted on training unless they are given",
+    ),
+    "amazon-images": (
+        f"{AMAZON}.images:resize_pictures",
+        "Decode every wanted picture that is on disk and store it small",
+    ),
+    "amazon-samples": (
+        f"{AMAZON}.samples:pair_samples",
+        "Pair pictures, words and columns, or say why one is absent",
+    ),
+    "amazon-manifest": (
+        f"{AMAZON}.manifest:write_manifests",
+        "Say what the shards of all categories hold and where it comes from",
+    ),
+    "physionet2012-rows": (
+        "preprocessing.datasets.physionet2012.stays:write_rows",
+        "Read the challenge's records and outcomes as rows, series and their description",
+    ),
+    "rows-read": (
+        "preprocessing.commands.rows:rows_read",
+        "Read and check rows of csv or Parquet files",
+    ),
+    "rows-shards": (
+        "preprocessing.commands.rows:rows_shards",
+        "Write the shards of canonical rows, with their manifest",
+    ),
+    "rows-init": (
+        "preprocessing.commands.rows:rows_init",
+        "Look at a file of rows and write a configuration to be corrected",
+    ),
+    "audit-leakage": (
+        "preprocessing.commands.leakage:audit_leakage",
+        "Look for leaks in the shards of a data set; fail at one that is not acknowledged",
+    ),
+    "audit-selection": (
+        "preprocessing.commands.leakage:audit_selection",
+        "Look at what runs were selected on; fail at one that saw the test split",
+    ),
+    "merge-leakage": (
+        "preprocessing.commands.leakage:merge_leakage",
+        "Put the gates of all data sets together, with what only their caches can tell",
+    ),
+    "gates": (
+        "preprocessing.commands.leakage:gates",
+        "Print every gate with its question and whether it stops a run, as Markdown",
+    ),
+    "audit-missingness": (
+        "preprocessing.commands.audit:audit_missingness",
+        "Count who has which modalities; small cells are withheld, so the files may be shared",
+    ),
+}
+"""What each step runs and what it does."""
+
+app = command_line(STEPS, __doc__)
 
 
 def main() -> int:

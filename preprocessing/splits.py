@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import polars as pl
+from typer import Option
 
+from commandline import Made
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 
 Split = Literal["train", "valid", "test"]
@@ -99,16 +101,24 @@ class Splitter:
     @classmethod
     def from_options(
         cls,
-        test_subjects: Path | None,
-        valid_subjects: Path | None,
-        seed: int,
-        valid_share: float,
-        test_share: float,
+        test_subjects: Annotated[
+            Path | None, Option(help="Published list of test subjects: csv of subject_id,flag")
+        ] = None,
+        valid_subjects: Annotated[
+            Path | None, Option(help="Published list of validation subjects, like the former")
+        ] = None,
+        split_seed: Annotated[int, Option(help="Seed of the hash that splits")] = 0,
+        valid_share: Annotated[
+            float, Option(help="Share of subjects for validation where no list is given")
+        ] = 0.1,
+        test_share: Annotated[
+            float, Option(help="Share of subjects for testing where no list is given")
+        ] = 0.2,
     ) -> Self:
         """From the options of a command line; reads the lists that are given."""
         given: dict[Split, Path | None] = {"test": test_subjects, "valid": valid_subjects}
         lists = {split: read_subject_list(path) for split, path in given.items() if path}
-        return cls(lists, seed, valid_share, test_share)
+        return cls(lists, split_seed, valid_share, test_share)
 
     def of(self, subjects: Iterable[int]) -> dict[int, Split]:
         """The split of each subject, whatever other subjects there are."""
@@ -146,3 +156,7 @@ class Splitter:
                 f"{where}: {differing} of {cohort.height} rows have another split than these "
                 "subject lists, seed and shares give. Use the options that mimic-cohort was given."
             )
+
+
+Splits = Annotated[Splitter, Made(Splitter.from_options)]
+"""On the command line, the options of `Splitter.from_options`."""

@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from isal import igzip
 from PIL import Image
+from typer import Option
 
+from commandline import Made
 from preprocessing.datasets.amazon.image_paths import candidates, local_name
 from preprocessing.errors import ConfigError
 from synthetic.amazon_dirt import HOST, Product, metadata, spoiled
@@ -91,7 +93,30 @@ MIXES = {
 }
 
 
-def generate(root: Path, sizes: dict[str, int], *, seed: int, image_share: float, px: int) -> None:
+def chosen_sizes(
+    office: Annotated[int, Option(min=1, help="Reviews of Office_Products")] = 3000,
+    beauty: Annotated[int, Option(min=1, help="Reviews of All_Beauty")] = 2000,
+    fashion: Annotated[int, Option(min=1, help="Reviews of AMAZON_FASHION")] = 2000,
+) -> dict[str, int]:
+    """Lines of each category's reviews."""
+    return {"Office_Products": office, "All_Beauty": beauty, "AMAZON_FASHION": fashion}
+
+
+def generate(
+    root: Annotated[
+        Path, Option("--output", help="Folder to write reviews, metadata and images/ to")
+    ],
+    sizes: Annotated[dict[str, int], Made(chosen_sizes)],
+    *,
+    seed: Annotated[int, Option(min=0, help="Seed of the reviews")] = 0,
+    image_share: Annotated[
+        float,
+        Option(min=0, max=1, help="Share of reviews with a picture; about 0.02 in reality"),
+    ] = 0.6,
+    px: Annotated[
+        int, Option("--image-px", min=16, help="Shorter side of a picture, in pixels")
+    ] = 96,
+) -> None:
     """Write `<Category>.json.gz`, `meta_<Category>.json.gz` and `images/`.
 
     Args:

@@ -3,8 +3,10 @@
 import logging
 import time
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from typer import Option
 
 from preprocessing.errors import ConfigError
 from synthetic.cxr import write_cxr
@@ -25,14 +27,22 @@ STAYS, IMAGES = 900, 3000
 
 def generate(
     *,
-    mimic: Path | None = None,
-    notes: Path | None = None,
-    cxr: Path | None = None,
-    stays: int | None = None,
-    images: int | None = None,
-    seed: int = 0,
-    truth: Path | None = None,
-    patients_of: Path | None = None,
+    mimic: Annotated[Path | None, Option(help="Folder to write hosp/ and icu/ to")] = None,
+    notes: Annotated[Path | None, Option(help="Folder to write note/ to")] = None,
+    cxr: Annotated[Path | None, Option(help="Folder to write files/ and its tables to")] = None,
+    stays: Annotated[int | None, Option(min=1, help="ICU stays; 900 if not given")] = None,
+    images: Annotated[
+        int | None,
+        Option(
+            min=0,
+            help="Radiographs; if not given 3000, or what the patients of --patients-of need",
+        ),
+    ] = None,
+    seed: Annotated[int, Option(min=0, help="Seed of the population")] = 0,
+    truth: Annotated[Path | None, Option(help="Parquet of the planted severities to write")] = None,
+    patients_of: Annotated[
+        Path | None, Option(help="Root of MIMIC-IV whose patients get notes and radiographs")
+    ] = None,
 ) -> None:
     """Write the releases whose folder is given; what is not named is not written.
 

@@ -3,15 +3,23 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
+from typer import Option
 
+from commandline import Made
 from preprocessing.engine.complaints import without_values
 from preprocessing.errors import ConfigError
 
 
 def connect(
-    *, memory_limit: str = "2GB", threads: int = 2, temp_dir: Path | None = None
+    *,
+    memory_limit: Annotated[str, Option(help="Memory of DuckDB, such as 2GB")] = "2GB",
+    threads: Annotated[int, Option(min=1, help="Number of threads of DuckDB")] = 2,
+    temp_dir: Annotated[
+        Path | None, Option(help="Folder of files that need more than the memory")
+    ] = None,
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that keeps to its memory and spills to `temp_dir`.
 
@@ -31,6 +39,10 @@ def connect(
         raise ConfigError(f"DuckDB refuses {config}: {error}") from None
     con.execute("SET enable_progress_bar = false")
     return con
+
+
+Connection = Annotated[duckdb.DuckDBPyConnection, Made(connect)]
+"""On the command line, the options of `connect`."""
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def measure(folder: Path, threads: int, memory_limit: str) -> dict[str, float]:
     shards = samples.Shards(*([folder / f"{name}.parquet"] for name in
                               ("timeseries", "images", "notes", "tabular")))  # fmt: skip
     wall, cpu = time.perf_counter(), time.process_time()
-    samples.run(
+    samples.pair_samples(
         folder / "cohort.parquet",
         shards,
         source_name="discharge",

@@ -163,7 +163,7 @@ class MadeUpICU:
         )
         cohort.write_parquet(out / "cohort.parquet")
         outputs = [out / f"part-{part}.parquet" for part in range(parts)]
-        timeseries.run(
+        timeseries.extract_series(
             self.root,
             out / "cohort.parquet",
             switches_of(profile, switches),

@@ -86,7 +86,7 @@ def write_shards(world: World, folder: Path, seen: np.ndarray | None = None) -> 
         flags = pl.Series("observed", seen.reshape(len(seen), -1).astype(np.uint8)).cast(kind)
         pl.read_parquet(path).with_columns(flags).write_parquet(path)
     cohort.rename(shards / "cohort.parquet")
-    samples.run(
+    samples.pair_samples(
         shards / "cohort.parquet",
         samples.Shards(*([shards / name / "part-00000.parquet"] for name in
                          ("timeseries", "images", "notes", "tabular"))),

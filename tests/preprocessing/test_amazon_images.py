@@ -33,7 +33,7 @@ def test_pictures_on_disk_become_small_squares_in_colour(tmp_path: Path) -> None
     (folder / local_name(cut)).write_bytes((folder / local_name(cut)).read_bytes()[:-100])
     picture(folder / "not wanted.jpg", (0, 0, 0))
     outputs = [tmp_path / f"part-0000{number}.parquet" for number in range(2)]
-    images.run(
+    images.resize_pictures(
         links_of(tmp_path, [red], [cut], [absent], [absent, red]),
         folder,
         px=16,
@@ -55,7 +55,7 @@ def test_pictures_on_disk_become_small_squares_in_colour(tmp_path: Path) -> None
 
 
 def test_a_folder_that_is_not_there_holds_no_picture(tmp_path: Path) -> None:
-    images.run(
+    images.resize_pictures(
         links_of(tmp_path, [f"{HOST}a.jpg"]),
         tmp_path / "none",
         px=16,

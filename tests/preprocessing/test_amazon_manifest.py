@@ -107,7 +107,7 @@ def test_samples_point_to_rows_that_are_there(made: Path) -> None:
 
 def test_shards_and_facts_of_different_runs_are_refused(made: Path, tmp_path: Path) -> None:
     def run_with(facts: Path, *categories: str) -> None:
-        manifest.run(
+        manifest.write_manifests(
             made / "shards", facts, categories, scale="smoke", output=tmp_path / "manifest.json"
         )
 

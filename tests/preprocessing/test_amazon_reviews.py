@@ -77,10 +77,10 @@ def step(tmp_path: Path) -> Step:
         meta = write(tmp_path / "meta_Beauty.json.gz", metadata) if metadata else None
         folder = tmp_path / name
         outputs = [folder / f"part-{number:05d}.parquet" for number in range(parts)]
-        reviews.run(
+        reviews.clean_reviews(
             dump,
-            meta,
             Splitter({}, 0, 0.2, 0.2),
+            metadata=meta,
             image_source=source,
             max_malformed=max_malformed,
             outputs=outputs,

@@ -79,7 +79,7 @@ def run(folder: Path, draw: samples.Draw | None) -> pl.DataFrame:
     def parts(table: str) -> list[Path]:
         return [folder / f"{table}{part}.parquet" for part in range(2)]
 
-    samples.run(
+    samples.pair_samples(
         samples.Parts(parts("reviews"), parts("text"), parts("tabular")),
         folder / "links.parquet",
         [folder / "images.parquet"],

@@ -34,7 +34,7 @@ def reviews(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def encoded(folder: Path, part: Path, encoders: tabular.Encoders) -> tuple[pl.DataFrame, Any]:
     """The rows and the facts of the step."""
-    tabular.run(
+    tabular.encode_features(
         [part],
         encoders,
         outputs=[folder / "out.parquet"],

@@ -27,7 +27,7 @@ def test_words_are_summary_and_review_up_to_the_limit(
             "review": ["é" * 600, None, " Fine\n", " \n"],
         }
     ).write_parquet(part)
-    text.run(
+    text.join_words(
         [part],
         limit,
         with_summary=with_summary,

@@ -121,7 +121,7 @@ def run(tmp_path: Path, root: Path, parts: int = 1, **changes) -> tuple[pl.DataF
         "ledger_path": tmp_path / "ledger.json",
         "threads": 2,
     }
-    images.run(root, cohort(tmp_path), SPLITTER, **options | changes)
+    images.resize_radiographs(root, cohort(tmp_path), SPLITTER, **options | changes)
     entries = json.loads((tmp_path / "ledger.json").read_text())["entries"]
     rows = pl.concat([pl.read_parquet(path) for path in outputs])
     return rows, json.loads((tmp_path / "images.json").read_text()), entries
@@ -293,4 +293,4 @@ def test_other_splits_than_the_cohort_are_refused(tmp_path):
     other = Splitter({"test": frozenset({10000001}), "valid": frozenset()}, 0, 0.1, 0.2)
     options = {"px": 16, "outputs": [], "facts": tmp_path, "ledger_path": tmp_path, "threads": 1}
     with pytest.raises(DataContractError, match="another split"):
-        images.run(root, cohort(tmp_path), other, **options)
+        images.resize_radiographs(root, cohort(tmp_path), other, **options)

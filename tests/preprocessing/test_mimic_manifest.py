@@ -61,7 +61,7 @@ def tell(folder: Path, facts: dict[str, dict[str, Any]]) -> None:
 def written(folder: Path) -> dict[str, Any]:
     raw = [folder / "raw/hosp/patients.csv", folder / "raw/mimic-cxr-2.0.0-metadata.csv"]
     output = folder / "manifest.json"
-    manifest.run(folder / "shards", folder / "facts", raw, scale="smoke", output=output)
+    manifest.write_manifest(folder / "shards", folder / "facts", raw, scale="smoke", output=output)
     return dict(json.loads(output.read_text()))
 
 

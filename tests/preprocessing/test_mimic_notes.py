@@ -50,7 +50,7 @@ def run(tmp_path: Path, root: Path, name: str = "radiology_48h", parts: int = 1,
     cohort = tmp_path / "cohort.parquet"
     SPLITTER.assign(pl.DataFrame({"subject_id": [10000001, 10000003]})).write_parquet(cohort)
     outputs = [tmp_path / "notes" / f"part-{part:05}.parquet" for part in range(parts)]
-    notes.run(
+    notes.clean_notes(
         root,
         cohort,
         splits,

@@ -84,7 +84,7 @@ def run(
 ) -> pl.DataFrame:
     cohort, shards = world.write(folder)
     outputs = [folder / "samples" / f"part-{part}.parquet" for part in range(parts)]
-    samples.run(
+    samples.pair_samples(
         cohort, shards, source_name=source, outputs=outputs, facts=folder / "samples.json",
         ledger_path=folder / "ledger.json", con=connect(memory_limit="300MB", threads=threads),
     )  # fmt: skip
@@ -322,7 +322,7 @@ def test_series_of_another_cohort_are_refused(tmp_path: Path) -> None:
     _, others = World([other]).write(tmp_path / "other")
     mixed = samples.Shards(others.timeseries, shards.images, shards.notes, shards.tabular)
     with pytest.raises(DataContractError, match="1 time series whose stay"):
-        samples.run(
+        samples.pair_samples(
             cohort, mixed, source_name="discharge", outputs=[], facts=tmp_path / "f",
             ledger_path=tmp_path / "l", con=connect(threads=1),
         )  # fmt: skip

@@ -168,7 +168,7 @@ def test_from_raw_files_to_parts(tmp_path, release):
     write_raw(tmp_path, release, 3)
     cohort(TRAIN, VALID, TEST).write_parquet(tmp_path / "cohort.parquet")
     outputs = [tmp_path / "tabular" / f"part-{part:05}.parquet" for part in range(2)]
-    tabular.run(
+    tabular.collect_demographics(
         tmp_path,
         tmp_path / "cohort.parquet",
         outputs=outputs,

@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     """Shards of MIMIC with their manifest, and two text sources that differ in their notes."""
     made(tmp_path)
     shards, facts = tmp_path / "shards", tmp_path / "facts"
-    manifest.run(shards, facts, [], scale="smoke", output=shards / "manifest.json")
+    manifest.write_manifest(shards, facts, [], scale="smoke", output=shards / "manifest.json")
     for rows, source in enumerate(SOURCES, start=5):
         for table, schema, height in (("notes", Notes, rows), ("samples", Samples, 2)):
             (shards / source / table).mkdir(parents=True)
@@ -64,10 +64,10 @@ def test_the_digest_follows_own_and_shared_tables_and_not_the_other_notes(folder
     told = json.loads((folder / "facts/notes.json").read_text()) | {"rows": 3}
     (folder / "facts/notes.json").write_text(json.dumps(told))
     arguments = {"scale": "smoke", "output": folder / "shards/manifest.json"}
-    manifest.run(folder / "shards", folder / "facts", [], **arguments)
+    manifest.write_manifest(folder / "shards", folder / "facts", [], **arguments)
     assert {source: written(folder, source)["digest"] for source in SOURCES} == before
     (folder / "shards/tabular/part-00001.parquet").unlink()
-    manifest.run(folder / "shards", folder / "facts", [], **arguments)
+    manifest.write_manifest(folder / "shards", folder / "facts", [], **arguments)
     assert not {written(folder, source)["digest"] for source in SOURCES} & {*before.values()}
 
 

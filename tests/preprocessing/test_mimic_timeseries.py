@@ -41,9 +41,9 @@ def run(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         switches = switches_of(profile, overrides)
         ledgers = {name: out / f"{name}.json" for name in ("cohort", "series")}
         files = {"output": out / "cohort.parquet", "ledger_path": ledgers["cohort"]}
-        cohort.run(root, splitter, switches, **files, con=connect(threads=1))
+        cohort.select_cohort(root, splitter, switches, **files, con=connect(threads=1))
         outputs = [out / f"part-{part}.parquet" for part in range(parts)]
-        timeseries.run(
+        timeseries.extract_series(
             root,
             out / "cohort.parquet",
             switches,

@@ -14,9 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Annotated
 
 import pyarrow.parquet as pq
+from typer import Option
 
+from commandline import Made
 from preprocessing.datasets.amazon.fetch_http import Again, Downloader, FetchError, Journey, Limits
 from preprocessing.datasets.amazon.fetch_image import UnusableImageError, as_jpeg
 from preprocessing.datasets.amazon.fetch_progress import FetchProgress
@@ -24,6 +27,7 @@ from preprocessing.datasets.amazon.fetch_record import FETCHED, Record, open_rec
 from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.errors import DataContractError, PipelineError, SourceMissingError
 from preprocessing.ledger import Ledger
+from preprocessing.options import LedgerFile
 
 USER_AGENT = "lanistr-fetch/0.1 (research reproduction of arXiv:2305.16556)"
 ROWS_AT_ONCE = 1000
@@ -37,28 +41,31 @@ NO_ADDRESS = "no address listed"
 
 @dataclass(frozen=True)
 class FetchRequest:
-    """What to fetch and where to put it.
+    """What to fetch and where to put it."""
 
-    Attributes:
-        links: Parquet parts (`schemas.Links`); only the column `urls` is read, a list of
-            addresses for each picture, best first.
-        images: folder of the pictures, each named by `image_paths.local_name`.
-        record: what became of each address; see `fetch_record`.
-        px: the shorter side of a larger picture is scaled down to this.
-        limits: what it may cost.
-        user_agent: who asks.
-        allowed_hosts: hosts that may be asked although their address is private.
-        retry_failed: ask again for what failed for good in earlier runs.
-    """
+    links: Annotated[
+        list[Path],
+        Option(help="Part of the links, of whose addresses the first are best; repeatable"),
+    ]
+    images: Annotated[Path, Option(help="Folder of the pictures; what is there is kept")]
+    record: Annotated[Path, Option(help="JSON lines of what became of each address")]
+    px: Annotated[int, Option(min=8, help="Shorter side that larger pictures are reduced to")] = 256
+    limits: Annotated[Limits, Made(Limits)] = field(default_factory=Limits)
+    user_agent: Annotated[str, Option(help="Who asks; add your address")] = USER_AGENT
+    allowed_hosts: Annotated[
+        list[str] | None,
+        Option("--allow-host", help="Host that may be asked although its address is private"),
+    ] = None
+    retry_failed: Annotated[
+        bool, Option("--retry-failed", help="Ask again for what failed for good")
+    ] = False
 
-    links: Sequence[Path]
-    images: Path
-    record: Path
-    px: int
-    limits: Limits = field(default_factory=Limits)
-    user_agent: str = USER_AGENT
-    allowed_hosts: frozenset[str] = frozenset()
-    retry_failed: bool = False
+
+def fetch_pictures(
+    request: Annotated[FetchRequest, Made(FetchRequest)], ledger_path: LedgerFile
+) -> None:
+    """Fetch the best picture of every row of the links, and write the ledger; see `fetch`."""
+    fetch(request).write(ledger_path)
 
 
 def fetch(request: FetchRequest) -> Ledger:
@@ -94,7 +101,9 @@ async def _fetch_rows(
     request: FetchRequest, rows: int, record: Record
 ) -> tuple[Counter[str], list[str]]:
     """How many rows ended how, and which hosts were given up."""
-    downloader = Downloader(request.limits, request.user_agent, request.allowed_hosts)
+    downloader = Downloader(
+        request.limits, request.user_agent, frozenset(request.allowed_hosts or ())
+    )
     with closing(FetchProgress(rows)) as progress, ThreadPoolExecutor(os.cpu_count()) as threads:
         async with downloader:
             fetcher = Fetcher(request, record, downloader, threads)

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import httpcore
 import httpx
+from typer import Option
 
 from preprocessing.datasets.amazon.fetch_hosts import ForbiddenAddressError, Host, PublicNetwork
 
@@ -58,29 +59,32 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a fetch may cost others and us.
+    """What a fetch may cost others and us."""
 
-    Attributes:
-        connections: pictures in work at the same time, over all hosts.
-        connections_per_host: requests at the same time to one host.
-        requests_per_second: to one host; 0 for no limit but the connections.
-        max_bytes: of one body; reading stops there.
-        timeout: seconds for one request, from connecting to the last byte.
-        tries: of one address, the first included.
-        backoff: seconds before the second try, at most; it doubles with each further one.
-        max_wait: seconds; a host that asks for a longer wait is given up for this run.
-        redirects: followed at most.
-    """
-
-    connections: int = 24
-    connections_per_host: int = 6
-    requests_per_second: float = 0.0
-    max_bytes: int = 10_000_000
-    timeout: float = 30.0
-    tries: int = 4
-    backoff: float = 1.0
-    max_wait: float = 60.0
-    redirects: int = 5
+    connections: Annotated[
+        int, Option(min=1, help="Pictures in work at the same time, over all hosts")
+    ] = 24
+    connections_per_host: Annotated[
+        int, Option("--per-host", min=1, help="Requests at the same time to one host")
+    ] = 6
+    requests_per_second: Annotated[
+        float, Option(min=0, help="Requests per second to one host; 0 = no limit of its own")
+    ] = 0.0
+    max_bytes: Annotated[int, Option(min=1, help="Bytes of one download; reading stops there")] = (
+        10_000_000
+    )
+    timeout: Annotated[
+        float, Option(min=0.01, help="Seconds for one request, from connecting to the last byte")
+    ] = 30.0
+    tries: Annotated[int, Option(min=1, help="Tries of one address, the first included")] = 4
+    backoff: Annotated[
+        float,
+        Option(min=0, help="Most seconds before the second try; doubles with each further one"),
+    ] = 1.0
+    max_wait: Annotated[
+        float, Option(min=0, help="Seconds of waiting; a host that asks for more is given up")
+    ] = 60.0
+    redirects: Annotated[int, Option(min=0, help="Redirects that are followed at most")] = 5
 
 
 @dataclass

@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from typer import Option
 
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon.image_paths import files_in, local_name
+from preprocessing.datasets.amazon.options import LinksFile
 from preprocessing.datasets.amazon.schemas import Images, Links
 from preprocessing.images import REASONS, UndecodableError, colour_square
 from preprocessing.ledger import Ledger
+from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
 from preprocessing.shards import part_of, write_facts, write_stream
 
 # Pictures in memory at a time.
@@ -62,15 +66,17 @@ def decoded(
         yield pl.DataFrame(rows, schema={"image_id": pl.String, "jpeg": pl.Binary}, orient="row")
 
 
-def run(
-    links: Path,
-    folder: Path,
+def resize_pictures(
+    links: LinksFile,
+    folder: Annotated[
+        Path, Option("--images", help="Folder of the pictures; it need not be there")
+    ],
     *,
-    px: int,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
-    threads: int,
+    px: ImagePx,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
+    threads: Threads = 2,
 ) -> None:
     """Write the parts, the facts and the ledger; a folder that is not there holds no picture.
 

@@ -9,14 +9,16 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandera.polars as pa
+from typer import Option
 
 from preprocessing.datasets.amazon.card import describe_reviews
 from preprocessing.datasets.amazon.schemas import Images, Samples, Tabular, Text
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.manifest import SCHEMA_VERSION, describe, digests_of, short_digest
+from preprocessing.options import Scale
 from preprocessing.shards import write_facts
 
 TABLES: Mapping[str, type[pa.DataFrameModel]] = {
@@ -30,7 +32,21 @@ STEPS = ("reviews", *TABLES)
 log = logging.getLogger(__name__)
 
 
-def run(shards: Path, facts: Path, categories: Sequence[str], *, scale: str, output: Path) -> None:
+def write_manifests(
+    shards: Annotated[Path, Option(help="Folder of a folder per category, each of one per table")],
+    facts: Annotated[
+        Path, Option(help="Folder of what each step wrote, as <category>/<step>.json")
+    ],
+    categories: Annotated[
+        list[str],
+        Option("--variant", "--category", help="Category such as All_Beauty; repeat it for more"),
+    ],
+    *,
+    scale: Scale,
+    output: Annotated[
+        Path, Option(help="manifest.json of all; that of a category is <category>/manifest.json")
+    ],
+) -> None:
     """Write the manifest of the shards of all categories, and one in the folder of each.
 
     Args:

@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import duckdb
 import polars as pl
+from typer import Option
 
+from commandline import Made
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon.dumps import (
     PRODUCT_KEYS,
@@ -30,8 +32,10 @@ from preprocessing.datasets.amazon.dumps import (
 )
 from preprocessing.datasets.amazon.image_paths import ImageSource, candidates
 from preprocessing.datasets.amazon.schemas import Links, Products, Reviews
+from preprocessing.engine.duckdb import Connection
 from preprocessing.errors import ConfigError
 from preprocessing.ledger import Flow, Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import part_of, write_facts, write_part
 from preprocessing.splits import Splitter
 
@@ -174,20 +178,33 @@ def wanted_pictures(con: duckdb.DuckDBPyConnection, source: ImageSource) -> pl.D
     return pl.DataFrame(links, schema=schema, orient="row").filter(pl.col("urls").list.len() > 0)
 
 
-def run(
-    reviews: Path,
-    metadata: Path | None,
-    splitter: Splitter,
+def split_products(
+    split_seed: Annotated[int, Option(help="Seed of the hash that splits")] = 0,
+    valid_share: Annotated[float, Option(help="Share of products for validation")] = 0.1,
+    test_share: Annotated[float, Option(help="Share of products for testing")] = 0.2,
+) -> Splitter:
+    """How products are split, of which there is no published list."""
+    return Splitter({}, split_seed, valid_share, test_share)
+
+
+def clean_reviews(
+    reviews: Annotated[Path, Option(help="<Category>.json.gz")],
+    splitter: Annotated[Splitter, Made(split_products)],
     *,
-    image_source: ImageSource,
-    max_malformed: float,
-    outputs: Sequence[Path],
-    products: Path,
-    links: Path,
-    facts: Path,
-    ledger_path: Path,
-    con: duckdb.DuckDBPyConnection,
-    temp_dir: Path | None,
+    outputs: OutputFiles,
+    products: Annotated[Path, Option(help="Parquet of clean metadata to write")],
+    links: Annotated[Path, Option(help="Parquet of wanted pictures to write")],
+    facts: FactsFile,
+    ledger_path: LedgerFile,
+    con: Connection,
+    temp_dir: Path | None = None,
+    metadata: Annotated[
+        Path | None, Option(help="meta_<Category>.json.gz; without it, no product pictures")
+    ] = None,
+    image_source: Annotated[ImageSource, Option(help="Whose pictures count")] = ImageSource.USER,
+    max_malformed: Annotated[
+        float, Option(help="Share of lines that may be malformed and skipped")
+    ] = 0.001,
 ) -> None:
     """Write the reviews, the products, the wanted pictures, the facts and the ledger.
 

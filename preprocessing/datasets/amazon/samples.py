@@ -10,15 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import polars as pl
+from typer import Option
 
+from commandline import Made
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon.image_paths import first_present
+from preprocessing.datasets.amazon.options import LinksFile, ReviewParts
 from preprocessing.datasets.amazon.schemas import Links, Samples
 from preprocessing.errors import ConfigError, DataContractError
 from preprocessing.ledger import Flow, Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import write_facts, write_part
 from preprocessing.splits import Split
 
@@ -37,9 +41,9 @@ NO_ROW = "no row in the tabular table"
 class Parts:
     """The parts of one category that samples point to; the n-th of each belong together."""
 
-    reviews: Sequence[Path]
-    text: Sequence[Path]
-    tabular: Sequence[Path]
+    reviews: ReviewParts
+    text: Annotated[list[Path], Option(help="Part of amazon-text; repeat it for more")]
+    tabular: Annotated[list[Path], Option(help="Part of amazon-tabular; repeat it for more")]
 
 
 def pictures(links: pl.DataFrame, decoded: frozenset[str]) -> pl.DataFrame:
@@ -152,15 +156,36 @@ class Draw:
     require: Sequence[str]
 
 
-def run(
-    parts: Parts,
-    links: Path,
-    images: Sequence[Path],
-    draw: Draw | None,
+def chosen_draw(
+    stage: Annotated[Stage, Option(help="All reviews for pretraining, or a draw for fine-tuning")],
+    require: Annotated[
+        list[str] | None,
+        Option(help="Modality that drawn samples must have; all three if not given"),
+    ] = None,
+    train_samples: Annotated[int, Option(help="Training samples to draw for fine-tuning")] = 512,
+    valid_samples: Annotated[int, Option(help="Validation samples to draw")] = 128,
+    test_samples: Annotated[int, Option(help="Test samples to draw")] = 256,
+) -> Draw | None:
+    """What fine-tuning wants; None for pretraining, which takes all."""
+    if stage == "pretrain":
+        return None
+    sizes: dict[Split, int] = {
+        "train": train_samples,
+        "valid": valid_samples,
+        "test": test_samples,
+    }
+    return Draw(sizes, require or MODALITIES)
+
+
+def pair_samples(
+    parts: Annotated[Parts, Made(Parts)],
+    links: LinksFile,
+    images: Annotated[list[Path], Option(help="Part of amazon-images; repeat it for more")],
+    draw: Annotated[Draw | None, Made(chosen_draw)],
     *,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
 ) -> None:
     """Write one part per part of the reviews, the facts and the ledger.
 

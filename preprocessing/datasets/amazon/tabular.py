@@ -8,13 +8,19 @@ unseen values, unless the encoders of another category are used that has it.
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from typer import Option
 
+from commandline import Made
 from preprocessing.contracts import check
+from preprocessing.datasets.amazon.options import ReviewParts
 from preprocessing.datasets.amazon.schemas import Identifiers, Tabular
 from preprocessing.encode import RESERVED, UNSEEN, Encoders, Scale, fit
+from preprocessing.errors import ConfigError
 from preprocessing.ledger import Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import write_facts, write_part
 
 IDENTIFIERS = ("product", "reviewer")
@@ -61,14 +67,36 @@ def read_encoders(facts: Path, identifiers: Path) -> Encoders:
     )
 
 
-def run(
-    reviews: Sequence[Path],
-    encoders: Encoders,
+def chosen_encoders(
+    reviews: ReviewParts,
+    fitted_facts: Annotated[
+        Path | None, Option(help="Facts of another category, to encode as it was encoded")
+    ] = None,
+    fitted_identifiers: Annotated[
+        Path | None, Option(help="Identifiers of that category, given with its facts")
+    ] = None,
+) -> Encoders:
+    """Encoders fitted on the training split, or those of another category.
+
+    Raises:
+        ConfigError: one of its files without the other.
+        DataContractError: there is no training row to fit on.
+    """
+    if fitted_facts and fitted_identifiers:
+        return read_encoders(fitted_facts, fitted_identifiers)
+    if fitted_facts or fitted_identifiers:
+        raise ConfigError("Give both --fitted-facts and --fitted-identifiers, or neither.")
+    return fit_reviews(reviews)
+
+
+def encode_features(
+    reviews: ReviewParts,
+    encoders: Annotated[Encoders, Made(chosen_encoders)],
     *,
-    outputs: Sequence[Path],
-    identifiers: Path,
-    facts: Path,
-    ledger_path: Path,
+    outputs: OutputFiles,
+    identifiers: Annotated[Path, Option(help="Parquet of product and reviewer codes to write")],
+    facts: FactsFile,
+    ledger_path: LedgerFile,
 ) -> None:
     """Write one part per part of the reviews, the vocabularies, the facts and the ledger."""
     count = 0

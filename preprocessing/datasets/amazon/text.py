@@ -1,14 +1,16 @@
 """The words of a review: summary and text, as one string."""
 
-from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from typer import Option
 
 from preprocessing.contracts import check
+from preprocessing.datasets.amazon.options import ReviewParts
 from preprocessing.datasets.amazon.schemas import Text
 from preprocessing.ledger import Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import write_facts, write_part
 
 CHARACTERS = 512
@@ -40,14 +42,26 @@ def words(limit: TextLimit, *, with_summary: bool) -> pl.Expr:
     return text.replace("", None).alias("text")
 
 
-def run(
-    reviews: Sequence[Path],
-    limit: TextLimit,
+def join_words(
+    reviews: ReviewParts,
+    limit: Annotated[
+        TextLimit,
+        Option(
+            "--text-limit",
+            help="End of a text: 512 characters, or all tokens, which the tokenizer cuts",
+        ),
+    ] = TextLimit.CHARS,
     *,
-    with_summary: bool,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
+    with_summary: Annotated[
+        bool,
+        Option(
+            "--with-summary/--without-summary",
+            help="Whether the summary counts, which often is the label: 'Five Stars'",
+        ),
+    ] = True,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
 ) -> None:
     """Write one part per part of the reviews, the facts and the ledger."""
     before = after = 0

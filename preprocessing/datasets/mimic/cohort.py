@@ -8,18 +8,22 @@ Source: mimic4extract, extract_subjects_iv.py; shared/docs/timeseries-reference.
 
 import logging
 from pathlib import Path
+from typing import Annotated
 
-import duckdb
 import polars as pl
+from typer import Option
 
 from preprocessing.contracts import check
+from preprocessing.datasets.mimic.options import RawRoot
 from preprocessing.datasets.mimic.outcomes import add_outcomes
 from preprocessing.datasets.mimic.raw import has_table, open_source
 from preprocessing.datasets.mimic.schemas import TIME, Cohort
-from preprocessing.datasets.mimic.switches import Switches
+from preprocessing.datasets.mimic.switches import ChosenSwitches, Switches
+from preprocessing.engine.duckdb import Connection
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Flow, Ledger
-from preprocessing.splits import Splitter
+from preprocessing.options import LedgerFile
+from preprocessing.splits import Splits
 
 TABLES = {
     "icu/icustays": [
@@ -49,14 +53,14 @@ DIAGNOSES = "hosp/diagnoses_icd"
 logger = logging.getLogger(__name__)
 
 
-def run(
-    root: Path,
-    splitter: Splitter,
-    switches: Switches,
+def select_cohort(
+    root: RawRoot,
+    splitter: Splits,
+    switches: ChosenSwitches,
     *,
-    output: Path,
-    ledger_path: Path,
-    con: duckdb.DuckDBPyConnection,
+    output: Annotated[Path, Option(help="cohort.parquet to write")],
+    ledger_path: LedgerFile,
+    con: Connection,
 ) -> None:
     """Write the cohort of a raw root, one row per ICU stay, sorted by stay_id."""
     coded = [DIAGNOSES] if has_table(root, DIAGNOSES) else []

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from typer import Option
 
+from preprocessing.datasets.mimic.options import CohortFile
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
@@ -19,8 +22,9 @@ from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.images import REASONS, GreySquare, UndecodableError, grey_square
 from preprocessing.ledger import Flow, Ledger
+from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
 from preprocessing.shards import in_parts, write_facts, write_stream
-from preprocessing.splits import Splitter
+from preprocessing.splits import Splits
 
 log = logging.getLogger(__name__)
 
@@ -216,16 +220,16 @@ def decoded(
         yield chunk.with_columns(column).drop_nulls("jpeg")
 
 
-def run(
-    cxr: Path,
-    cohort: Path,
-    splitter: Splitter,
+def resize_radiographs(
+    cxr: Annotated[Path, Option(help="Folder with files/ and the mimic-cxr-2.0.0-* tables")],
+    cohort: CohortFile,
+    splitter: Splits,
     *,
-    px: int,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
-    threads: int,
+    px: ImagePx,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
+    threads: Threads = 2,
 ) -> None:
     """Write the parts, the facts and the ledger.
 

@@ -5,16 +5,18 @@ It holds counts, column names, vocabularies and statistics of the training split
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandera.polars as pa
+from typer import Option
 
 from preprocessing.datasets.mimic.card import describe_mimic
 from preprocessing.datasets.mimic.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.manifest import SCHEMA_VERSION, describe, digests_of, short_digest
+from preprocessing.options import ManifestFile, Scale
 from preprocessing.shards import write_facts
 
 # Tables in parts, each in a folder of its name; the cohort is one file.
@@ -29,7 +31,14 @@ TABLES: Mapping[str, type[pa.DataFrameModel]] = {
 logger = logging.getLogger(__name__)
 
 
-def run(shards: Path, facts: Path, raw: Sequence[Path], *, scale: str, output: Path) -> None:
+def write_manifest(
+    shards: Annotated[Path, Option(help="Folder with cohort.parquet and a folder per table")],
+    facts: Annotated[Path, Option(help="Folder of what each step wrote with --facts")],
+    raw: Annotated[list[Path], Option(help="Raw table to digest; repeat it for more")],
+    *,
+    scale: Scale,
+    output: ManifestFile,
+) -> None:
     """Write the manifest of the shards.
 
     Args:

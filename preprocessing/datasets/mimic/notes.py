@@ -1,21 +1,26 @@
 """Notes of one text source, cleaned by stated rules: all of its kind, of all patients."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
 import duckdb
 import polars as pl
+from typer import Option
 
 from preprocessing.datasets.mimic.discharge import admission_sections, without_template
+from preprocessing.datasets.mimic.options import CohortFile, SourceName
 from preprocessing.datasets.mimic.raw import Source, open_source
 from preprocessing.datasets.mimic.schemas import Notes
+from preprocessing.engine.duckdb import Connection
 from preprocessing.errors import ConfigError, DataContractError
 from preprocessing.ledger import Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import parts_of, write_facts, write_stream
-from preprocessing.splits import Splitter
+from preprocessing.splits import Splits, Splitter
 
 log = logging.getLogger(__name__)
 
@@ -154,16 +159,16 @@ def cleaned(
         yield kept
 
 
-def run(
-    root: Path,
-    cohort: Path,
-    splitter: Splitter,
+def clean_notes(
+    root: Annotated[Path, Option("--notes", help="Folder with note/")],
+    cohort: CohortFile,
+    splitter: Splits,
     *,
-    source_name: str,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
-    con: duckdb.DuckDBPyConnection,
+    source_name: SourceName,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
+    con: Connection,
 ) -> None:
     """Write the parts, the facts and the ledger.
 

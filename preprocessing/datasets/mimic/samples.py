@@ -8,21 +8,27 @@ non-parallel data); patients of the test split have no part in it.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
 import numpy as np
 import polars as pl
+from typer import Option
 
+from commandline import Made
 from preprocessing.contracts import check
 from preprocessing.datasets.mimic.notes import SOURCES
+from preprocessing.datasets.mimic.options import CohortFile, SourceName
 from preprocessing.datasets.mimic.outcomes import TASKS
 from preprocessing.datasets.mimic.schemas import Cohort, Samples
+from preprocessing.engine.duckdb import Connection
 from preprocessing.errors import ConfigError, DataContractError
 from preprocessing.ledger import Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import in_parts, parts_of, write_facts, write_stream
 from preprocessing.splits import SPLITS
 
@@ -45,10 +51,10 @@ logger = logging.getLogger(__name__)
 class Shards:
     """The parts of the tables that samples point into; views of the same names, in SQL."""
 
-    timeseries: Sequence[Path]
-    images: Sequence[Path]
-    notes: Sequence[Path]
-    tabular: Sequence[Path]
+    timeseries: Annotated[list[Path], Option(help="Part of mimic-timeseries; repeatable")]
+    images: Annotated[list[Path], Option(help="Part of mimic-images; repeatable")]
+    notes: Annotated[list[Path], Option(help="Part of mimic-notes; repeatable")]
+    tabular: Annotated[list[Path], Option(help="Part of mimic-tabular; repeatable")]
 
 
 @dataclass
@@ -84,15 +90,15 @@ class Tally:
         }
 
 
-def run(
-    cohort: Path,
-    shards: Shards,
+def pair_samples(
+    cohort: CohortFile,
+    shards: Annotated[Shards, Made(Shards)],
     *,
-    source_name: str,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
-    con: duckdb.DuckDBPyConnection,
+    source_name: SourceName,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
+    con: Connection,
 ) -> None:
     """Write the parts of the index, the facts and the ledger.
 

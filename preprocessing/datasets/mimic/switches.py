@@ -4,10 +4,12 @@ Source: shared/docs/timeseries-reference.md, whose rules (2.x) and quirks (Qn) a
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typer import Option
 
+from commandline import Made
 from preprocessing.errors import ConfigError
 
 
@@ -233,6 +235,28 @@ def parse_overrides(options: Iterable[str]) -> dict[str, str]:
     if broken:
         raise ConfigError(f"--switch {', '.join(broken)}: expected name=value, such as age=anchor.")
     return {name: value for name, _, value in pairs}
+
+
+Profile = Annotated[str, Option("--profile", help="Set of switches: corrected or faithful")]
+
+
+def chosen_switches(
+    profile: Profile = "corrected",
+    switch: Annotated[
+        list[str] | None,
+        Option(help="Switch of its own, as name=value; the subcommand switches lists them"),
+    ] = None,
+) -> Switches:
+    """The switches of a profile, those turned that are named as `name=value`.
+
+    Raises:
+        ConfigError: an unknown profile, switch or value.
+    """
+    return switches_of(profile, parse_overrides(switch or ()))
+
+
+ChosenSwitches = Annotated[Switches, Made(chosen_switches)]
+"""On the command line, the options of `chosen_switches`."""
 
 
 def table() -> str:

@@ -10,18 +10,17 @@ Not allowed: discharge_location, dischtime, deathtime, dod, hospital_expire_flag
 code, which come after; last_careunit and length of stay, which end after the 48 h began.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import duckdb
 import polars as pl
 
 from preprocessing.contracts import check
+from preprocessing.datasets.mimic.options import CohortFile, RawRoot
 from preprocessing.datasets.mimic.raw import open_source
 from preprocessing.datasets.mimic.schemas import Tabular
 from preprocessing.encode import fit
+from preprocessing.engine.duckdb import Connection
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import write_facts, write_parts
 
 KEYS = ("stay_id", "subject_id", "split")
@@ -137,14 +136,14 @@ def _check_one_row_each(table: pl.DataFrame, key: str, name: str) -> None:
         )
 
 
-def run(
-    root: Path,
-    cohort: Path,
+def collect_demographics(
+    root: RawRoot,
+    cohort: CohortFile,
     *,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
-    con: duckdb.DuckDBPyConnection,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
+    con: Connection,
 ) -> None:
     """Write the parts, the facts and the ledger.
 

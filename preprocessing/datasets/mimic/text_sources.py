@@ -6,8 +6,11 @@ All else lies where the shards of MIMIC have it, and is named from there.
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from typer import Option
+
+from preprocessing.datasets.mimic.options import SourceName
 from preprocessing.datasets.mimic.schemas import Notes, Samples
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.manifest import describe, digests_of, short_digest
@@ -16,7 +19,13 @@ from preprocessing.shards import write_facts
 OWN = {"notes": Notes, "samples": Samples}
 
 
-def write_variant(mimic: Path, facts: Path, source: str, *, output: Path) -> None:
+def write_variant(
+    mimic: Annotated[Path, Option(help="Shards of MIMIC, with their manifest")],
+    facts: Annotated[Path, Option(help="Folder of what its steps wrote, as SOURCE/<table>.json")],
+    source: SourceName,
+    *,
+    output: Annotated[Path, Option(help="manifest.json to write, beside its notes and samples")],
+) -> None:
     """Write the manifest of a text source, beside its folders notes and samples.
 
     Args:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from preprocessing.contracts import check
 from preprocessing.datasets.mimic import variables
 from preprocessing.datasets.mimic.blocks import ahead
+from preprocessing.datasets.mimic.options import CohortFile, RawRoot
 from preprocessing.datasets.mimic.raw import Source, open_source
 from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES, Cohort, TimeSeries
 from preprocessing.datasets.mimic.series.buckets import Buckets
@@ -31,8 +32,10 @@ from preprocessing.datasets.mimic.series.kept import KeptRows
 from preprocessing.datasets.mimic.series.statistics import Moments
 from preprocessing.datasets.mimic.series.stays import in_buckets, stays_with_series, tables_read
 from preprocessing.datasets.mimic.series.tensors import dense
-from preprocessing.datasets.mimic.switches import Switches
+from preprocessing.datasets.mimic.switches import ChosenSwitches, Profile, Switches
+from preprocessing.engine.duckdb import Connection
 from preprocessing.ledger import Flow, Ledger
+from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 
 EVENTS = ("icu/chartevents", "hosp/labevents")
 # No variable is measured there, but the reference reads it and its counts cover it.
@@ -52,16 +55,16 @@ ARROW_SCHEMA = pa.schema(
 logger = logging.getLogger(__name__)
 
 
-def run(
-    root: Path,
-    cohort_path: Path,
-    switches: Switches,
+def extract_series(
+    root: RawRoot,
+    cohort_path: CohortFile,
+    switches: ChosenSwitches,
     *,
-    profile: str,
-    outputs: Sequence[Path],
-    facts: Path,
-    ledger_path: Path,
-    con: duckdb.DuckDBPyConnection,
+    profile: Profile,
+    outputs: OutputFiles,
+    facts: FactsFile,
+    ledger_path: LedgerFile,
+    con: Connection,
     temp_dir: Path | None = None,
 ) -> None:
     """Write the time series of a cohort, their statistics and what was dropped on the way.

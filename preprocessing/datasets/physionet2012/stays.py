@@ -7,12 +7,15 @@ whether or not a folder has it. SAPS-I, SOFA and Survival stand in the outcomes 
 
 import shutil
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from typer import Option
 
 from preprocessing.datasets.physionet2012.records import GET_ANEW, locate, read_records
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
+from preprocessing.options import LedgerFile
 from preprocessing.shards import write_part
 from preprocessing.splits import split_of
 
@@ -31,7 +34,17 @@ OUTCOMES = ["RecordID", "SAPS-I", "SOFA", "Length_of_stay", "Survival", "In-hosp
 FATES = {0: "survived", 1: "died"}
 
 
-def write_rows(root: Path, output: Path, *, seed: int, ledger_path: Path) -> None:
+def write_rows(
+    root: Annotated[Path, Option(help="Folder of set-a, set-b and their Outcomes-*.txt")],
+    output: Annotated[
+        Path, Option("--output-dir", help="Folder of rows.parquet, series.parquet and rows.yaml")
+    ],
+    *,
+    seed: Annotated[
+        int, Option("--split-seed", help="Seed of the hash that takes stays for validation")
+    ] = 0,
+    ledger_path: LedgerFile,
+) -> None:
     """Write rows.parquet, series.parquet and rows.yaml, which describes both.
 
     Args:

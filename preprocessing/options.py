@@ -1,0 +1,19 @@
+"""Options that several steps share, as annotations of their parameters."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+OutputFiles = Annotated[
+    list[Path], Option("--output", help="Parquet part to write; repeat it for more parts")
+]
+FactsFile = Annotated[Path, Option("--facts", help="JSON of what the manifest needs to know")]
+LedgerFile = Annotated[Path, Option("--ledger", help="JSON of what was dropped, and why")]
+AcknowledgedGates = Annotated[
+    list[str], Option("--acknowledge", help="Gate whose findings do not stop the run; repeatable")
+]
+Threads = Annotated[int, Option("--threads", min=1, help="Number of threads")]
+ImagePx = Annotated[int, Option("--px", min=1, help="Side of the stored square, in pixels")]
+ManifestFile = Annotated[Path, Option("--output", help="manifest.json to write")]
+Scale = Annotated[str, Option(help="Scale that is stamped on every result: smoke or paper")]
