@@ -331,3 +331,46 @@ def test_series_of_another_cohort_are_refused(tmp_path: Path) -> None:
 def test_unknown_text_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'nursing'.*radiology_48h"):
         run(World([STAY]), tmp_path, "nursing")
+
+
+def outcomes_of(*answers: tuple[float, int | None, list[int] | None], split: str) -> list[dict]:
+    return [
+        {
+            "subject_id": n,
+            "hadm_id": n + 10,
+            "stay_id": n + 100,
+            "split": split,
+            "in_hospital_mortality": n % 2,
+            "length_of_stay": hours,
+            "readmission_30d": again,
+            "phenotypes": flags,
+        }
+        for n, (hours, again, flags) in enumerate(answers, start=1 if split == "train" else 50)
+    ]
+
+
+def test_samples_carry_the_answers_of_their_stays_and_facts_those_of_training(
+    tmp_path: Path,
+) -> None:
+    one, none = [1] + [0] * 24, [0] * 25
+    world = World(
+        stays=outcomes_of((60.0, 0, one), (100.0, 0, none), (200.0, None, None), split="train")
+        + outcomes_of((900.0, 1, one), split="test")
+    )
+    found = {row["sample_id"]: row for row in only(run(world, tmp_path), "finetune")}
+    assert [found[n]["length_of_stay"] for n in (101, 102, 103, 150)] == [60, 100, 200, 900]
+    assert [found[n]["readmission_30d"] for n in (101, 102, 103, 150)] == [0, 0, None, 1]
+    assert [found[n]["phenotypes"] for n in (101, 102, 103, 150)] == [one, none, None, one]
+    told = json.loads((tmp_path / "samples.json").read_text())["tasks"]
+    assert told["length_of_stay"] == {
+        "train": 3,
+        "mean": pytest.approx(120.0),
+        "std": pytest.approx(58.878406),
+    }
+    assert told["phenotypes"] == {"train": 2}
+    # Of the patients in training nobody came back: that cannot be learned, and the ledger says so.
+    assert set(told) == {"in_hospital_mortality", "length_of_stay", "phenotypes"}
+    entries = json.loads((tmp_path / "ledger.json").read_text())["entries"]
+    (entry,) = [e for e in entries if e["table"] == "tasks"]
+    assert entry["reason"].startswith("readmission_30d: no two answers")
+    assert entry["rows_after"] == 2

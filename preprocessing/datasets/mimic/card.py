@@ -34,7 +34,7 @@ def describe_mimic(answered: Mapping[str, Mapping[str, Any]]) -> Card:
     """The card of shards with these answers.
 
     Args:
-        answered: what `samples.answered` tells of each task that has an answer in training.
+        answered: what `samples.answered` tells of each task that training can learn.
 
     Raises:
         DataContractError: there is no such task.
@@ -46,7 +46,8 @@ def describe_mimic(answered: Mapping[str, Mapping[str, Any]]) -> Card:
     ]
     if not tasks:
         raise DataContractError(
-            "No ICU stay of 48 h in training has an answer to any task: there is nothing to learn. "
+            "ICU stays of 48 h in training have no two answers to a task that differ: there is "
+            "nothing to learn. "
             "Give more stays, or change the split's seed, shares or lists."
         )
     return Card(

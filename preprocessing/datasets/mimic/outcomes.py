@@ -18,7 +18,8 @@ from preprocessing.ledger import Ledger
 
 DAYS = 30
 TASKS = ("in_hospital_mortality", "length_of_stay", "readmission_30d", "phenotypes")
-PHENOTYPES = pl.Array(pl.Int8, len(phenotypes.names()))
+# Not an array of fixed length: Parquet's writer takes no null among those.
+PHENOTYPES = pl.List(pl.Int8)
 
 
 def add_outcomes(

@@ -54,7 +54,7 @@ def label(diagnoses: pl.DataFrame) -> pl.DataFrame:
     rows = coded.with_columns(code).join(known, on=["icd_code", "icd_version"], how="left")
     any_of = rows.group_by("hadm_id").agg(pl.col(name).any() for name in names()).sort("hadm_id")
     flags = pl.concat_list(pl.col(name).cast(pl.Int8) for name in names())
-    return any_of.select("hadm_id", phenotypes=flags.list.to_array(len(names())))
+    return any_of.select("hadm_id", phenotypes=flags)
 
 
 def _belongs(name: str) -> pl.Expr:

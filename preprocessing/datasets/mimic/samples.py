@@ -121,26 +121,32 @@ def pair_samples(
         logger.info("%s of %s parts, %s samples so far", part + 1, len(outputs), rows)
     for (stage, modality, reason), n in sorted(tally.absences.items()):
         ledger.note(f"samples of {stage}", f"{modality} absent: {reason}", n)
-    ledger.write(ledger_path)
     told = {"text_source": source_name, "rows": rows, "counts": tally.counts()}
-    write_facts({**told, "tasks": answered(stays)}, facts)
+    write_facts({**told, "tasks": answered(stays, ledger)}, facts)
+    ledger.write(ledger_path)
 
 
-def answered(stays: pl.DataFrame) -> dict[str, dict[str, float]]:
-    """Of each task with an answer in training: how many, and mean and deviation of a number."""
+def answered(stays: pl.DataFrame, ledger: Ledger) -> dict[str, dict[str, float]]:
+    """Of each task that training can learn: its answers there; of a number, mean and deviation.
+
+    There must be two answers that differ; the ledger counts the answers of tasks without.
+    """
     train = stays.filter(pl.col("split") == "train")
-    known = {task: train[task].drop_nulls() for task in TASKS}
-    return {
-        task: {"train": len(answers), **(_scale(answers) if answers.dtype.is_float() else {})}
-        for task, answers in known.items()
-        if len(answers)
-    }
+    found: dict[str, dict[str, float]] = {}
+    for task in TASKS:
+        known = train[task].drop_nulls()
+        if known.n_unique() > 1:
+            scale = _scale(known) if known.dtype.is_float() else {}
+            found[task] = {"train": len(known), **scale}
+        else:
+            ledger.note("tasks", f"{task}: no two answers in training differ", len(known))
+    return found
 
 
 def _scale(numbers: pl.Series) -> dict[str, float]:
-    """Mean and deviation (divisor n); 1 for a constant, which has no scale."""
+    """Mean and deviation (divisor n) of numbers that differ."""
     values = numbers.to_numpy().astype(np.float64)
-    return {"mean": float(values.mean()), "std": float(values.std()) or 1.0}
+    return {"mean": float(values.mean()), "std": float(values.std())}
 
 
 def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards) -> None:

@@ -13,7 +13,7 @@ SELECT
     NULL::TINYINT AS in_hospital_mortality,
     NULL::FLOAT AS length_of_stay,
     NULL::TINYINT AS readmission_30d,
-    NULL::TINYINT[25] AS phenotypes,
+    NULL::TINYINT[] AS phenotypes,
     CASE WHEN dicom_id IS NULL THEN 'no readable radiograph of the patient' END AS image_absence,
     CASE WHEN note_id IS NULL THEN 'no note of the patient' END AS text_absence,
     CASE WHEN stay_id IS NULL THEN 'no ICU stay of 48 h' END AS timeseries_absence,
