@@ -210,16 +210,16 @@ def counts_of(manifest: Path | None, paper: Path, dataset: str, stage: str) -> C
         ConfigError: neither knows the dataset.
         DataContractError: a manifest without counts.
     """
+    family, _, variant = dataset.partition("/")
     if manifest and manifest.is_file():
         told, images = read_counts(manifest)
-        category = dataset.partition("/")[2]
-        patterns = (told.get(category, {}) if category else told).get(stage, {}).get("train", {})
+        patterns = told.get(variant, told).get(stage, {}).get("train", {})
         whole = most_modalities(patterns)
         parallel = sum(patterns[pattern] for pattern in whole)
         return Counts(sum(patterns.values()), parallel, images)
     with paper.open(newline="") as lines:
         for line in csv.DictReader(lines, delimiter="\t"):
-            if (line["dataset"], line["stage"]) == (dataset, stage):
+            if line["dataset"] in (dataset, family) and line["stage"] == stage:
                 images = int(line["images"] or 0)
                 return Counts(int(line["samples"]), int(line["parallel"]), images)
     there = f"{manifest} is not there" if manifest else "no manifest was given"

@@ -11,9 +11,8 @@ from tests.workflow.registry import change
 
 TABLES = {
     "mimic": [
-        *("hosp/patients", "hosp/admissions", "hosp/d_labitems", "hosp/d_icd_diagnoses"),
-        *("hosp/diagnoses_icd", "hosp/labevents", "icu/d_items", "icu/icustays"),
-        *("icu/chartevents", "icu/outputevents"),
+        *("hosp/patients", "hosp/admissions", "hosp/d_labitems", "hosp/labevents"),
+        *("icu/d_items", "icu/icustays", "icu/chartevents", "icu/outputevents"),
     ],
     "notes": ["note/discharge"],
     "cxr": ["mimic-cxr-2.0.0-metadata"],

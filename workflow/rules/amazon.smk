@@ -13,31 +13,7 @@ wildcard_constraints:
     category="|".join(map(re.escape, CATEGORIES)),
 
 
-def amazon_root():
-    return AMAZON["root"] or results("raw/amazon")
-
-
-def missing_amazon(*_):
-    """Every raw file of a category that is named and not there."""
-    if not AMAZON["root"]:
-        made = "amazon" in config.get("generate", {})
-        return [] if made else ["amazon.root is null and there is no `generate.amazon`"]
-    paths = [
-        f"{amazon_root()}/{prefix}{category}.json.gz"
-        for category in CATEGORIES
-        for prefix in (["", "meta_"] if AMAZON["metadata"] else [""])
-    ]
-    return [path for path in paths if not os.path.exists(path)]
-
-
-def amazon_raw(pattern):
-    """Input function: a raw file of a category; checks all sources when first needed."""
-
-    def path(wildcards):
-        refuse_missing("amazon")
-        return f"{amazon_root()}/{pattern.format(category=wildcards.category)}"
-
-    return path
+include: "amazon_raw.smk"
 
 
 def amazon_parts(folder):
@@ -90,7 +66,7 @@ def fitted_encoders(wildcards):
 
 def fitted_options(wildcards, input):
     return (
-        f"--fitted-facts {input.fitted[0]} --fitted-identifiers {input.fitted[1]}"
+        f"--fitted-facts {quote(input.fitted[0])} --fitted-identifiers {quote(input.fitted[1])}"
         if input.fitted
         else ""
     )
@@ -116,30 +92,6 @@ def split_of_products(wildcards):
     return f"--split-seed {split['seed']} --valid-share {split['valid']} --test-share {test}"
 
 
-if not AMAZON["root"] and "amazon" in config.get("generate", {}):
-
-    rule generate_amazon:
-        output:
-            reviews=[results(f"raw/amazon/{c}.json.gz") for c in CATEGORIES],
-            metadata=[results(f"raw/amazon/meta_{c}.json.gz") for c in CATEGORIES],
-            images=directory(results("raw/amazon/images")),
-        log:
-            results("logs/generate_amazon.log"),
-        params:
-            size=" ".join(
-                f"--{name.replace('_', '-')} {value}"
-                for name, value in config["generate"]["amazon"].items()
-            ),
-            seed=config["generate"]["seed"],
-            folder=results("raw/amazon"),
-            source=source_digest("synthetic.amazon"),
-        message:
-            "Generating raw reviews"
-        shell:
-            "python -m preprocessing generate-amazon --output {params.folder} {params.size}"
-            " --seed {params.seed} > {log} 2>&1"
-
-
 rule amazon_reviews:
     input:
         reviews=amazon_raw("{category}.json.gz"),
@@ -163,19 +115,19 @@ rule amazon_reviews:
         max_malformed=AMAZON["max_malformed"],
         split=split_of_products,
         metadata=lambda wildcards, input: (
-            f"--metadata {input.metadata}" if input.metadata else ""
+            each("--metadata", [input.metadata] if input.metadata else [])
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
         source=source_digest("preprocessing.datasets.amazon.reviews"),
     message:
         "Reading the reviews of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-reviews --reviews {input.reviews} {params.metadata}"
+        "python -m preprocessing amazon-reviews --reviews {input.reviews:q} {params.metadata}"
         " --image-source {params.image_source} --max-malformed {params.max_malformed}"
         " {params.split}"
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads}"
-        " {params.outputs} --products {output.products} --links {output.links}"
-        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads}"
+        " {params.outputs} --products {output.products:q} --links {output.links:q}"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule amazon_text:
@@ -198,7 +150,7 @@ rule amazon_text:
     shell:
         "python -m preprocessing amazon-text {params.reviews} {params.outputs}"
         " --text-limit {params.limit} {params.summary}"
-        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule amazon_tabular:
@@ -221,8 +173,8 @@ rule amazon_tabular:
         "Encoding the columns of {wildcards.category}"
     shell:
         "python -m preprocessing amazon-tabular {params.reviews} {params.fitted} {params.outputs}"
-        " --identifiers {output.identifiers} --facts {output.facts} --ledger {output.ledger}"
-        " > {log} 2>&1"
+        " --identifiers {output.identifiers:q} --facts {output.facts:q} --ledger {output.ledger:q}"
+        " > {log:q} 2>&1"
 
 
 if AMAZON["fetch"]:
@@ -244,8 +196,8 @@ if AMAZON["fetch"]:
         message:
             "Fetching pictures of {wildcards.category}"
         shell:
-            "python -m preprocessing amazon-fetch --links {input.links} --images {params.images}"
-            " --record {params.record} --px {params.px} --ledger {output.ledger} > {log} 2>&1"
+            "python -m preprocessing amazon-fetch --links {input.links:q} --images {params.images:q}"
+            " --record {params.record:q} --px {params.px} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule amazon_images:
@@ -270,9 +222,9 @@ rule amazon_images:
     message:
         "Resizing pictures of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-images --links {input.links} --images {params.images}"
+        "python -m preprocessing amazon-images --links {input.links:q} --images {params.images:q}"
         " --px {params.px} --threads {threads} {params.outputs}"
-        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule amazon_samples:
@@ -299,9 +251,9 @@ rule amazon_samples:
     message:
         "Pairing the modalities of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-samples {params.inputs} --links {input.links}"
-        " {params.draw} {params.outputs} --facts {output.facts} --ledger {output.ledger}"
-        " > {log} 2>&1"
+        "python -m preprocessing amazon-samples {params.inputs} --links {input.links:q}"
+        " {params.draw} {params.outputs} --facts {output.facts:q} --ledger {output.ledger:q}"
+        " > {log:q} 2>&1"
 
 
 rule amazon_manifest:
@@ -318,6 +270,7 @@ rule amazon_manifest:
         ),
     output:
         manifest=results("shards/amazon/manifest.json"),
+        variants=[manifest_of(f"amazon/{category}") for category in CATEGORIES],
     log:
         results("logs/amazon_manifest.log"),
     params:
@@ -329,5 +282,5 @@ rule amazon_manifest:
     message:
         "Writing the manifest of the reviews"
     shell:
-        "python -m preprocessing amazon-manifest --shards {params.shards} --facts {params.facts}"
-        " {params.categories} --scale {params.scale} --output {output.manifest} > {log} 2>&1"
+        "python -m preprocessing amazon-manifest --shards {params.shards:q} --facts {params.facts:q}"
+        " {params.categories} --scale {params.scale} --output {output.manifest:q} > {log:q} 2>&1"

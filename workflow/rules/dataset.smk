@@ -30,14 +30,13 @@ rule leakage:
         results("benchmarks/leakage/{data}.tsv")
     params:
         shards=subpath(input.manifest, parent=True),
-        variant=lambda wildcards: variant_option(wildcards.data, "--source"),
         acknowledged=acknowledged,
         resamples=config["bootstrap"],
         source=lambda wildcards: gates_digest(wildcards.data),
     message:
         "Looking for leaks in {wildcards.data}"
     shell:
-        "python -m preprocessing audit-leakage --shards {params.shards:q} {params.variant} {params.acknowledged}"
+        "python -m preprocessing audit-leakage --shards {params.shards:q} {params.acknowledged}"
         " --resamples {params.resamples} --output {output.gate:q} > {log:q} 2>&1"
 
 
@@ -54,14 +53,13 @@ rule cache:
     threads: 64
     params:
         folder=subpath(output.spec, parent=True),
-        variant=lambda wildcards: variant_option(wildcards.data),
         vocabulary=vocabulary_option,
         source=source_digest("lanistr.data.cache"),
     message:
         "Caching {wildcards.data} as memory-mapped arrays"
     shell:
         "python -m lanistr cache --manifest {input.manifest:q} --recipe {input.recipe:q}"
-        " {params.variant} {params.vocabulary} --output-dir {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        " {params.vocabulary} --output-dir {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule leakage_vocabulary:
@@ -75,7 +73,6 @@ rule leakage_vocabulary:
         results("logs/leakage_vocabulary/{data}.log"),
     params:
         cache=subpath(input.cache, parent=True),
-        variant=lambda wildcards: variant_option(wildcards.data),
         vocabulary=vocabulary_option,
         acknowledged=acknowledged,
         source=source_digest("lanistr.data.vocabulary"),
@@ -83,4 +80,4 @@ rule leakage_vocabulary:
         "Checking the vocabulary of {wildcards.data}"
     shell:
         "python -m lanistr audit-vocabulary --manifest {input.manifest:q} --cache {params.cache:q}"
-        " {params.variant} {params.vocabulary} {params.acknowledged} --output {output.gate:q} > {log:q} 2>&1"
+        " {params.vocabulary} {params.acknowledged} --output {output.gate:q} > {log:q} 2>&1"

@@ -41,17 +41,17 @@ def is_possible(experiment):
 
 @functools.cache
 def gpu_hours(experiment):
-    """What a run costs, estimated as lanistr/experiments/cost.py says."""
+    """What a run costs, as lanistr/experiments/cost.py says; None without a number of samples."""
     data = dataset(experiment)
     made = told_once(
         load_experiment, Path(config["registry"]), Path(recipe_of(data)), experiment
     )
-    samples, family = Path("config/paper_samples.tsv"), data.split("/")[0]
-    counted = family if family == "mimic" else data
-    counts = told_once(
-        counts_of, Path(manifest_of(family)), samples, counted, made.stage
-    )
-    image_px = config.get(family, {}).get("image_px", 224)
+    samples = Path("config/paper_samples.tsv")
+    try:
+        counts = counts_of(Path(manifest_of(data)), samples, data, made.stage)
+    except LanistrError:
+        return None
+    image_px = config.get(data.split("/")[0], {}).get("image_px", 224)
     return cost(made, counts, image_px).gpu_hours(config["engine"]["gpu_tflops"])
 
 
@@ -59,4 +59,7 @@ def told_cost(experiments, seeds=1):
     """What runs cost, as part of a message; on machines with GPUs."""
     if not config["engine"]["gpus"]:
         return ""
-    return f", about {seeds * sum(map(gpu_hours, experiments)):,.1f} GPU hours"
+    hours = list(map(gpu_hours, experiments))
+    if None in hours:
+        return ", GPU hours not known before `snakemake shards`"
+    return f", about {seeds * sum(hours):,.1f} GPU hours"

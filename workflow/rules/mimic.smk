@@ -2,6 +2,7 @@
 
 MIMIC = config["mimic"]
 
+# A text source is a variant: the same stays with other notes, and so with other samples.
 TEXT_TABLES = {
     "radiology_48h": "note/radiology",
     "discharge": "note/discharge",
@@ -12,13 +13,27 @@ TEXT_LEAKS = {"discharge": ["note-after-horizon", "outcome-words", "duplicate-te
 TEXT_LEAKS["discharge_admission_sections"] = TEXT_LEAKS["discharge"]
 
 
-include: "raw.smk"
-include: "generate.smk"
+OF_MIMIC = f"mimic(?:/(?:{'|'.join(TEXT_TABLES)}))?"
 
 
-def mimic_parts(table):
-    """The Parquet files of one table."""
-    return parts(f"shards/mimic/{table}", MIMIC["parts"])
+include: "mimic_raw.smk"
+
+
+def mimic_parts(table, data="mimic"):
+    """The Parquet files of one table, which may be those of a variant."""
+    return parts(f"shards/{data}/{table}", MIMIC["parts"])
+
+
+def text_source(wildcards):
+    """The text source of a variant, or that of the configuration."""
+    return wildcards.data.partition("/")[2] or MIMIC["text_source"]
+
+
+def raw_notes(wildcards):
+    """The table of a text source; where variants are asked for, those of all must be there."""
+    if "/" in wildcards.data:
+        refuse_missing("mimic", *TEXT_TABLES.values())
+    return raw("notes", TEXT_TABLES[text_source(wildcards)])(wildcards)
 
 
 def split_options(wildcards):
@@ -27,14 +42,8 @@ def split_options(wildcards):
         for name, path in MIMIC["subject_lists"].items()
     ]
     split = MIMIC["split"]
-    return " ".join(
-        [
-            *lists,
-            f"--split-seed {split['seed']}",
-            f"--valid-share {split['valid']}",
-            f"--test-share {split['test']}",
-        ]
-    )
+    shares = f"--valid-share {split['valid']} --test-share {split['test']}"
+    return " ".join([*lists, f"--split-seed {split['seed']} {shares}"])
 
 
 def switch_options(wildcards):
@@ -83,8 +92,8 @@ rule mimic_cohort:
     message:
         "Selecting the ICU stays of the cohort"
     shell:
-        "python -m preprocessing mimic-cohort --root {params.root} {params.split} {params.switches}"
-        " --output {output.cohort} --ledger {output.ledger} > {log} 2>&1"
+        "python -m preprocessing mimic-cohort --root {params.root:q} {params.split} {params.switches}"
+        " --output {output.cohort:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_timeseries:
@@ -111,10 +120,10 @@ rule mimic_timeseries:
     message:
         "Extracting the 48-hour time series"
     shell:
-        "python -m preprocessing mimic-timeseries --root {params.root} --cohort {input.cohort}"
+        "python -m preprocessing mimic-timeseries --root {params.root:q} --cohort {input.cohort:q}"
         " {params.switches} "
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads} {params.outputs}"
-        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads} {params.outputs}"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_images:
@@ -141,24 +150,26 @@ rule mimic_images:
     message:
         "Resizing radiographs"
     shell:
-        "python -m preprocessing mimic-images --cxr {params.root} --cohort {input.cohort}"
+        "python -m preprocessing mimic-images --cxr {params.root:q} --cohort {input.cohort:q}"
         " {params.split} --px {params.px} --threads {threads} {params.outputs}"
-        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_notes:
     input:
-        raw=raw("notes", *RAW_TABLES["notes"]),
+        raw=raw_notes,
         cohort=rules.mimic_cohort.output.cohort,
         lists=list(MIMIC["subject_lists"].values()),
     output:
-        parts=mimic_parts("notes"),
-        facts=results("interim/mimic/notes.json"),
-        ledger=results("ledger/mimic_notes.json"),
+        parts=mimic_parts("notes", "{data}"),
+        facts=results("interim/{data}/notes.json"),
+        ledger=results("ledger/{data}_notes.json"),
     log:
-        results("logs/mimic_notes.log"),
+        results("logs/{data}_notes.log"),
     benchmark:
-        results("benchmarks/mimic_notes.tsv")
+        results("benchmarks/{data}_notes.tsv")
+    wildcard_constraints:
+        data=OF_MIMIC,
     threads: 64
     resources:
         mem_mb=config["engine"]["memory_mb"],
@@ -166,16 +177,16 @@ rule mimic_notes:
     params:
         root=raw_root("notes"),
         split=split_options,
-        text_source=MIMIC["text_source"],
+        text_source=text_source,
         outputs=lambda wildcards, output: each("--output", output.parts),
         source=source_digest("preprocessing.datasets.mimic.notes"),
     message:
-        "Reading notes"
+        "Reading notes of {wildcards.data}"
     shell:
-        "python -m preprocessing mimic-notes --notes {params.root} --cohort {input.cohort}"
+        "python -m preprocessing mimic-notes --notes {params.root:q} --cohort {input.cohort:q}"
         " --source {params.text_source} {params.split} "
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads} {params.outputs}"
-        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads} {params.outputs}"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_tabular:
@@ -195,8 +206,8 @@ rule mimic_tabular:
     message:
         "Reading demographics"
     shell:
-        "python -m preprocessing mimic-tabular --root {params.root} --cohort {input.cohort}"
-        " {params.outputs} --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        "python -m preprocessing mimic-tabular --root {params.root:q} --cohort {input.cohort:q}"
+        " {params.outputs} --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_samples:
@@ -204,20 +215,22 @@ rule mimic_samples:
         cohort=rules.mimic_cohort.output.cohort,
         timeseries=rules.mimic_timeseries.output.parts,
         images=rules.mimic_images.output.parts,
-        notes=rules.mimic_notes.output.parts,
+        notes=mimic_parts("notes", "{data}"),
         tabular=rules.mimic_tabular.output.parts,
     output:
-        parts=mimic_parts("samples"),
-        facts=results("interim/mimic/samples.json"),
-        ledger=results("ledger/mimic_samples.json"),
+        parts=mimic_parts("samples", "{data}"),
+        facts=results("interim/{data}/samples.json"),
+        ledger=results("ledger/{data}_samples.json"),
     log:
-        results("logs/mimic_samples.log"),
+        results("logs/{data}_samples.log"),
+    wildcard_constraints:
+        data=OF_MIMIC,
     threads: 64
     resources:
         mem_mb=config["engine"]["memory_mb"],
         tmpdir=config["engine"]["temp_dir"] or results("tmp"),
     params:
-        text_source=MIMIC["text_source"],
+        text_source=text_source,
         inputs=lambda wildcards, input: " ".join(
             each(f"--{table}", input[table])
             for table in ("timeseries", "images", "notes", "tabular")
@@ -225,12 +238,12 @@ rule mimic_samples:
         outputs=lambda wildcards, output: each("--output", output.parts),
         source=source_digest("preprocessing.datasets.mimic.samples"),
     message:
-        "Pairing the modalities into samples"
+        "Pairing the modalities of {wildcards.data} into samples"
     shell:
-        "python -m preprocessing mimic-samples --cohort {input.cohort} {params.inputs}"
+        "python -m preprocessing mimic-samples --cohort {input.cohort:q} {params.inputs}"
         " --source {params.text_source} "
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir} --threads {threads} {params.outputs}"
-        " --facts {output.facts} --ledger {output.ledger} > {log} 2>&1"
+        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads} {params.outputs}"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 MIMIC_TABLES = ("timeseries", "images", "notes", "tabular", "samples")
@@ -255,8 +268,31 @@ rule mimic_manifest:
     message:
         "Writing the manifest"
     shell:
-        "python -m preprocessing mimic-manifest --shards {params.shards} --facts {params.facts}"
-        " {params.raw} --scale {params.scale} --output {output.manifest} > {log} 2>&1"
+        "python -m preprocessing mimic-manifest --shards {params.shards:q} --facts {params.facts:q}"
+        " {params.raw} --scale {params.scale} --output {output.manifest:q} > {log:q} 2>&1"
 
 
-include: "textsources.smk"
+rule mimic_text_sources:
+    input:
+        mimic=rules.mimic_manifest.output.manifest,
+        notes=mimic_parts("notes", "mimic/{source}"),
+        samples=mimic_parts("samples", "mimic/{source}"),
+        facts=[
+            results(f"interim/mimic/{{source}}/{table}.json")
+            for table in ("notes", "samples")
+        ],
+    output:
+        manifest=results("shards/mimic/{source}/manifest.json"),
+    log:
+        results("logs/mimic/{source}_manifest.log"),
+    wildcard_constraints:
+        source="|".join(TEXT_TABLES),
+    params:
+        mimic=subpath(input.mimic, parent=True),
+        facts=results("interim/mimic"),
+        source=source_digest("preprocessing.datasets.mimic.text_sources"),
+    message:
+        "Writing the manifest of {wildcards.source}"
+    shell:
+        "python -m preprocessing mimic-text-sources --mimic {params.mimic:q} --facts {params.facts:q}"
+        " --variant {wildcards.source} --output {output.manifest:q} > {log:q} 2>&1"

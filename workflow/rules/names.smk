@@ -71,15 +71,7 @@ def each(option, values):
 
 
 def manifest_of(data):
-    # Until every variant has a manifest of its own, one tells of all.
-    family, _, variant = data.partition("/")
-    folder = "mimic_text" if family == "mimic" and variant else family
-    return results(f"shards/{folder}/manifest.json")
-
-
-def variant_option(data, option="--category"):
-    _, _, variant = data.partition("/")
-    return each(option, [variant] if variant else [])
+    return results(f"shards/{data}/manifest.json")
 
 
 def cache_of(data):

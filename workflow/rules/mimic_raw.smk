@@ -1,4 +1,4 @@
-"""Where each raw table lies: the user's file, or the one that the workflow generates."""
+"""Where each raw table of MIMIC lies: the user's file, or the one that is generated here."""
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")
 # Where a root has a table that another release keeps elsewhere.
@@ -20,13 +20,7 @@ RAW_TABLES = {
         "icu/chartevents",
         "icu/outputevents",
     ],
-    "notes": [
-        (
-            "note/radiology"
-            if config["mimic"]["text_source"] == "radiology_48h"
-            else "note/discharge"
-        )
-    ],
+    "notes": [TEXT_TABLES[MIMIC["text_source"]]],
     "cxr": ["mimic-cxr-2.0.0-metadata", "mimic-cxr-2.0.0-chexpert"],
 }
 # Only MedFuse needs the labels of radiographs, and only the task phenotypes the diagnoses; where
@@ -100,3 +94,58 @@ def raw_tables(wildcards):
 def radiograph_folder(wildcards):
     refuse_missing("mimic")
     return f"{raw_root('cxr')}/files"
+
+
+def generated(location):
+    """Generated tables that are read; text sources are compared with all notes."""
+    both = sorted({*TEXT_TABLES.values()})
+    tables = both if location == "notes" else RAW_TABLES[location]
+    return [
+        f"{results('raw')}/{GENERATED[location]}/{table}.csv.gz" for table in tables
+    ]
+
+
+if "generate" in config:
+
+    rule generate_mimic:
+        input:
+            patients_of=(
+                []
+                if is_generated("root")
+                else raw("root", "hosp/patients", "hosp/admissions", "icu/icustays")
+            ),
+        output:
+            mimic=generated("root") if is_generated("root") else [],
+            notes=generated("notes") if is_generated("notes") else [],
+            cxr=generated("cxr") if is_generated("cxr") else [],
+            radiographs=(
+                directory(results("raw/mimic-cxr-jpg/files"))
+                if is_generated("cxr")
+                else []
+            ),
+            truth=results("raw/truth.parquet"),
+        log:
+            results("logs/generate_mimic.log"),
+        params:
+            roots=" ".join(
+                f"--{option} {quote(raw_root(location))}"
+                for option, location in [
+                    ("mimic", "root"),
+                    ("notes", "notes"),
+                    ("cxr", "cxr"),
+                ]
+                if is_generated(location)
+            ),
+            population=(
+                f"--stays {config['generate']['stays']}"
+                if is_generated("root")
+                else f"--patients-of {quote(raw_root('root'))}"
+            ),
+            images=config["generate"]["images"],
+            seed=config["generate"]["seed"],
+            source=source_digest("synthetic.release"),
+        message:
+            "Generating raw dumps"
+        shell:
+            "python -m preprocessing generate-mimic {params.roots} {params.population}"
+            " --images {params.images} --seed {params.seed} --truth {output.truth:q} > {log:q} 2>&1"

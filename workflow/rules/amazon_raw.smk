@@ -1,0 +1,52 @@
+"""Where the raw reviews lie: the user's files, or those that are generated here."""
+
+
+def amazon_root():
+    return AMAZON["root"] or results("raw/amazon")
+
+
+def missing_amazon(*_):
+    """Every raw file of a category that is named and not there."""
+    if not AMAZON["root"]:
+        made = "amazon" in config.get("generate", {})
+        return [] if made else ["amazon.root is null and there is no `generate.amazon`"]
+    paths = [
+        f"{amazon_root()}/{prefix}{category}.json.gz"
+        for category in CATEGORIES
+        for prefix in (["", "meta_"] if AMAZON["metadata"] else [""])
+    ]
+    return [path for path in paths if not os.path.exists(path)]
+
+
+def amazon_raw(pattern):
+    """Input function: a raw file of a category; checks all sources when first needed."""
+
+    def path(wildcards):
+        refuse_missing("amazon")
+        return f"{amazon_root()}/{pattern.format(category=wildcards.category)}"
+
+    return path
+
+
+if not AMAZON["root"] and "amazon" in config.get("generate", {}):
+
+    rule generate_amazon:
+        output:
+            reviews=[results(f"raw/amazon/{c}.json.gz") for c in CATEGORIES],
+            metadata=[results(f"raw/amazon/meta_{c}.json.gz") for c in CATEGORIES],
+            images=directory(results("raw/amazon/images")),
+        log:
+            results("logs/generate_amazon.log"),
+        params:
+            size=" ".join(
+                f"--{name.replace('_', '-')} {value}"
+                for name, value in config["generate"]["amazon"].items()
+            ),
+            seed=config["generate"]["seed"],
+            folder=results("raw/amazon"),
+            source=source_digest("synthetic.amazon"),
+        message:
+            "Generating raw reviews"
+        shell:
+            "python -m preprocessing generate-amazon --output {params.folder:q} {params.size}"
+            " --seed {params.seed} > {log:q} 2>&1"
