@@ -163,13 +163,13 @@ def _components(
         first = find(next(iter(link)))
         for cell in link:
             root[find(cell)] = first
-    cells_of: dict[Cell, list[Cell]] = defaultdict(list)
+    list_cells: dict[Cell, list[Cell]] = defaultdict(list)
     links_of: dict[Cell, list[Mapping[Cell, int]]] = defaultdict(list)
     for cell in root:
-        cells_of[find(cell)].append(cell)
+        list_cells[find(cell)].append(cell)
     for link in links:
         links_of[find(next(iter(link)))].append(link)
-    for name, cells in cells_of.items():
+    for name, cells in list_cells.items():
         if not away.isdisjoint(cells):
             yield cells, links_of[name]
 

@@ -1,5 +1,6 @@
 """The audits of the shards."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,16 @@ app = typer.Typer()
 def audit_missingness(
     output_csv: Annotated[Path, typer.Option(help="every count, one per line")],
     output_json: Annotated[Path, typer.Option(help="the same, with the series and provenance")],
-    mimic: Annotated[Path | None, typer.Option(help="shards of MIMIC, with manifest.json")] = None,
+    shards: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--shards", "--mimic", "--amazon", help="folder with a manifest.json; repeatable"
+        ),
+    ] = None,
     mimic_root: Annotated[
         Path | None,
         typer.Option(help="holds hosp/: patients and admissions without any shard count too"),
     ] = None,
-    amazon: Annotated[Path | None, typer.Option(help="shards of Amazon reviews")] = None,
     amazon_interim: Annotated[
         Path | None, typer.Option(help="holds <Category>/reviews/ and links.parquet")
     ] = None,
@@ -28,19 +33,14 @@ def audit_missingness(
     temp_dir: TempOption = None,
 ) -> None:
     """Count who has which modalities; small cells are withheld, so the files may be shared."""
-    from preprocessing.audit.missingness import run as audit
+    from preprocessing.audit.missingness import report
     from preprocessing.engine.duckdb import connect
     from preprocessing.errors import ConfigError
 
-    if not (mimic or amazon) or (amazon is None) != (amazon_interim is None):
-        raise ConfigError(
-            "Nothing to count: give --mimic (with --mimic-root, if at hand), or --amazon "
-            "together with --amazon-interim, or all of them."
-        )
-    found = []
-    if mimic:
-        con = connect(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
-        found.append(audit.of_mimic(mimic, con, mimic_root))
-    if amazon and amazon_interim:
-        found += audit.of_reviews(amazon, amazon_interim)
-    audit.run(found, output_csv=output_csv, output_json=output_json)
+    if not shards:
+        raise ConfigError("Nothing to count: give --shards FOLDER, once for each data set.")
+    beside = {"mimic": mimic_root, "amazon": amazon_interim}
+    extra = {name: folder for name, folder in beside.items() if folder}
+    engine = partial(connect, memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
+    found = [counts for folder in shards for counts in report.count_dataset(folder, extra, engine)]
+    report.write_audit(found, output_csv=output_csv, output_json=output_json)

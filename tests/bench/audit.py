@@ -16,8 +16,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from preprocessing.datasets.mimic.card import describe_mimic
 from tests.bench import pair_index
 
+TABLES = ("images", "notes", "timeseries", "tabular")
 CAREUNITS = ("CCU", "CVICU", "MICU", "MICU/SICU", "Neuro SICU", "SICU", "TSICU")
 PERIODS = ("2008 - 2010", "2011 - 2013", "2014 - 2016", "2017 - 2019")
 
@@ -42,12 +44,14 @@ def write(folder: Path, threads: int, memory_limit: str) -> int:
     flags = pl.Series("observed", seen).cast(pl.Array(pl.UInt8, 48 * 17))
     series.with_columns(flags).write_parquet(folder / "timeseries.parquet")
     made = pair_index.measure(folder, threads, memory_limit)
-    for table in ("images", "notes", "timeseries", "tabular"):
+    for table in TABLES:
         (folder / table).mkdir()
         (folder / f"{table}.parquet").rename(folder / table / "part-00000.parquet")
     told = {
         "counts": json.loads((folder / "samples.json").read_text())["counts"],
-        "timeseries": {"variable_names": [f"variable {n}" for n in range(17)]},
+        "timeseries": {"hours": 48, "variable_names": [f"variable {n}" for n in range(17)]},
+        "card": describe_mimic({"in_hospital_mortality": {}}).facts(),
+        "tables": {name: {} for name in ("cohort", "samples", *TABLES)},
         **{"digest": "", "scale": "bench", "profile": "", "switches": {}},
         **{"text_source": "discharge", "leaky_text": True},
     }
@@ -57,20 +61,23 @@ def write(folder: Path, threads: int, memory_limit: str) -> int:
 
 def measure(folder: Path, threads: int, memory_limit: str) -> dict[str, float]:
     """Count what `write` made, which must be the rows of the sample index, and withhold."""
-    from preprocessing.audit.missingness import observed
-    from preprocessing.audit.missingness import run as audit
+    from preprocessing.audit.missingness import observed, report
+    from preprocessing.audit.missingness.dataset import Counts, Series
+    from preprocessing.audit.shards import Shards
     from preprocessing.datasets.mimic import missingness as mimic
     from preprocessing.engine.duckdb import connect
 
     marks = [time.perf_counter()]
     con = connect(memory_limit=memory_limit, threads=threads, temp_dir=folder / "tmp")
-    units = mimic.count(folder, con)
+    shards = Shards.open(folder)
+    units = mimic.count_units(shards, con)
     marks.append(time.perf_counter())
-    series = observed.count([folder / "timeseries" / "part-00000.parquet"])
-    names = mimic.read_manifest(folder)["timeseries"]["variable_names"]
-    found = audit.Counts("mimic", mimic.read_manifest(folder), units, series, names)
+    names = shards.manifest["timeseries"]["variable_names"]
+    series = Series("stay_48h", names, observed.count(shards))
+    related = list(mimic.relate_units(units))
+    found = Counts("mimic", "MIMIC", shards.manifest, units, ["image"], related, series)
     marks.append(time.perf_counter())
-    audit.run([found], output_csv=folder / "audit.csv", output_json=folder / "audit.json")
+    report.write_audit([found], output_csv=folder / "audit.csv", output_json=folder / "audit.json")
     marks.append(time.perf_counter())
     join = next(unit for unit in units if unit.name == "join").total("all", "all").count
     counted, observed_s, withheld = np.diff(marks).round(2).tolist()

@@ -1,10 +1,12 @@
 """What several files of tests share: made once per process, and changed by none."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from preprocessing.audit.missingness import run as audit
+from preprocessing.audit.missingness.dataset import Counts
+from preprocessing.datasets.mimic import missingness as mimic
 from preprocessing.engine.duckdb import connect
 from tests.preprocessing.generated_dump import Dump
 from tests.preprocessing.missingness_shards import planted, write_shards
@@ -23,6 +25,7 @@ def planted_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def planted_counts(planted_shards: Path) -> audit.Counts:
+def planted_counts(planted_shards: Path) -> Counts:
     """What the missingness audit counts in them."""
-    return audit.of_mimic(planted_shards, connect(memory_limit="300MB"))
+    (counts,) = mimic.count(planted_shards, None, partial(connect, memory_limit="300MB"))
+    return counts

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from preprocessing.audit.missingness import run as audit
 from preprocessing.audit.missingness.counts import Unit, members
+from preprocessing.audit.missingness.dataset import Counts
 from preprocessing.datasets.mimic import samples
+from preprocessing.datasets.mimic.card import describe_mimic
 from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 from preprocessing.engine.duckdb import connect
 from tests.preprocessing.test_mimic_samples import HOUR, INTIME, World
@@ -16,6 +17,7 @@ from tests.preprocessing.test_mimic_samples import HOUR, INTIME, World
 MICU, SICU = "Medical Intensive Care Unit (MICU)", "Surgical Intensive Care Unit (SICU)"
 
 IMAGES, NOTES = 3, 2
+TABLES = ("timeseries", "images", "notes", "tabular")
 
 # Patients with one stay each: modalities of the stay, split, care unit, died; and how many.
 PLANTED = {
@@ -77,7 +79,7 @@ def write_shards(world: World, folder: Path, seen: np.ndarray | None = None) -> 
     loose = folder / "loose"
     cohort, _ = world.write(loose)
     shards = folder / "shards"
-    for name in ("timeseries", "images", "notes", "tabular"):
+    for name in TABLES:
         (shards / name).mkdir(parents=True)
         (loose / f"{name}.parquet").rename(shards / name / "part-00000.parquet")
     if seen is not None:
@@ -88,8 +90,7 @@ def write_shards(world: World, folder: Path, seen: np.ndarray | None = None) -> 
     cohort.rename(shards / "cohort.parquet")
     samples.pair_samples(
         shards / "cohort.parquet",
-        samples.Shards(*([shards / name / "part-00000.parquet"] for name in
-                         ("timeseries", "images", "notes", "tabular"))),
+        samples.Shards(*([shards / name / "part-00000.parquet"] for name in TABLES)),
         source_name="radiology_48h",
         outputs=[shards / "samples" / "part-00000.parquet"],
         facts=folder / "samples.json",
@@ -98,7 +99,9 @@ def write_shards(world: World, folder: Path, seen: np.ndarray | None = None) -> 
     )  # fmt: skip
     told = {
         "counts": json.loads((folder / "samples.json").read_text())["counts"],
-        "timeseries": {"variable_names": [f"v{n}" for n in range(VARIABLES)]},
+        "timeseries": {"hours": HOURS, "variable_names": [f"v{n}" for n in range(VARIABLES)]},
+        "card": describe_mimic({"in_hospital_mortality": {}}).facts(),
+        "tables": {name: {} for name in ("cohort", "samples", *TABLES)},
         **{"digest": "abc", "scale": "smoke", "profile": "corrected", "switches": {}},
         **{"text_source": "radiology_48h", "leaky_text": False, "dataset": "mimic"},
     }
@@ -106,5 +109,5 @@ def write_shards(world: World, folder: Path, seen: np.ndarray | None = None) -> 
     return shards
 
 
-def unit_of(counts: audit.Counts, name: str) -> Unit:
+def unit_of(counts: Counts, name: str) -> Unit:
     return next(unit for unit in counts.units if unit.name == name)

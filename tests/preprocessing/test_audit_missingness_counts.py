@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from preprocessing.audit.missingness import run as audit
 from preprocessing.audit.missingness.counts import Group, Unit, groups, members, patterns
+from preprocessing.audit.missingness.dataset import Counts
 from preprocessing.datasets.amazon import missingness as reviews
 from preprocessing.datasets.mimic import missingness as mimic
 from preprocessing.engine.duckdb import connect
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
+from tests.preprocessing.leakage_shards import amazon_shards
 from tests.preprocessing.missingness_shards import (
     ELSEWHERE,
     IMAGES,
@@ -23,6 +25,8 @@ from tests.preprocessing.missingness_shards import (
     planted,
     unit_of,
 )
+
+CONNECT = partial(connect, memory_limit="300MB")
 
 
 def planted_sums(*, place: int | None = None, long: bool | None = None) -> dict[Any, Group]:
@@ -48,19 +52,19 @@ def counted(unit: Unit, breakdown: str) -> dict[Any, Group]:
                                             ("stay_under_48h", False)])  # fmt: skip
 @pytest.mark.parametrize(("breakdown", "place"), [("all", None), ("split", 1), ("careunit", 2)])
 def test_stays_as_planted(
-    planted_counts: audit.Counts, name: str, long: bool | None, breakdown: str, place: int | None
+    planted_counts: Counts, name: str, long: bool | None, breakdown: str, place: int | None
 ) -> None:
     assert counted(unit_of(planted_counts, name), breakdown) == planted_sums(place=place, long=long)
 
 
-def test_patients_as_planted(planted_counts: audit.Counts) -> None:
+def test_patients_as_planted(planted_counts: Counts) -> None:
     expected = {pattern: group for (_, pattern), group in planted_sums().items()}
     expected |= {pattern: Group(0, 0, n) for pattern, n in ELSEWHERE.items()}
     found = counted(unit_of(planted_counts, "patient"), "all")
     assert {pattern: group for (_, pattern), group in found.items()} == expected
 
 
-def test_rows_of_the_join_as_planted(planted_counts: audit.Counts) -> None:
+def test_rows_of_the_join_as_planted(planted_counts: Counts) -> None:
     per_patient = {"image": IMAGES, "text": NOTES}
     expected: Counter[str] = Counter()
     stays = {(pattern, *rest): n for (pattern, *rest), n in PLANTED.items()}
@@ -73,9 +77,7 @@ def test_rows_of_the_join_as_planted(planted_counts: audit.Counts) -> None:
     assert {pattern: group.count for (_, pattern), group in found.items()} == dict(expected)
 
 
-def test_the_join_is_what_pretraining_reads(
-    planted_shards: Path, planted_counts: audit.Counts
-) -> None:
+def test_the_join_is_what_pretraining_reads(planted_shards: Path, planted_counts: Counts) -> None:
     rows = pl.read_parquet(planted_shards / "samples" / "*.parquet").filter(stage="pretrain")
     flags = [f"has_{name}" for name in mimic.MODALITIES]
     expected = {
@@ -86,7 +88,7 @@ def test_the_join_is_what_pretraining_reads(
     assert {key: group.count for key, group in found.items() if key[0] != "test"} == expected
 
 
-def test_studies_as_planted(planted_counts: audit.Counts) -> None:
+def test_studies_as_planted(planted_counts: Counts) -> None:
     found = counted(unit_of(planted_counts, "study"), "careunit")
     with_image = {
         (careunit, pattern): IMAGES * n
@@ -115,7 +117,7 @@ def test_a_raw_root_adds_who_has_nothing(planted_shards: Path, tmp_path: Path) -
     )
     row = "9999,8888,2150-01-01 00:00:00,2150-01-03 00:00:00,,URGENT,,,,,,,,,,1\n"
     (hosp / "admissions.csv").write_text(header + row)
-    units = audit.of_mimic(planted_shards, connect(memory_limit="300MB"), tmp_path)
+    (units,) = mimic.count(planted_shards, tmp_path, CONNECT)
     patients, admissions = unit_of(units, "patient"), unit_of(units, "admission")
     assert patients.group("all", "all", "none") == Group(1)
     assert patients.group("period", "2008 - 2010", "none") == Group(1)
@@ -124,7 +126,7 @@ def test_a_raw_root_adds_who_has_nothing(planted_shards: Path, tmp_path: Path) -
     assert admissions.group("split", "nothing in the shards", "none") == Group(1)
 
 
-def test_reasons_are_those_of_the_samples(planted_counts: audit.Counts) -> None:
+def test_reasons_are_those_of_the_samples(planted_counts: Counts) -> None:
     stays = unit_of(planted_counts, "stay_48h")
     assert stays.absences["train", "image", "no readable radiograph of the patient"] == 25 + 11
     assert stays.absences["valid", "text", "no note of the patient"] == 20
@@ -140,16 +142,19 @@ def test_shards_of_another_run_are_refused(planted_shards: Path, tmp_path: Path)
             (other / path.name).symlink_to(path)
     (other / "manifest.json").write_text(json.dumps(told))
     with pytest.raises(DataContractError, match="different runs"):
-        audit.of_mimic(other, connect(memory_limit="300MB"))
+        mimic.count(other, None, CONNECT)
     with pytest.raises(SourceMissingError, match="snakemake shards"):
-        audit.of_mimic(tmp_path, connect(memory_limit="300MB"))
+        mimic.count(tmp_path, None, CONNECT)
 
 
 def test_commands_say_what_is_missing(tmp_path: Path) -> None:
     from preprocessing.commands.audit import audit_missingness
 
+    files = (tmp_path / "m.csv", tmp_path / "m.json")
+    with pytest.raises(ConfigError, match="--shards"):
+        audit_missingness(*files)
     with pytest.raises(ConfigError, match="--amazon-interim"):
-        audit_missingness(tmp_path / "m.csv", tmp_path / "m.json", amazon=tmp_path)
+        audit_missingness(*files, shards=[amazon_shards(tmp_path / "amazon")])
 
 
 def test_every_pattern_is_listed() -> None:
@@ -168,7 +173,7 @@ def test_weights_stand_for_rows() -> None:
 def test_products_have_what_a_review_has() -> None:
     rows = pl.DataFrame(
         {
-            "asin": ["A", "A", "B"], "split": ["train", "train", "test"], "label": [4, 4, 2],
+            "asin": ["A", "A", "B"], "split": ["train", "train", "test"], "stars": [4, 4, 2],
             "has_image": [True, False, False], "has_text": True, "has_tabular": True,
         }
     )  # fmt: skip

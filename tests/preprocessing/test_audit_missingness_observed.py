@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from preprocessing.audit.missingness import observed
+from preprocessing.audit.shards import Shards
 from preprocessing.audit.suppression import LIMIT
 from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 from tests.preprocessing.missingness_shards import planted, write_shards
@@ -19,7 +20,7 @@ def test_observed_shares(tmp_path: Path) -> None:
     seen[:, :, 4:] = False
     seen[:, :, 0], seen[:, :, 1] = False, True
     shards = write_shards(world, tmp_path, seen)
-    found = observed.count([shards / "timeseries" / "part-00000.parquet"])
+    found = observed.count(Shards.open(shards))
     in_train = np.array([s["split"] == "train" for s in series])
     assert {name: n for name, (n, _) in found.items()} == {
         "all": len(series), "train": in_train.sum(), "valid": 23, "test": 37,

@@ -10,29 +10,33 @@ from typing import Any
 
 import pytest
 
-from preprocessing.audit.missingness import cells, publish
-from preprocessing.audit.missingness import run as audit
+from preprocessing.audit.missingness import cells, publish, report
+from preprocessing.audit.missingness.dataset import Counts
 from preprocessing.audit.suppression import LIMIT
 from preprocessing.datasets.mimic import missingness as mimic
 from tests.preprocessing.missingness_shards import IMAGES, NOTES, PLANTED, unit_of
 from tests.preprocessing.test_audit_missingness_suppression import interval
 
 
-def test_relations_hold(planted_counts: audit.Counts) -> None:
+def test_relations_hold(planted_counts: Counts) -> None:
     """What suppression believes of the numbers is true of them."""
-    every = {cell: n for unit in planted_counts.units for cell, n in cells.cells_of(unit).items()}
-    relations = [relation for unit in planted_counts.units for relation in cells.relations_of(unit)]
-    relations += cells.relations_between(planted_counts.units)
+    every = {cell: n for unit in planted_counts.units for cell, n in cells.list_cells(unit).items()}
+    relations = [
+        relation for unit in planted_counts.units for relation in cells.list_relations(unit)
+    ]
+    relations += planted_counts.relations
     assert len(relations) > 1000
     for relation in relations:
         assert sum(sign * every.get(cell, 0) for cell, sign in relation.items()) == 0
 
 
-def test_what_is_shared_tells_no_small_number(planted_counts: audit.Counts) -> None:
-    hidden = publish.secrets(planted_counts.units)
-    every = {cell: n for unit in planted_counts.units for cell, n in cells.cells_of(unit).items()}
-    relations = [relation for unit in planted_counts.units for relation in cells.relations_of(unit)]
-    relations += cells.relations_between(planted_counts.units)
+def test_what_is_shared_tells_no_small_number(planted_counts: Counts) -> None:
+    hidden = publish.secrets(planted_counts.units, planted_counts.relations)
+    every = {cell: n for unit in planted_counts.units for cell, n in cells.list_cells(unit).items()}
+    relations = [
+        relation for unit in planted_counts.units for relation in cells.list_relations(unit)
+    ]
+    relations += planted_counts.relations
     relations = [{c: n for c, n in one.items() if every.get(c)} for one in relations]
     positive = {cell: n for cell, n in every.items() if n}
     small = [cell for cell, n in positive.items() if n < LIMIT]
@@ -45,10 +49,10 @@ def test_what_is_shared_tells_no_small_number(planted_counts: audit.Counts) -> N
 
 
 def test_rows_have_every_pattern_and_shares_only_of_what_is_told(
-    planted_counts: audit.Counts,
+    planted_counts: Counts,
 ) -> None:
-    shared = audit.shareable(planted_counts)
-    exact = {row_key(row): row for row in audit.shareable(planted_counts, limit=0)["rows"]}
+    shared = report.shareable(planted_counts)
+    exact = {row_key(row): row for row in report.shareable(planted_counts, limit=0)["rows"]}
     seen: Counter[tuple[str, ...]] = Counter()
     for row in shared["rows"]:
         seen[row["unit"], row["breakdown"], row["level"]] += row["kind"] == "pattern"
@@ -68,8 +72,8 @@ def row_key(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(row[name] for name in ("unit", "breakdown", "level", "kind", "name"))
 
 
-def test_inflation_and_both_definitions_of_incomplete(planted_counts: audit.Counts) -> None:
-    exact = audit.shareable(planted_counts, limit=0)
+def test_inflation_and_both_definitions_of_incomplete(planted_counts: Counts) -> None:
+    exact = report.shareable(planted_counts, limit=0)
     by_unit = {entry["unit"]: entry for entry in exact["completeness"]}
     complete = sum(n for (pattern, *_), n in PLANTED.items() if pattern.count("+") == 3)
     stays = sum(n for (pattern, *_), n in PLANTED.items() if "timeseries" in pattern)
@@ -79,20 +83,20 @@ def test_inflation_and_both_definitions_of_incomplete(planted_counts: audit.Coun
     assert by_unit["stay_48h"]["join_rows"] == pytest.approx(join / stays, abs=1e-5)
 
 
-def test_files_have_no_ids(
-    planted_shards: Path, planted_counts: audit.Counts, tmp_path: Path
-) -> None:
-    audit.run([planted_counts], output_csv=tmp_path / "m.csv", output_json=tmp_path / "m.json")
+def test_files_have_no_ids(planted_shards: Path, planted_counts: Counts, tmp_path: Path) -> None:
+    report.write_audit(
+        [planted_counts], output_csv=tmp_path / "m.csv", output_json=tmp_path / "m.json"
+    )
     rows = list(csv.DictReader((tmp_path / "m.csv").open()))
     assert {row["dataset"] for row in rows} == {"mimic"}
-    assert tuple(rows[0]) == audit.COLUMNS
+    assert tuple(rows[0]) == report.COLUMNS
     text = (tmp_path / "m.json").read_text()
     assert "NaN" not in text
     assert json.loads(text)["datasets"][0]["provenance"]["digest"] == "abc"
     assert not re.search(r"subject_id|hadm_id|stay_id|dicom|note_id", text)
 
 
-def test_no_split_is_told_if_one_is_withheld(planted_counts: audit.Counts) -> None:
+def test_no_split_is_told_if_one_is_withheld(planted_counts: Counts) -> None:
     hidden = frozenset([cells.Cell("stay_48h", "split", "valid", "has", "timeseries")])
-    assert set(audit.observations(planted_counts, hidden, LIMIT)["groups"]) == {"all"}
-    assert len(audit.observations(planted_counts, frozenset(), LIMIT)["groups"]) == 4
+    assert set(report.observations(planted_counts.series, hidden, LIMIT)["groups"]) == {"all"}
+    assert len(report.observations(planted_counts.series, frozenset(), LIMIT)["groups"]) == 4

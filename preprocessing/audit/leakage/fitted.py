@@ -136,10 +136,12 @@ def _series_moments(
     origin = np.array(facts["mean"])[columns]
     count, total, squares = (np.zeros(len(columns)) for _ in range(3))
     for rows in _series_batches(shards):
-        values = rows["values"].to_numpy().reshape(-1, steps, len(variable_of))[:, :, columns]
-        observed = rows["observed"].to_numpy().reshape(-1, steps, variables)
+        values = (
+            rows["values"].explode().to_numpy().reshape(-1, steps, len(variable_of))[:, :, columns]
+        )
+        observed = rows["observed"].explode().to_numpy().reshape(-1, steps, variables)
         there = observed[:, :, variable_of[columns]] == 1
-        apart = np.where(there, values.astype(np.float64) - origin, 0.0)
+        apart = np.where(there, values[:, :, columns].astype(np.float64) - origin, 0.0)
         count += there.sum(axis=(0, 1))
         total += apart.sum(axis=(0, 1))
         squares += (apart**2).sum(axis=(0, 1))

@@ -1,1 +1,1 @@
-"""Which modalities patients, admissions, stays, studies, reviews and products have."""
+"""Which modalities samples and their units have, and whatever units a data set declares."""

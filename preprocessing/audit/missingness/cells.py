@@ -34,20 +34,20 @@ class Cell(NamedTuple):
 Relation = dict[Cell, int]
 
 
-def sum_of(total: Cell, parts: Sequence[Cell]) -> Relation:
+def add_up(total: Cell, parts: Sequence[Cell]) -> Relation:
     """The relation that says that the parts add up to the total."""
     return {total: -1, **dict.fromkeys(parts, 1)}
 
 
-def cells_of(unit: Unit) -> dict[Cell, int]:
+def list_cells(unit: Unit) -> dict[Cell, int]:
     """Every number of a unit, zeros included."""
     found: dict[Cell, int] = {}
     for breakdown, level in unit.levels():
         place = (unit.name, breakdown, level)
-        found |= _of_group(Cell(*place, "total", "any"), unit.total(breakdown, level))
+        found |= _list_group(Cell(*place, "total", "any"), unit.total(breakdown, level))
         for pattern in patterns(unit.modalities):
             group = unit.group(breakdown, level, pattern)
-            found |= _of_group(Cell(*place, "pattern", pattern), group)
+            found |= _list_group(Cell(*place, "pattern", pattern), group)
         for modality in unit.modalities:
             having = unit.having(breakdown, level, modality)
             found[Cell(*place, "has", modality)] = having
@@ -63,7 +63,7 @@ def cells_of(unit: Unit) -> dict[Cell, int]:
     return found
 
 
-def _of_group(cell: Cell, group: Group) -> dict[Cell, int]:
+def _list_group(cell: Cell, group: Group) -> dict[Cell, int]:
     numbers = (group.count, group.with_outcome, group.without_outcome, group.unknown)
     return {cell._replace(measure=measure): n for measure, n in zip(MEASURES, numbers, strict=True)}
 
@@ -73,35 +73,35 @@ def reasons(unit: Unit) -> list[tuple[str, str]]:
     return sorted({(modality, reason) for _, modality, reason in unit.absences})
 
 
-def relations_of(unit: Unit) -> Iterator[Relation]:
+def list_relations(unit: Unit) -> Iterator[Relation]:
     """How the numbers of one unit add up."""
     levels = list(unit.levels())
     for breakdown, level in levels:
-        yield from _within_level(unit, (unit.name, breakdown, level))
+        yield from _relate_level(unit, (unit.name, breakdown, level))
     for breakdown in dict.fromkeys(name for name, _ in levels if name != ALL):
         places = [(unit.name, breakdown, level) for name, level in levels if name == breakdown]
         for kind, name in [("total", "any"), *(("pattern", p) for p in patterns(unit.modalities))]:
             for measure in MEASURES:
                 whole = Cell(unit.name, ALL, ALL, kind, name, measure)
-                yield sum_of(whole, [Cell(*place, kind, name, measure) for place in places])
-    yield from _of_absences(unit)
+                yield add_up(whole, [Cell(*place, kind, name, measure) for place in places])
+    yield from _relate_absences(unit)
 
 
-def _within_level(unit: Unit, place: tuple[str, str, str]) -> Iterator[Relation]:
+def _relate_level(unit: Unit, place: tuple[str, str, str]) -> Iterator[Relation]:
     total = Cell(*place, "total", "any")
     every = {pattern: Cell(*place, "pattern", pattern) for pattern in patterns(unit.modalities)}
     for measure in MEASURES:
         parts = [cell._replace(measure=measure) for cell in every.values()]
-        yield sum_of(total._replace(measure=measure), parts)
+        yield add_up(total._replace(measure=measure), parts)
     for cell in (total, *every.values()):
-        yield sum_of(cell, [cell._replace(measure=measure) for measure in MEASURES[1:]])
+        yield add_up(cell, [cell._replace(measure=measure) for measure in MEASURES[1:]])
     for modality in unit.modalities:
         has, lacks = Cell(*place, "has", modality), Cell(*place, "lacks", modality)
-        yield sum_of(total, [has, lacks])
-        yield sum_of(has, [cell for name, cell in every.items() if modality in members(name)])
+        yield add_up(total, [has, lacks])
+        yield add_up(has, [cell for name, cell in every.items() if modality in members(name)])
 
 
-def _of_absences(unit: Unit) -> Iterator[Relation]:
+def _relate_absences(unit: Unit) -> Iterator[Relation]:
     """Reasons add up to what lacks the modality, and splits to all of them."""
     splits = list(dict.fromkeys(split for split, _, _ in unit.absences))
     for modality in unit.modalities:
@@ -117,30 +117,4 @@ def _of_absences(unit: Unit) -> Iterator[Relation]:
             yield {**dict.fromkeys(why, 1), **dict.fromkeys(lacking, -1)}
         for name in names:
             parts = [Cell(unit.name, SPLIT, split, "absence", name) for split in splits]
-            yield sum_of(Cell(unit.name, ALL, ALL, "absence", name), parts)
-
-
-def relations_between(units: Sequence[Unit]) -> Iterator[Relation]:
-    """How numbers of units that overlap follow from each other: stays and their admissions."""
-    by_name = {unit.name: unit for unit in units}
-    if "stay" not in by_name:
-        return
-    stays = by_name["stay"]
-    every = patterns(stays.modalities)
-    for breakdown, level in stays.levels():
-        for pattern in every:
-            for measure in MEASURES:
-                whole, *parts = (
-                    Cell(name, breakdown, level, "pattern", pattern, measure)
-                    for name in ("stay", "stay_48h", "stay_under_48h")
-                )
-                yield sum_of(whole, parts)
-        # Each admission has at most one stay in the cohort, whichever notes and images count.
-        for modality in ("timeseries", "tabular"):
-            having = [pattern for pattern in every if modality in members(pattern)]
-            for measure in MEASURES:
-                yield {
-                    Cell(name, breakdown, level, "pattern", pattern, measure): sign
-                    for name, sign in (("stay", 1), ("admission", -1))
-                    for pattern in having
-                }
+            yield add_up(Cell(unit.name, ALL, ALL, "absence", name), parts)

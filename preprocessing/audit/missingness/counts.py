@@ -61,21 +61,25 @@ class Unit:
 
     Attributes:
         name: such as "stay".
+        title: what readers call it.
         definition: a sentence for readers, without its full stop.
-        outcome: what `with_outcome` means.
+        outcome: what `with_outcome` means; empty = nothing is known of any.
         modalities: in their order.
         groups: by breakdown, level and pattern; breakdown `ALL` has the level `ALL`.
         absences: by split, modality and reason, of the units that are samples.
         sampled: the modality that samples have, all units are if None.
+        only_in_files: True if it is no news to readers, but follows from other units.
     """
 
     name: str
+    title: str
     definition: str
     outcome: str
     modalities: Sequence[str]
     groups: Mapping[tuple[str, str, str], Group]
     absences: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     sampled: str | None = None
+    only_in_files: bool = False
 
     def is_sampled(self, pattern: str) -> bool:
         """Whether units of a pattern are samples, whose absences have reasons."""
@@ -122,7 +126,7 @@ def groups(
     """
     weight = pl.col("weight") if "weight" in units.columns else pl.lit(1)
     named = units.with_columns(
-        pattern=pattern_of(modalities),
+        pattern=name_pattern(modalities),
         weight=weight.cast(pl.Int64),
         **{ALL: pl.lit(ALL)},
     )
@@ -141,7 +145,7 @@ def groups(
     return found
 
 
-def pattern_of(modalities: Sequence[str]) -> pl.Expr:
+def name_pattern(modalities: Sequence[str]) -> pl.Expr:
     """The name of the pattern from the columns `has_<modality>`."""
     present = [
         pl.when(pl.col(f"has_{name}")).then(pl.lit(name)).otherwise(None) for name in modalities

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from preprocessing.audit.missingness import cells
-from preprocessing.audit.missingness.cells import COUNT, WITH, WITHOUT, Cell
+from preprocessing.audit.missingness.cells import COUNT, WITH, WITHOUT, Cell, Relation
 from preprocessing.audit.missingness.counts import ALL, Unit, members, patterns
 from preprocessing.audit.suppression import LIMIT, withheld
 
@@ -18,11 +18,19 @@ SPARSE = 0.8
 Row = dict[str, Any]
 
 
-def secrets(units: Sequence[Unit], limit: int = LIMIT) -> frozenset[Cell]:
-    """The cells of all units of a dataset that must not be told; none with a limit of 0."""
-    counts = {cell: n for unit in units for cell, n in cells.cells_of(unit).items()}
-    known = [relation for unit in units for relation in cells.relations_of(unit)]
-    known += cells.relations_between(units)
+def secrets(
+    units: Sequence[Unit], between: Sequence[Relation] = (), limit: int = LIMIT
+) -> frozenset[Cell]:
+    """The cells of all units of a dataset that must not be told; none with a limit of 0.
+
+    Args:
+        units: with their counts.
+        between: how numbers of different units follow from each other.
+        limit: of small cells.
+    """
+    counts = {cell: n for unit in units for cell, n in cells.list_cells(unit).items()}
+    known = [relation for unit in units for relation in cells.list_relations(unit)]
+    known += between
     relations = [{cell: n for cell, n in one.items() if cell in counts} for one in known]
     weights = {
         cell: WEIGHTS[cell.kind] * (WEIGHT_OF_ALL if cell.breakdown == ALL else 1)
@@ -51,7 +59,7 @@ def sparse_breakdowns(
 
 def rows(unit: Unit, hidden: Collection[Cell]) -> Iterator[Row]:
     """One row per level and pattern, modality or reason; what is withheld is None."""
-    counts = cells.cells_of(unit)
+    counts = cells.list_cells(unit)
 
     def told(cell: Cell) -> int | None:
         return None if cell in hidden else counts[cell]
@@ -99,7 +107,7 @@ def completeness(
         Per unit `count`, `incomplete`, `share` and, where there is a join, `join_rows`: how many
         rows of the join there are per unit.
     """
-    counts = {cell: n for unit in units for cell, n in cells.cells_of(unit).items()}
+    counts = {cell: n for unit in units for cell, n in cells.list_cells(unit).items()}
 
     def told(unit: Unit, names: Sequence[tuple[str, str]]) -> int | None:
         wanted = [Cell(unit.name, ALL, ALL, kind, name) for kind, name in names]

@@ -1,24 +1,28 @@
 """Which modalities the reviews and products of an Amazon category have, drawn samples or not."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from preprocessing.audit.missingness.counts import Group, Unit, groups
+from preprocessing.audit.missingness.dataset import Counts, full_title
+from preprocessing.audit.shards import open_variants
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon import samples
 from preprocessing.datasets.amazon.schemas import Links
-from preprocessing.errors import DataContractError, SourceMissingError
+from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 
 MODALITIES = samples.MODALITIES
 FIVE_STARS = 4  # a label is stars less one
 
-# Unit: what it is, what its outcome is, and the breakdowns it has.
-UNITS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
-    "review": ("reviews, each once", "5 stars", ("split", "period")),
+# Unit: its title, what it is, what its outcome is, and the breakdowns it has.
+UNITS: Mapping[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "review": ("Reviews", "reviews, each once", "5 stars", ("split", "period")),
     "product": (
+        "Products",
         "products with a review, with what any of their reviews has",
         "4.5 stars or more on average",
         ("split",),
@@ -28,7 +32,37 @@ UNITS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 Groups = dict[tuple[str, str, str], Group]
 
 
-def count(shards: Path, interim: Path, category: str, rows: int) -> list[Unit]:
+def count(
+    folder: Path, interim: Path | None, connect: Callable[[], duckdb.DuckDBPyConnection]
+) -> list[Counts]:
+    """The exact counts of each category; the arguments are those of `count_units`.
+
+    Raises:
+        ConfigError: there is no interim folder.
+    """
+    if interim is None:
+        raise ConfigError(
+            f"{folder} holds drawn reviews only: give --amazon-interim, the folder with "
+            "<Category>/reviews/ and links.parquet, so that all can be counted."
+        )
+    return [
+        Counts(
+            category.manifest["dataset"],
+            full_title(category),
+            category.manifest,
+            count_units(
+                category.folder.parent,
+                interim,
+                category.folder.name,
+                category.manifest["tables"]["tabular"]["rows"],
+            ),
+            MODALITIES,
+        )
+        for category in open_variants(folder)
+    ]
+
+
+def count_units(shards: Path, interim: Path, category: str, rows: int) -> list[Unit]:
     """The exact counts of reviews and products, all of them and not only drawn samples.
 
     Args:
@@ -43,9 +77,9 @@ def count(shards: Path, interim: Path, category: str, rows: int) -> list[Unit]:
     """
     found: dict[str, Groups] = {name: {} for name in UNITS}
     reasons: Counter[tuple[str, str, str]] = Counter()
-    for reviews in reviews_of(shards, interim, category):
+    for reviews in read_reviews(shards, interim, category):
         for unit, frame in {"review": reviews, "product": products(reviews)}.items():
-            _, _, breakdowns = UNITS[unit]
+            _, _, _, breakdowns = UNITS[unit]
             for key, group in groups(frame, MODALITIES, breakdowns).items():
                 found[unit][key] = found[unit].get(key, Group()) + group
         for modality in MODALITIES:
@@ -56,13 +90,14 @@ def count(shards: Path, interim: Path, category: str, rows: int) -> list[Unit]:
     units = [
         Unit(
             name,
+            title,
             definition,
             outcome,
             MODALITIES,
             dict(sorted(found[name].items())),
             absences.get(name, {}),
         )
-        for name, (definition, outcome, _) in UNITS.items()
+        for name, (title, definition, outcome, _) in UNITS.items()
     ]
     counted = units[0].total("all", "all").count
     if counted != rows:
@@ -73,7 +108,7 @@ def count(shards: Path, interim: Path, category: str, rows: int) -> list[Unit]:
     return units
 
 
-def reviews_of(shards: Path, interim: Path, category: str) -> Iterator[pl.DataFrame]:
+def read_reviews(shards: Path, interim: Path, category: str) -> Iterator[pl.DataFrame]:
     """All reviews of a category, a part at a time; a product is never in two parts."""
     parts = samples.Parts(
         sorted((interim / category / "reviews").glob("part-*.parquet")),
@@ -95,7 +130,7 @@ def reviews_of(shards: Path, interim: Path, category: str) -> Iterator[pl.DataFr
     for rows, tabular in zip(described, parts.tabular, strict=True):
         years = pl.read_parquet(tabular, columns=["sample_id", "year"])
         yield rows.join(years, on="sample_id", how="left").with_columns(
-            outcome=(pl.col("label") == FIVE_STARS).cast(pl.Int8),
+            outcome=(pl.col("stars") == FIVE_STARS).cast(pl.Int8),
             period=pl.col("year").cast(pl.String),
         )
 
@@ -105,5 +140,5 @@ def products(reviews: pl.DataFrame) -> pl.DataFrame:
     return reviews.group_by("asin").agg(
         pl.col("split").first(),
         *(pl.col(f"has_{modality}").any() for modality in MODALITIES),
-        outcome=(pl.col("label").mean() >= FIVE_STARS - 0.5).cast(pl.Int8),
+        outcome=(pl.col("stars").mean() >= FIVE_STARS - 0.5).cast(pl.Int8),
     )
