@@ -42,5 +42,9 @@ def audit_missingness(
     beside = {"mimic": mimic_root, "amazon": amazon_interim}
     extra = {name: folder for name, folder in beside.items() if folder}
     engine = partial(connect, memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
-    found = [counts for folder in shards for counts in report.count_dataset(folder, extra, engine)]
+    found = [
+        counts
+        for folder in dict.fromkeys(shards)
+        for counts in report.count_dataset(folder, extra, engine)
+    ]
     report.write_audit(found, output_csv=output_csv, output_json=output_json)

@@ -12,7 +12,7 @@ def missingness_digest(wildcards):
     own = (
         f"preprocessing.datasets.{family}.missingness" for family in config["recipes"]
     )
-    return source_digest("preprocessing.audit.missingness.run", *own)
+    return source_digest("preprocessing.audit.missingness.report", *own)
 
 
 rule missingness:
@@ -30,6 +30,9 @@ rule missingness:
         mem_mb=config["engine"]["memory_mb"],
         tmpdir=config["engine"]["temp_dir"] or results("tmp"),
     params:
+        shards=lambda wildcards: each(
+            "--shards", [results(f"shards/{family}") for family in config["recipes"]]
+        ),
         options=lambda wildcards: " ".join(
             REGISTERED[family].audit_options for family in config["recipes"]
         ),
@@ -37,7 +40,7 @@ rule missingness:
     message:
         "Counting who has which modalities"
     shell:
-        "python -m preprocessing audit-missingness {params.options}"
+        "python -m preprocessing audit-missingness {params.shards} {params.options}"
         " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads}"
         " --output-csv {output.csv:q} --output-json {output.json:q} > {log:q} 2>&1"
 
