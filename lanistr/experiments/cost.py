@@ -2,11 +2,10 @@
 
 The rule: a weight that is trained costs 6 floating-point operations per token (2 forward, 4
 backward), a frozen one 2. Source: Kaplan et al. 2020, section 2.1. Counted are the matrices of the
-encoders and of the fusion, over the longest text of the recipe, all patches and all hours; of
-MedFuse, trained as a whole, the ResNet and the LSTM over hours. Pretraining with the similarity
-loss sees every sample twice; ALBEF's reads every text twice, fuses four times and has a teacher;
-what LANISTR's and LateFusion's frozen encoders read is encoded once per run and view, not per
-epoch.
+encoders and of the fusion, over the longest text of the recipe, all patches and all hours; a
+method that is made otherwise says so in its folder (ALBEF, MedFuse). Pretraining with the
+similarity loss sees every sample twice; what LANISTR's and LateFusion's frozen encoders read is
+encoded once per run and view, not per epoch.
 
 Left out are the attention's own products (4 x tokens x width per token and layer, 11 % of BERT-base
 at 512 tokens), embeddings, heads, TabNet, MedFuse's and AutoGluon's fusion, and validation. All
@@ -23,12 +22,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Transformer
 from lanistr.experiments.config import Experiment
-from lanistr.methods.medfuse.settings import MedFuse, ResNet
+from lanistr.experiments.methods import methods
 from lanistr.modality import Modality
 
 TRAINED, FROZEN = 6, 2
@@ -103,15 +103,12 @@ def per_epoch(experiment: Experiment, counts: Counts) -> int:
 
 def flops_per_sample(experiment: Experiment, image_px: int) -> tuple[int, int]:
     """Floating-point operations of one sample: in every epoch, and once in a run."""
-    if experiment.method == "medfuse":
-        return TRAINED * of_medfuse(experiment, image_px), 0
-    if experiment.method == "albef":
-        return of_albef(experiment, image_px), 0
+    method = methods()[experiment.method]
+    if method.flops:
+        return resolve_name(method.flops)(experiment, image_px)
     length = tokens(experiment, image_px)
     passes = 2 if experiment.stage == "pretrain" and "mmm" in experiment.losses else 1
-    fuses = experiment.stage == "finetune" or passes == 2
-    if experiment.method in ("latefusion", "autogluon"):  # of one vector per modality
-        fuses = False
+    fuses = method.fuses_tokens and (experiment.stage == "finetune" or passes == 2)
     every, once = fuses * TRAINED * weights(experiment.fusion) * (1 + sum(length.values())), 0
     for modality in set(length) - {Modality.TABULAR}:
         forward = weights(getattr(experiment.encoders, modality)) * length[modality]
@@ -121,65 +118,6 @@ def flops_per_sample(experiment: Experiment, image_px: int) -> tuple[int, int]:
         else:
             every += TRAINED * forward
     return passes * every, once
-
-
-def of_albef(experiment: Experiment, image_px: int) -> int:
-    """Operations of one sample in an epoch of ALBEF, student and teacher together.
-
-    Its text encoder is half of BERT; each layer of the other half also reads the image.
-    """
-    sizes, length = experiment.encoders, tokens(experiment, image_px)
-    text, image = length[Modality.TEXT], length[Modality.IMAGE]
-    reads = {
-        Modality.TEXT: weights(sizes.text) // 2 * text,
-        Modality.IMAGE: weights(sizes.image) * image,
-    }
-    crosses = sizes.text.layers // 2 * 2 * sizes.text.hidden**2 * (text + image)
-    fuses = reads[Modality.TEXT] + crosses
-    # Pretraining: a text as it is and with words hidden; a pair, two wrong ones and the hidden one.
-    texts, fusions = (2, 4) if experiment.stage == "pretrain" else (1, 1)
-    taught = texts * reads[Modality.TEXT] + reads[Modality.IMAGE] + fuses
-    student = TRAINED * fusions * fuses
-    for modality, times in ((Modality.TEXT, texts), (Modality.IMAGE, 1)):
-        rule = FROZEN if modality in experiment.frozen else TRAINED
-        student += rule * times * reads[modality]
-    return student + FROZEN * taught
-
-
-def of_medfuse(experiment: Experiment, image_px: int) -> int:
-    """Products of one sample's forward pass through MedFuse's encoders."""
-    settings, found = experiment.section(MedFuse), 0
-    if Modality.IMAGE in experiment.modalities:
-        found += convolutions(settings.image, image_px)
-    if Modality.TIMESERIES in experiment.modalities:
-        found += HOURS * lstm(settings)
-    return found
-
-
-def convolutions(sizes: ResNet, image_px: int) -> int:
-    """Products of a ResNet's convolutions for one image.
-
-    >>> round(convolutions(ResNet(), 224) / 1e9, 2)
-    3.66
-    """
-    channels, side = sizes.width, image_px // 2
-    products = 7 * 7 * 3 * channels * side**2
-    for group, blocks in enumerate(sizes.blocks):
-        width, side = sizes.width * 2**group, image_px // 4 // 2**group
-        shortcut = channels * width if group else 0
-        products += (9 * channels * width + shortcut + (2 * blocks - 1) * 9 * width**2) * side**2
-        channels = width
-    return products
-
-
-def lstm(settings: MedFuse) -> int:
-    """Numbers in the matrices of MedFuse's LSTM over hours: four gates, input and state each.
-
-    >>> lstm(MedFuse())
-    864256
-    """
-    hidden = settings.series_hidden
-    return 4 * hidden * (VALUES + VARIABLES + hidden + (settings.series_layers - 1) * 2 * hidden)
 
 
 def tokens(experiment: Experiment, image_px: int) -> dict[Modality, int]:

@@ -42,6 +42,7 @@ METHOD = Method(
         "optim.betas",
         "optim.schedule",
     ),
+    fuses_tokens=False,
     library="autogluon.multimodal",
     distributions=("autogluon.multimodal", "timm"),
 )

@@ -2,4 +2,8 @@
 
 from lanistr.experiments.methods import ANY, Method
 
-METHOD = Method(stages={"finetune": ANY}, build="lanistr.methods.latefusion.model:build_latefusion")
+METHOD = Method(
+    stages={"finetune": ANY},
+    build="lanistr.methods.latefusion.model:build_latefusion",
+    fuses_tokens=False,
+)
