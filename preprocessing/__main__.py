@@ -79,35 +79,35 @@ STEPS = {
         "Read the challenge's records and outcomes as rows, series and their description",
     ),
     "rows-read": (
-        "preprocessing.commands.rows:rows_read",
+        "preprocessing.datasets.rows.reading:read_files",
         "Read and check rows of csv or Parquet files",
     ),
     "rows-shards": (
-        "preprocessing.commands.rows:rows_shards",
+        "preprocessing.datasets.rows.shards:write_shards",
         "Write the shards of canonical rows, with their manifest",
     ),
     "rows-init": (
-        "preprocessing.commands.rows:rows_init",
+        "preprocessing.datasets.rows.init:write_configuration",
         "Look at a file of rows and write a configuration to be corrected",
     ),
     "audit-leakage": (
-        "preprocessing.commands.leakage:audit_leakage",
+        "preprocessing.audit.leakage.report:check_shards",
         "Look for leaks in the shards of a data set; fail at one that is not acknowledged",
     ),
     "audit-selection": (
-        "preprocessing.commands.leakage:audit_selection",
+        "preprocessing.audit.leakage.report:check_selection",
         "Look at what runs were selected on; fail at one that saw the test split",
     ),
     "merge-leakage": (
-        "preprocessing.commands.leakage:merge_leakage",
+        "preprocessing.audit.leakage.report:merge_gates",
         "Put the gates of all data sets together, with what only their caches can tell",
     ),
     "gates": (
-        "preprocessing.commands.leakage:gates",
+        "preprocessing.audit.leakage.gates:list_gates",
         "Print every gate with its question and whether it stops a run, as Markdown",
     ),
     "audit-missingness": (
-        "preprocessing.commands.audit:audit_missingness",
+        "preprocessing.audit.missingness.report:audit_missingness",
         "Count who has which modalities; small cells are withheld, so the files may be shared",
     ),
 }

@@ -11,8 +11,10 @@ OutputFiles = Annotated[
 FactsFile = Annotated[Path, Option("--facts", help="JSON of what the manifest needs to know")]
 LedgerFile = Annotated[Path, Option("--ledger", help="JSON of what was dropped, and why")]
 AcknowledgedGates = Annotated[
-    list[str], Option("--acknowledge", help="Gate whose findings do not stop the run; repeatable")
+    list[str] | None,
+    Option("--acknowledge", help="Gate whose findings do not stop the run; repeatable"),
 ]
+Resamples = Annotated[int, Option("--resamples", min=1, help="Resamples behind each interval")]
 Threads = Annotated[int, Option("--threads", min=1, help="Number of threads")]
 ImagePx = Annotated[int, Option("--px", min=1, help="Side of the stored square, in pixels")]
 ManifestFile = Annotated[Path, Option("--output", help="manifest.json to write")]

@@ -12,6 +12,7 @@ import pytest
 
 from preprocessing.audit.missingness.counts import Group, Unit, groups, members, patterns
 from preprocessing.audit.missingness.dataset import Counts
+from preprocessing.audit.missingness.report import audit_missingness
 from preprocessing.datasets.amazon import missingness as reviews
 from preprocessing.datasets.mimic import missingness as mimic
 from preprocessing.engine.duckdb import connect
@@ -147,14 +148,10 @@ def test_shards_of_another_run_are_refused(planted_shards: Path, tmp_path: Path)
         mimic.count(tmp_path, None, CONNECT)
 
 
-def test_commands_say_what_is_missing(tmp_path: Path) -> None:
-    from preprocessing.commands.audit import audit_missingness
-
-    files = (tmp_path / "m.csv", tmp_path / "m.json")
-    with pytest.raises(ConfigError, match="--shards"):
-        audit_missingness(*files)
+def test_what_reviews_need_beside_their_shards_is_asked_for(tmp_path: Path) -> None:
+    files = {"output_csv": tmp_path / "m.csv", "output_json": tmp_path / "m.json"}
     with pytest.raises(ConfigError, match="--amazon-interim"):
-        audit_missingness(*files, shards=[amazon_shards(tmp_path / "amazon")])
+        audit_missingness([amazon_shards(tmp_path / "amazon")], CONNECT(), **files)
 
 
 def test_every_pattern_is_listed() -> None:

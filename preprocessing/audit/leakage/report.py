@@ -4,7 +4,9 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Option
 
 from preprocessing.audit.declared import find_module
 from preprocessing.audit.leakage import generic
@@ -13,6 +15,7 @@ from preprocessing.audit.leakage.runs import check_runs, read_stories
 from preprocessing.audit.shards import Shards, open_variants, read_json, read_manifest
 from preprocessing.audit.suppression import LIMIT
 from preprocessing.errors import LeakageError
+from preprocessing.options import AcknowledgedGates, Resamples
 
 log = logging.getLogger(__name__)
 
@@ -20,25 +23,23 @@ VOCABULARY = "vocabulary-outside-training"
 
 
 def check_shards(
-    shards: Path,
-    acknowledged: Collection[str],
+    shards: Annotated[Path, Option(help="Folder with the manifest.json of a data set")],
+    acknowledged: AcknowledgedGates = None,
     *,
-    resamples: int,
-    output: Path,
+    variant: Annotated[
+        str | None, Option("--variant", "--source", help="Subfolder of the variant to look at")
+    ] = None,
+    resamples: Resamples = 1000,
+    output: Annotated[Path, Option(help="JSON to write, even if the run is stopped")],
 ) -> None:
     """Ask the gates of a data set and write what they found.
-
-    Args:
-        shards: folder with manifest.json.
-        acknowledged: names of gates whose findings do not stop the run.
-        resamples: behind each interval.
-        output: JSON; written even if the run is stopped.
 
     Raises:
         ConfigError: a name is of no gate.
         SourceMissingError: there are no shards.
         LeakageError: a leak that is not acknowledged.
     """
+    acknowledged, shards = acknowledged or [], shards / (variant or "")
     check_names(acknowledged)
     manifest, variants = read_manifest(shards), open_variants(shards)
     about = {name: manifest.get(name, "") for name in ("dataset", "scale", "text_source", "digest")}
@@ -71,18 +72,19 @@ def stop(dataset: str, entries: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def check_selection(runs: Sequence[Path], acknowledged: Collection[str], *, output: Path) -> None:
+def check_selection(
+    runs: Annotated[list[Path], Option("--run", help="experiment.json of a run; repeatable")],
+    acknowledged: AcknowledgedGates = None,
+    *,
+    output: Annotated[Path, Option(help="JSON to write, even if the run is stopped")],
+) -> None:
     """Check after training what runs were selected on, and write what was found.
-
-    Args:
-        runs: experiment.json of each run.
-        acknowledged: names of gates whose findings do not stop the run.
-        output: JSON; written even if the run is stopped.
 
     Raises:
         ConfigError: a name is of no gate.
         LeakageError: a run selected on the test split, and not acknowledged.
     """
+    acknowledged = acknowledged or []
     check_names(acknowledged)
     entries = [check_runs(read_stories(runs)).entry(acknowledged)]
     write_json(output, {"gates": entries})
@@ -90,26 +92,24 @@ def check_selection(runs: Sequence[Path], acknowledged: Collection[str], *, outp
 
 
 def merge_gates(
-    gates: Sequence[Path],
-    vocabularies: Sequence[Path],
-    acknowledged: Collection[str],
+    gates: Annotated[list[Path], Option(help="JSON of audit-leakage; repeatable")],
+    vocabularies: Annotated[
+        list[Path] | None,
+        Option("--vocabulary", help="JSON of lanistr audit-vocabulary; repeatable"),
+    ] = None,
+    acknowledged: AcknowledgedGates = None,
     *,
-    output: Path,
+    output: Annotated[Path, Option(help="audit/leakage.json to write")],
 ) -> None:
     """Write audit/leakage.json: all data sets, with what only their caches can tell.
-
-    Args:
-        gates: what `check_shards` wrote.
-        vocabularies: what `python -m lanistr audit-vocabulary` wrote.
-        acknowledged: names of gates whose findings do not stop the run.
-        output: JSON.
 
     Raises:
         ConfigError: a name is of no gate.
     """
+    acknowledged = acknowledged or []
     check_names(acknowledged)
     datasets = [read_json(path, "snakemake audit") for path in gates]
-    tokenizers = [read_json(path, "snakemake audit") for path in vocabularies]
+    tokenizers = [read_json(path, "snakemake audit") for path in vocabularies or ()]
     names = {entry["dataset"] for entry in datasets}
     for entry in datasets:
         name = entry["dataset"]

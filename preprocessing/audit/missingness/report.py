@@ -5,9 +5,10 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from typer import Option
 
 from preprocessing.audit.declared import find_module
 from preprocessing.audit.missingness import observed, publish
@@ -17,6 +18,7 @@ from preprocessing.audit.missingness.dataset import Counts, Series
 from preprocessing.audit.missingness.generic import count_samples
 from preprocessing.audit.shards import open_variants
 from preprocessing.audit.suppression import LIMIT
+from preprocessing.engine.duckdb import Connection
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +41,42 @@ COLUMNS = (
 PROVENANCE = ("digest", "scale", "profile", "switches", "text_source", "leaky_text")
 
 log = logging.getLogger(__name__)
+
+
+def audit_missingness(
+    shards: Annotated[
+        list[Path],
+        Option("--shards", "--mimic", "--amazon", help="Folder with a manifest.json; repeatable"),
+    ],
+    con: Connection,
+    *,
+    output_csv: Annotated[Path, Option(help="CSV to write of every count, one per line")],
+    output_json: Annotated[
+        Path, Option(help="JSON to write of the counts, the series and provenance")
+    ],
+    mimic_root: Annotated[
+        Path | None,
+        Option(help="Folder with hosp/: patients and admissions without any shard count too"),
+    ] = None,
+    amazon_interim: Annotated[
+        Path | None, Option(help="Folder with <Category>/reviews/ and links.parquet")
+    ] = None,
+) -> None:
+    """Count the data sets and write what may be shared of it.
+
+    Raises:
+        ConfigError: a data set needs more than its shards.
+        SourceMissingError: a file is not there.
+        DataContractError: the shards contradict each other or their manifest.
+    """
+    beside = {"mimic": mimic_root, "amazon": amazon_interim}
+    extra = {name: folder for name, folder in beside.items() if folder}
+    found = [
+        counts
+        for folder in dict.fromkeys(shards)
+        for counts in count_dataset(folder, extra, con.cursor)
+    ]
+    write_audit(found, output_csv=output_csv, output_json=output_json)
 
 
 def count_dataset(

@@ -7,9 +7,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
 import yaml
+from typer import Argument, Option
 
 from preprocessing.datasets.rows.answers import MOST_CLASSES, rank
 from preprocessing.datasets.rows.checks import ID_SHARE
@@ -37,15 +39,17 @@ rows:
 
 
 def write_configuration(
-    rows: Path, label: str, output: Path, *, series: Path | None = None
+    rows: Annotated[Path, Argument(help="File of rows, csv or Parquet")],
+    label: Annotated[str, Option(help="Column that is to be predicted")],
+    output: Annotated[
+        Path, Option(help="Configuration to write; paths in it are relative to its folder")
+    ],
+    *,
+    series: Annotated[
+        Path | None, Option(help="File of measurements over time, csv or Parquet")
+    ] = None,
 ) -> None:
     """Write a configuration with a section `rows`, to be read and corrected by a person.
-
-    Args:
-        rows: csv or Parquet file.
-        label: column that is to be predicted.
-        output: the YAML file; paths in it are relative to its folder.
-        series: csv or Parquet file of measurements over time.
 
     Raises:
         SourceMissingError: a file is not there.

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
+from typer import Option
 
 from preprocessing import encode
 from preprocessing.contracts import check
@@ -26,6 +27,7 @@ from preprocessing.datasets.rows.moments import Moments
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.images import UndecodableError, colour_square
 from preprocessing.ledger import Ledger
+from preprocessing.options import LedgerFile, Threads
 from preprocessing.shards import write_part, write_stream
 
 # Rows whose pictures or series are in memory at a time.
@@ -59,25 +61,18 @@ class Shards:
 
 
 def write_shards(
-    rows: Path,
-    contents: Path,
+    rows: Annotated[Path, Option(help="Canonical rows, of rows-read")],
+    contents: Annotated[Path, Option(help="JSON of what they hold, of rows-read")],
     *,
-    family: str,
-    scale: str,
-    folder: Path,
-    ledger_path: Path,
-    threads: int = 2,
+    family: Annotated[str, Option(help="Name of the data set")] = "rows",
+    scale: Annotated[str, Option(help="Scale that is stamped on every result, such as own")],
+    folder: Annotated[
+        Path, Option("--output-dir", help="Folder of the shards and manifest.json to write")
+    ],
+    ledger_path: LedgerFile,
+    threads: Threads = 2,
 ) -> None:
     """Write the shards of canonical rows, their manifest and why modalities are absent.
-
-    Args:
-        rows: Parquet file of canonical rows.
-        contents: what they hold.
-        family: name of the data set.
-        scale: stamped on every result.
-        folder: of the shards.
-        ledger_path: reasons of absence, as JSON.
-        threads: decode pictures.
 
     Raises:
         SourceMissingError: a file is not there.

@@ -1,1 +1,0 @@
-"""The subcommands by dataset: paths in, paths out; the work is in the modules of the same name."""
