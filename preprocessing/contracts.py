@@ -1,9 +1,25 @@
-"""Validate collected frames at the boundary, and say what is broken without showing values."""
+"""What a table must be: contracts, checked on collected frames; messages show no values."""
+
+from typing import Any
 
 import pandera.polars as pa
 import polars as pl
 
 from preprocessing.errors import DataContractError
+
+
+class Table(pa.DataFrameModel):
+    """Exactly the listed columns, in dtype as declared."""
+
+    class Config:
+        """No column beyond the contract."""
+
+        strict = True
+
+
+def declare_code() -> Any:
+    """Column of a category's codes: 0 = not recorded, 1 = unseen in training."""
+    return pa.Field(ge=0, description="Place of the 1 in a one-hot vector.")
 
 
 def check(
@@ -14,7 +30,7 @@ def check(
     Args:
         frame: the table; a lazy frame is collected first, because pandera
             checks only the dtypes of a lazy one.
-        schema: the contract, a class of `preprocessing.datasets.mimic.schemas`.
+        schema: the contract, such as a `Table`.
         where: the file that the message names.
 
     Raises:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.datasets.mimic.schemas import Table
+from preprocessing.contracts import Table
 from preprocessing.errors import DataContractError
 from preprocessing.shards import in_parts, part_of, write_parts, write_stream
 

@@ -3,7 +3,7 @@
 import pandera.polars as pa
 import polars as pl
 
-from preprocessing.datasets.mimic.schemas import Table, code
+from preprocessing.contracts import Table, declare_code
 
 SPLITS = ["train", "valid", "test"]
 
@@ -66,8 +66,8 @@ class Tabular(Table):
     time: pl.Int64 = pa.Field(nullable=True, description="Unix seconds.")
     product_code: pl.Int32 = pa.Field(ge=0, description="Row of an embedding table.")
     reviewer_code: pl.Int32 = pa.Field(ge=0, description="Row of an embedding table.")
-    verified_code: pl.Int32 = code()
-    year_code: pl.Int32 = code()
+    verified_code: pl.Int32 = declare_code()
+    year_code: pl.Int32 = declare_code()
     votes_scaled: pl.Float32 = pa.Field(description="Standardised; 0 = mean = missing.")
     time_scaled: pl.Float32 = pa.Field(description="Standardised; 0 = mean = missing.")
 

@@ -1,10 +1,9 @@
 """One contract per table of the shards: dtypes, units, nulls and where values come from."""
 
-from typing import Any
-
 import pandera.polars as pa
 import polars as pl
 
+from preprocessing.contracts import Table, declare_code
 from preprocessing.datasets.mimic.outcomes import PHENOTYPES
 
 HOURS = 48
@@ -14,20 +13,6 @@ FINDINGS = 14
 
 # Time is stored to the second, as MIMIC does.
 TIME = pl.Datetime("us")
-
-
-def code() -> Any:
-    """Column of a category's codes: 0 = not recorded, 1 = unseen in training."""
-    return pa.Field(ge=0, description="Place of the 1 in a one-hot vector.")
-
-
-class Table(pa.DataFrameModel):
-    """Exactly the listed columns, in dtype as declared."""
-
-    class Config:
-        """No column beyond the contract."""
-
-        strict = True
 
 
 class Cohort(Table):
@@ -110,14 +95,14 @@ class Tabular(Table):
     admission_type: pl.String
     admission_location: pl.String = pa.Field(nullable=True)
     careunit: pl.String = pa.Field(nullable=True)
-    gender_code: pl.Int32 = code()
-    race_code: pl.Int32 = code()
-    insurance_code: pl.Int32 = code()
-    language_code: pl.Int32 = code()
-    marital_status_code: pl.Int32 = code()
-    admission_type_code: pl.Int32 = code()
-    admission_location_code: pl.Int32 = code()
-    careunit_code: pl.Int32 = code()
+    gender_code: pl.Int32 = declare_code()
+    race_code: pl.Int32 = declare_code()
+    insurance_code: pl.Int32 = declare_code()
+    language_code: pl.Int32 = declare_code()
+    marital_status_code: pl.Int32 = declare_code()
+    admission_type_code: pl.Int32 = declare_code()
+    admission_location_code: pl.Int32 = declare_code()
+    careunit_code: pl.Int32 = declare_code()
     age_scaled: pl.Float32 = pa.Field(description="Standardised; 0 = mean.")
 
 

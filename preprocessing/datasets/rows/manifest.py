@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from preprocessing.card import Card, Phrase, Place, Task, Unit
-from preprocessing.datasets.mimic.schemas import Table
+from preprocessing.contracts import Table
 from preprocessing.datasets.rows import schemas
 from preprocessing.datasets.rows.contents import Contents
 from preprocessing.manifest import SCHEMA_VERSION, describe, digests_of, short_digest

@@ -6,7 +6,7 @@ import pandera.polars as pa
 import polars as pl
 
 from preprocessing.card import Task
-from preprocessing.datasets.mimic.schemas import Table
+from preprocessing.contracts import Table
 from preprocessing.datasets.rows.contents import Contents
 
 SPLITS = ["train", "valid", "test"]
