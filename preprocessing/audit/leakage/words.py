@@ -44,9 +44,11 @@ def find_label_words(variants: Sequence[Shards], resamples: int) -> Finding | No
         for task in tasks if not shards.finetuned.is_empty() else ():
             rows = shards.add_text(shards.labelled(task)).drop_nulls("text")
             rows = rows.with_columns(named=named_class(pl.col("text"), task.classes))
-            aside = told(task, shards)
-            whole = shards.named(f"texts{aside}")
-            naming, own = f"{whole} that name one class", f"{whole} that name their own class"
+            aside, texts = told(task, shards), shards.named("texts")
+            whole = f"{texts}{aside}"
+            naming, own = (
+                f"{texts} that name {which} class{aside}" for which in ("one", "their own")
+            )
             context |= {
                 whole: rows.height,
                 naming: rows["named"].count(),
