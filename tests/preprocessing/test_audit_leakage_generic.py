@@ -174,6 +174,14 @@ def test_the_names_of_what_is_counted_are_of_the_card(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_data_set_may_have_no_picture_at_all(tmp_path: Path) -> None:
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        tables["images"] = tables["images"].clear()
+        tables["samples"] = tables["samples"].with_columns(has_image=pl.lit(False))
+
+    assert not found(tmp_path, plant=plant)["pictures-in-two-splits"].found
+
+
 def test_shards_without_a_card_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceMissingError, match="snakemake shards"):
         Shards.open(tmp_path)

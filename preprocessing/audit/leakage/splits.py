@@ -3,10 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.measure import Measure, divide, learned, measured
 from preprocessing.audit.shards import NO_ALIAS, Shards
+
+AT_ONCE = 256  # pictures in memory together
 
 
 def divided(rows: pl.DataFrame, by: str) -> pl.Series:
@@ -163,15 +166,17 @@ def find_divided_pictures(variants: Sequence[Shards], resamples: int) -> Finding
 
 
 def _add_picture(shards: Shards) -> pl.DataFrame:
-    """The labelled samples with the hash of the picture's bytes, part by part."""
+    """The labelled samples with the hash of the picture's bytes, some pictures at a time."""
     place = shards.card.modalities["image"]
-    hashes = pl.concat(
-        pl.read_parquet(path, columns=[place.key, "jpeg"]).select(
-            place.key, picture=pl.col("jpeg").hash()
-        )
+    hashes = [
+        pl.DataFrame(batch).select(place.key, picture=pl.col("jpeg").hash())
         for path in shards.parts(place.table)
-    )
-    rows = shards.labelled().join(hashes, on=place.key, how="left", maintain_order="left")
+        for batch in pq.ParquetFile(path).iter_batches(AT_ONCE, columns=[place.key, "jpeg"])
+    ]
+    rows = shards.labelled()
+    if not hashes:
+        return rows.with_columns(picture=pl.lit(None, pl.UInt64))
+    rows = rows.join(pl.concat(hashes), on=place.key, how="left", maintain_order="left")
     return rows.with_columns(pl.when("has_image").then("picture").alias("picture"))
 
 
