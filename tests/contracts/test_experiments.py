@@ -3,6 +3,7 @@
 import csv
 
 import pytest
+import yaml
 
 from lanistr.errors import ConfigError
 from lanistr.evaluation.paper import DATASETS
@@ -29,6 +30,17 @@ def published(repository):
             (line["table"], line["row"], line["dataset"])
             for line in csv.DictReader(lines, delimiter="\t")
         ]
+
+
+def test_every_table_has_rows_in_a_registry_and_no_row_is_of_another(repository):
+    registries = sorted((repository / "config").glob("experiments*.yaml"))
+    named = {
+        table
+        for registry in registries
+        for entry in read_registry(registry).values()
+        for table in entry.get("rows") or {}
+    }
+    assert named == set(yaml.safe_load((repository / "config/tables.yaml").read_text()))
 
 
 def family(entry):

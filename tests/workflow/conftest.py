@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LINKED = ("workflow", "config", "lanistr", "preprocessing", "tests")
+LINKED = ("workflow", "config", "lanistr", "preprocessing", "commandline", "synthetic", "tests")
 
 
 @pytest.fixture(scope="module")

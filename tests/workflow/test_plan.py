@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -152,6 +153,22 @@ def test_unknown_keys_and_wrong_values_are_refused_together(snakemake):
     assert "Traceback" not in run.stdout
     for part in ("'nam' was unexpected", "'rot' was unexpected", "'exact' is not one of"):
         assert part in run.stdout
+
+
+def test_the_order_of_the_rule_files_does_not_matter(snakemake, repository, tmp_path):
+    copied = tmp_path / "workflow"
+    for name in ("lanistr", "preprocessing", "commandline", "synthetic"):
+        (tmp_path / name).symlink_to(repository / name)
+    shutil.copytree(repository / "workflow", copied)
+    lines = (copied / "Snakefile").read_text().splitlines()
+    places = [n for n, line in enumerate(lines) if line.startswith("include:")][2:]
+    for place, line in zip(places, [lines[n] for n in reversed(places)], strict=True):
+        lines[place] = line
+    (copied / "Snakefile").write_text("\n".join(lines) + "\n")
+    options = ("all", "-n", "--configfile", "tests/workflow/toy.yaml")
+    there, other = snakemake(*options), snakemake(*options, "-s", str(copied / "Snakefile"))
+    assert other.returncode == 0, other.stdout
+    assert planned(other.stdout) == planned(there.stdout)
 
 
 def test_names_that_nothing_has_are_told_together_with_the_nearest(snakemake, folder):

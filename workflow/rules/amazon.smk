@@ -49,8 +49,7 @@ register(
     vocabulary=pretrained_vocabulary,
     gate=lambda data: "amazon",
     audit=reviews_read,
-    audit_options=f"--amazon {quote(results('shards/amazon'))}"
-    f" --amazon-interim {quote(results('interim/amazon'))}",
+    audit_options=each("--amazon-interim", [results("interim/amazon")]),
 )
 
 

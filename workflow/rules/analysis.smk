@@ -24,7 +24,9 @@ rule presence:
     params:
         run=subpath(input.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
-        source=source_digest("lanistr.analysis.presence"),
+        source=lambda wildcards: method_digest(
+            wildcards.experiment, "lanistr.analysis.presence"
+        ),
     message:
         "Asking {wildcards.experiment}, seed {wildcards.seed}, under every subset of modalities"
     shell:

@@ -46,6 +46,15 @@ def source_digest(*modules):
     return digest.hexdigest()[:12]
 
 
+def method_digest(experiment, *modules):
+    """The digest of modules with the method of an experiment: they find it by its name."""
+    name = REGISTRY[experiment].get("method", "lanistr")
+    trainer = methods()[name].trainer if name in methods() else None
+    folder = (REPOSITORY / "lanistr/methods" / name).glob("*.py")
+    own = [f"lanistr.methods.{name}.{file.stem}" for file in sorted(folder)]
+    return source_digest(*modules, *own, *filter(None, [trainer]))
+
+
 def gates_digest(data):
     """The digest of what looks for leaks: for any data set, and for this one alone."""
     own = f"preprocessing.datasets.{data.split('/')[0]}"

@@ -4,6 +4,7 @@ import functools
 
 from lanistr.evaluation.status import missing_extra
 from lanistr.experiments.cost import cost, counts_of
+from lanistr.experiments.methods import methods
 from lanistr.experiments.recipes import load_experiment, needed_for, started_from
 
 # A method whose library is an extra is trained where that is installed; elsewhere the
@@ -19,13 +20,16 @@ def dataset(experiment):
 
 
 def lacks_modality(entry):
-    """Whether an entry asks for a modality that its data set has not, or for none."""
+    """Whether the data of an entry have not what it or its method asks for."""
     has = registration(entry["dataset"]).modalities
     if has is None:
         return False
-    asked = entry["modalities"]
-    seen, without = set(has if asked == "all" else asked), set(entry.get("without", []))
-    return not seen | without <= set(has) or not seen - without
+    asked, without = entry["modalities"], set(entry.get("without", []))
+    seen = set(has if asked == "all" else asked)
+    method = methods()[entry.get("method", "lanistr")]
+    return not seen | without <= set(has) or seen - without not in map(
+        set, method.stages[entry["stage"]]
+    )
 
 
 @functools.cache

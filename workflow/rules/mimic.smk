@@ -59,8 +59,7 @@ register(
     keys="mimic.root, mimic.notes and mimic.cxr",
     acknowledge=lambda data: TEXT_LEAKS.get(data.partition("/")[2], []),
     audit=raw("root", "hosp/patients", "hosp/admissions"),
-    audit_options=f"--mimic {quote(results('shards/mimic'))}"
-    f" --mimic-root {quote(raw_root('root'))}",
+    audit_options=each("--mimic-root", [raw_root("root")]),
     truth=lambda: (
         [results("raw/truth.parquet")]
         if all(map(is_generated, ("root", "notes", "cxr")))

@@ -74,6 +74,11 @@ def unknown_to(entry):
         if not is_at_hand(data):
             there = [*registration(data).data, *registration(data).extra]
             yield f"no data set {data}.{nearest(data, there)}"
+    if (method := entry.get("method", "lanistr")) not in methods():
+        yield f"no method {method}.{nearest(method, methods())}"
+    elif entry.get("stage") not in methods()[method].stages:
+        stages = ", ".join(methods()[method].stages)
+        yield f"{method} has no stage {entry.get('stage')}. Allowed: {stages}."
     for table in set(entry.get("rows") or {}) - set(TABLES):
         yield f"no table {table}.{nearest(table, TABLES)}"
     for name in set(started_from(entry)) - set(REGISTRY):

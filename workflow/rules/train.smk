@@ -59,7 +59,9 @@ rule pretrain:
         cache=subpath(input.cache, parent=True),
         init=lambda wildcards, input: each("--init", input.init),
         predictions="",
-        source=source_digest("lanistr.training.run", "lanistr.training.autogluon"),
+        source=lambda wildcards: method_digest(
+            wildcards.experiment, "lanistr.training.run"
+        ),
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}{resources.cost}"
     shell:
