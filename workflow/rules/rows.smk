@@ -1,0 +1,115 @@
+"""Own rows to shards: read and checked in one step, encoded in another."""
+
+import json
+
+OWN_ROWS = config.get("rows", {})
+
+
+def own_folder():
+    """The folder of the configuration that describes the rows; its paths are relative to it."""
+    files = [
+        path
+        for path in map(Path, workflow.configfiles)
+        if "rows" in told_once(read_mapping, path)
+    ]
+    return files[-1].parent if files else Path()
+
+
+def own_files():
+    """Every file of rows and of their series."""
+    named = [
+        OWN_ROWS.get("source", []),
+        OWN_ROWS.get("unlabeled", []),
+        OWN_ROWS.get("series", {}).get("source", []),
+    ]
+    return [
+        str(own_folder() / name)
+        for names in named
+        for name in ([names] if isinstance(names, str) else names)
+    ]
+
+
+def missing_own(*_):
+    """Every file of rows that is named and not there."""
+    return [path for path in own_files() if not Path(path).exists()]
+
+
+def own_raw(wildcards):
+    """Input function: the files of the rows; checks all sources when first needed."""
+    refuse_missing("rows")
+    return own_files()
+
+
+def own_tables():
+    """The table of each modality that the columns of the rows make up."""
+    columns = OWN_ROWS.get("columns", {}).values()
+    types = {
+        column if isinstance(column, str) else column["type"] for column in columns
+    }
+    there = {
+        "text": "text" in types,
+        "image": "image" in types,
+        "tabular": bool(types & {"category", "number", "date"}),
+        "timeseries": "series" in OWN_ROWS,
+    }
+    tables = {"image": "images"}
+    return {name: tables.get(name, name) for name, has in there.items() if has}
+
+
+register(
+    "rows",
+    data=["rows"] if OWN_ROWS else [],
+    missing=missing_own,
+    keys="rows.source",
+    modalities=[*own_tables()],
+)
+
+
+rule rows_read:
+    input:
+        files=own_raw,
+    output:
+        rows=results("interim/rows/rows.parquet"),
+        contents=results("interim/rows/contents.json"),
+        ledger=results("ledger/rows_read.json"),
+    log:
+        results("logs/rows_read.log"),
+    params:
+        description=json.dumps({"size": config.get("size", "tiny"), "rows": OWN_ROWS}),
+        base=own_folder(),
+        source=source_digest("preprocessing.datasets.rows.canonical"),
+    message:
+        "Reading and checking the rows"
+    shell:
+        "python -m preprocessing rows-read --description {params.description:q} --base {params.base:q}"
+        " --output {output.rows:q} --contents {output.contents:q} --ledger {output.ledger:q}"
+        " > {log:q} 2>&1"
+
+
+rule rows_shards:
+    input:
+        rows=rules.rows_read.output.rows,
+        contents=rules.rows_read.output.contents,
+    output:
+        manifest=results("shards/rows/manifest.json"),
+        parts=[
+            file
+            for table in (*own_tables().values(), "samples")
+            for file in parts(f"shards/rows/{table}", 1)
+        ],
+        ledger=results("ledger/rows_shards.json"),
+    log:
+        results("logs/rows_shards.log"),
+    benchmark:
+        results("benchmarks/rows_shards.tsv")
+    threads: 64
+    params:
+        folder=subpath(output.manifest, parent=True),
+        scale=config["scale"],
+        source=source_digest("preprocessing.datasets.rows.shards"),
+    message:
+        "Encoding the rows"
+    shell:
+        "python -m preprocessing rows-shards --rows {input.rows:q} --contents {input.contents:q}"
+        " --scale {params.scale} --output-dir {params.folder:q} --ledger {output.ledger:q}"
+        " --threads {threads} > {log:q} 2>&1"
