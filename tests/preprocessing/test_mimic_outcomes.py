@@ -2,7 +2,9 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -150,3 +152,15 @@ def test_the_card_asks_what_the_samples_answer() -> None:
     told = card.describe_mimic({"phenotypes": {"train": 5}})
     assert [task.name for task in told.tasks] == ["phenotypes"]
     assert told.tasks[0].classes == phenotypes.names()
+
+
+@pytest.mark.parametrize("version", [9, 10])
+def test_the_open_demo_has_every_condition_in_either_version(version: int, shared: Path) -> None:
+    """Two of them as often as in the statistics of mimic3-benchmarks, give or take."""
+    path = shared / "data" / "mimic-iv-demo" / "hosp" / "diagnoses_icd.csv.gz"
+    told = pl.read_csv(path, schema_overrides={"icd_code": pl.String})
+    rows = phenotypes.label(told.filter(icd_version=version))["phenotypes"].to_list()
+    shares = dict(zip(phenotypes.names(), np.mean(rows, axis=0), strict=True))
+    assert min(shares.values()) > 0.01
+    assert 0.2 < shares["Disorders of lipid metabolism"] < 0.6
+    assert 0.15 < shares["Acute and unspecified renal failure"] < 0.35
