@@ -98,7 +98,9 @@ def mimic_manifest(tables: Tables, splits: tuple[str, ...] = ("train",)) -> dict
             "hours": HOURS, "variable_names": [f"variable {v}" for v in range(VARIABLES)],
             "value_names": [f"value {c}" for c in range(VALUES)],
             "variable_of_value": variable_of,
-            "mean": [float(c.mean()) for c in columns], "std": [float(c.std()) for c in columns],
+            # The first column is a category: it stays as it is.
+            "mean": [0.0, *(float(c.mean()) for c in columns[1:])],
+            "std": [1.0, *(float(c.std()) for c in columns[1:])],
         },
         "tabular": {
             "categorical": {"gender": ["<not recorded>", "<unseen>", "F"]},

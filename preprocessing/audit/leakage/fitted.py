@@ -136,9 +136,7 @@ def _series_moments(
     origin = np.array(facts["mean"])[columns]
     count, total, squares = (np.zeros(len(columns)) for _ in range(3))
     for rows in _series_batches(shards):
-        values = (
-            rows["values"].explode().to_numpy().reshape(-1, steps, len(variable_of))[:, :, columns]
-        )
+        values = rows["values"].explode().to_numpy().reshape(-1, steps, len(variable_of))
         observed = rows["observed"].explode().to_numpy().reshape(-1, steps, variables)
         there = observed[:, :, variable_of[columns]] == 1
         apart = np.where(there, values[:, :, columns].astype(np.float64) - origin, 0.0)
