@@ -9,13 +9,13 @@ from lanistr.errors import ConfigError
 from lanistr.evaluation.paper import DATASETS
 from lanistr.experiments.recipes import load_experiment, read_registry, started_from
 
-RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper"]
+RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper", "physionet2012-tiny"]
 
 
 # Rows that the paper has not: the whole model beside its ablations, two methods of the authors'
 # blog, and tables of ours.
 OURS = {("table3", "LANISTR"), ("table1", "FLAVA"), ("table1", "CoCa")}
-OUR_TABLES = ("modalities", "textsources")
+OUR_TABLES = ("modalities", "textsources", "mortality", "length_of_stay")
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def source_digest(*modules):
     for file in sorted(files):
         digest.update(ast.dump(ast.parse(file.read_text())).encode())
     for folder in sorted({file.parent for file in files}):
-        beside = ("*.tsv", "sql/*.sql", "templates/*")
+        beside = ("*.tsv", "*.yaml", "sql/*.sql", "templates/*")
         for file in sorted(file for kind in beside for file in folder.glob(kind)):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

@@ -1,0 +1,92 @@
+"""From the text files of PhysioNet 2012 to shards, which are those of any rows."""
+
+PHYSIONET2012 = config.get("physionet2012", {}).get("root") or "data/physionet-2012"
+
+
+def challenge_set(name):
+    """The folder or archive of a set; the folder where there is none."""
+    forms = [f"{PHYSIONET2012}/set-{name}{end}" for end in ("", ".tar.gz", ".zip")]
+    return next((form for form in forms if Path(form).exists()), forms[0])
+
+
+def challenge_files():
+    sets = [challenge_set(name) for name in "ab"]
+    return [*sets, *(f"{PHYSIONET2012}/Outcomes-{name}.txt" for name in "ab")]
+
+
+register(
+    "physionet2012",
+    data=["physionet2012"],
+    missing=lambda *wanted: [f for f in challenge_files() if not Path(f).exists()],
+    keys="physionet2012.root",
+    modalities=["tabular", "timeseries"],
+)
+
+
+def challenge(wildcards):
+    """Input function: the files of the challenge, all of which must be there."""
+    refuse_missing("physionet2012")
+    return challenge_files()
+
+
+rule physionet2012_rows:
+    input:
+        challenge,
+    output:
+        rows=results("interim/physionet2012/rows.parquet"),
+        series=results("interim/physionet2012/series.parquet"),
+        description=results("interim/physionet2012/rows.yaml"),
+        ledger=results("ledger/physionet2012_rows.json"),
+    log:
+        results("logs/physionet2012_rows.log"),
+    params:
+        root=PHYSIONET2012,
+        folder=subpath(output.rows, parent=True),
+        source=source_digest("preprocessing.datasets.physionet2012.stays"),
+    message:
+        "Reading the records of PhysioNet 2012"
+    shell:
+        "python -m preprocessing physionet2012-rows --root {params.root:q}"
+        " --output-dir {params.folder:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+
+
+rule physionet2012_read:
+    input:
+        rows=rules.physionet2012_rows.output.rows,
+        series=rules.physionet2012_rows.output.series,
+        description=rules.physionet2012_rows.output.description,
+    output:
+        rows=results("interim/physionet2012/canonical.parquet"),
+        contents=results("interim/physionet2012/contents.json"),
+        ledger=results("ledger/physionet2012_read.json"),
+    log:
+        results("logs/physionet2012_read.log"),
+    params:
+        source=source_digest("preprocessing.datasets.rows.canonical"),
+    message:
+        "Putting the stays of PhysioNet 2012 on a grid of hours"
+    shell:
+        "python -m preprocessing rows-read --description {input.description:q}"
+        " --output {output.rows:q} --contents {output.contents:q} --ledger {output.ledger:q}"
+        " > {log:q} 2>&1"
+
+
+rule physionet2012_shards:
+    input:
+        rows=rules.physionet2012_read.output.rows,
+        contents=rules.physionet2012_read.output.contents,
+    output:
+        manifest=manifest_of("physionet2012"),
+        ledger=results("ledger/physionet2012_shards.json"),
+    log:
+        results("logs/physionet2012_shards.log"),
+    params:
+        folder=subpath(output.manifest, parent=True),
+        scale=config["scale"],
+        source=source_digest("preprocessing.datasets.rows.shards"),
+    message:
+        "Writing the shards of PhysioNet 2012"
+    shell:
+        "python -m preprocessing rows-shards --rows {input.rows:q} --contents {input.contents:q}"
+        " --family physionet2012 --scale {params.scale} --output-dir {params.folder:q}"
+        " --ledger {output.ledger:q} > {log:q} 2>&1"
