@@ -3,11 +3,7 @@
 
 def presence_files(_):
     """The files of every run, seeds of one experiment together."""
-    return [
-        results(f"analysis/{name}/seed{seed}.parquet")
-        for name in analysed()
-        for seed in seeds_of(dataset(name))
-    ]
+    return files_per_seed("analysis/{experiment}/seed{seed}.parquet", analysed())
 
 
 rule presence:

@@ -2,18 +2,18 @@
 
 import json
 
+HISTORY = "runs/{experiment}/seed{seed}/history.jsonl"
+
 
 def histories(_):
-    """The course of every run that the tables are made of."""
-    return [
-        results(f"runs/{name}/seed{seed}/history.jsonl")
-        for name, seed in {
-            (name, seed): None
-            for table in made_tables()
-            for name in behind(table)
-            for seed in seeds_of_table(table)
-        }
-    ]
+    """The course of every run that is shown; what they start from is drawn with them."""
+    shown = (
+        results(HISTORY.format(experiment=name, seed=seed))
+        for table in made_tables()
+        for name in rows_of(table)
+        for seed in seeds_of_table(table)
+    )
+    return list(dict.fromkeys([*shown, *files_per_seed(HISTORY, measured())]))
 
 
 rule figures:

@@ -49,17 +49,25 @@ def forms_of(tables):
     return [results(f"tables/{table}.{form}") for table in tables for form in FORMS]
 
 
-def metric_files():
-    """Those of every fine-tuning whose data are there, whether or not a table shows it.
+def measured():
+    """Every fine-tuning whose data are there, whether or not a table shows it.
 
-    But not of rows that only such tables have as must be asked for.
+    But not what only such tables show as must be asked for.
     """
     return [
-        results(f"metrics/{name}/seed{seed}.json")
+        name
         for name, entry in INSTALLED.items()
         if entry["stage"] == "finetune" and is_possible(name)
         if dataset(name) in data_at_hand()
         if is_shown(entry) or not entry.get("rows")
+    ]
+
+
+def files_per_seed(pattern, names):
+    """A file of every seed of experiments, by the seeds of their data sets."""
+    return [
+        results(pattern.format(experiment=name, seed=seed))
+        for name in names
         for seed in seeds_of(dataset(name))
     ]
 
@@ -81,7 +89,9 @@ def audit_files():
 TARGETS = {
     "shards": lambda: [manifest_of(data) for data in data_at_hand()],
     "tables": lambda: forms_of(made_tables()),
-    "metrics": metric_files,
+    "metrics": lambda: files_per_seed(
+        "metrics/{experiment}/seed{seed}.json", measured()
+    ),
     "audit": audit_files,
     "analysis": analysis_files,
     "report": lambda: [results("report.html"), results("figures/runs")],
