@@ -217,6 +217,26 @@ def test_an_own_registry_needs_none_of_the_experiments_that_are_weighed_by_defau
     assert planned(run.stdout)["presence"] == 2
 
 
+def test_own_rows_are_planned_with_the_modalities_they_have(snakemake, tmp_path):
+    (tmp_path / "rows.csv").touch()
+    description = {
+        "title": "Mine",
+        "source": "rows.csv",
+        "tasks": {"good": {"kind": "binary"}},
+        "columns": {"words": "text", "color": "category"},
+    }
+    config = {"name": "own", "scale": "own", "size": "tiny", "rows": description}
+    (tmp_path / "own.yaml").write_text(json.dumps(config))
+    run = snakemake("own", "-n", "--configfile", str(tmp_path / "own.yaml"))
+    assert run.returncode == 0, run.stdout
+    whole = {"rows-lanistr", "rows-lanistr-scratch", "rows-latefusion", "rows-pretrain"}
+    ablated = {f"rows-{stage}without-{m}" for stage in ("", "pretrain-") for m in ("text", "tabular")}
+    known = {name for name in trained(run.stdout) if "autogluon" not in name}
+    assert known == whole | ablated
+    jobs = planned(run.stdout)
+    assert [jobs[rule] for rule in ("table", "cache", "missingness", "write_report")] == [1] * 4
+
+
 @pytest.fixture(scope="module")
 def finished(snakemake, folder):
     """A configuration all of whose files are there, empty, and a registry that may change."""
