@@ -17,10 +17,10 @@ class Transformer(Part):
     """Sizes of a Transformer; defaults are those of BERT-base and ViT-B."""
 
     hidden: int = Field(768, gt=0, description="Width of a token.")
-    layers: int = Field(12, gt=0)
-    heads: int = Field(12, gt=0)
+    layers: int = Field(12, gt=0, description="Number of layers.")
+    heads: int = Field(12, gt=0, description="Number of attention heads.")
     intermediate: int = Field(3072, gt=0, description="Width between the two linear layers.")
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout of every layer.")
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
@@ -51,17 +51,19 @@ class LibraryTransformer(Transformer):
 class TextEncoder(LibraryTransformer):
     """BERT."""
 
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout of every layer.")
     max_tokens: int = Field(512, gt=2, description="Longest text, [CLS] and [SEP] included.")
     vocab_size: int = Field(
-        30522, gt=10, description="Of the vocabulary trained offline when `pretrained` is null."
+        30522,
+        gt=10,
+        description="Words of the vocabulary that is trained when `pretrained` is null.",
     )
 
 
 class ImageEncoder(LibraryTransformer):
     """ViT."""
 
-    patch_px: int = Field(16, gt=0)
+    patch_px: int = Field(16, gt=0, description="Side of a patch, in pixels.")
 
 
 class TabularEncoder(Part):
@@ -70,34 +72,36 @@ class TabularEncoder(Part):
     hidden: int = Field(64, gt=0, description="Width of a decision and of an attention step.")
     steps: int = Field(6, gt=0, description="Decision steps; each gives a token.")
     gamma: float = Field(
-        1.8, ge=1, description="How freely a column is used by several steps; 1 = by one only."
+        1.8, ge=1, description="Freedom of several steps to use one column; 1 = one step only."
     )
     independent: int = Field(2, ge=0, description="Gated layers of a step's own.")
     shared: int = Field(2, gt=0, description="Gated layers that all steps share.")
     embedding: int = Field(3, gt=0, description="Width of an identifier's learned embedding.")
     ghost_batch: int = Field(128, gt=1, description="Rows that are normalised together.")
     momentum: float = Field(
-        0.02, gt=0, lt=1, description="Of the normalisation. Source: TabNet's own default."
+        0.02, gt=0, lt=1, description="Momentum of the normalisation. Source: TabNet's own default."
     )
 
 
 class TimeseriesEncoder(Transformer):
     """A Transformer over hours with learnable positions."""
 
-    hidden: int = Field(256, gt=0, description="Source: LANISTR Table 5.")
-    layers: int = Field(3, gt=0, description="Source: LANISTR Table 5.")
-    heads: int = Field(4, gt=0, description="Source: LANISTR Table 5.")
-    intermediate: int = Field(3072, gt=0, description="Source: LANISTR Table 5.")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    hidden: int = Field(256, gt=0, description="Width of an hour. Source: LANISTR Table 5.")
+    layers: int = Field(3, gt=0, description="Number of layers. Source: LANISTR Table 5.")
+    heads: int = Field(4, gt=0, description="Attention heads. Source: LANISTR Table 5.")
+    intermediate: int = Field(
+        3072, gt=0, description="Width between the two linear layers. Source: LANISTR Table 5."
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout of every layer.")
 
 
 class Encoders(Part):
     """One encoder per modality; only those of `Experiment.modalities` are built."""
 
-    text: TextEncoder = TextEncoder()
-    image: ImageEncoder = ImageEncoder()
-    tabular: TabularEncoder = TabularEncoder()
-    timeseries: TimeseriesEncoder = TimeseriesEncoder()
+    text: TextEncoder = Field(TextEncoder(), description="Encoder of texts.")
+    image: ImageEncoder = Field(ImageEncoder(), description="Encoder of images.")
+    tabular: TabularEncoder = Field(TabularEncoder(), description="Encoder of table rows.")
+    timeseries: TimeseriesEncoder = Field(TimeseriesEncoder(), description="Encoder of series.")
 
 
 class Fusion(LibraryTransformer):
@@ -108,8 +112,12 @@ class Fusion(LibraryTransformer):
         description="A Transformer over all tokens with a [CLS] of its own, or the Perceiver IO "
         "of the paper's first version, whose latents read the tokens once.",
     )
-    layers: int = Field(6, gt=0, description="Source: LANISTR, and FLAVA's multimodal encoder.")
-    latents: int = Field(64, gt=0, description="Of the Perceiver; the Transformer has none.")
+    layers: int = Field(
+        6, gt=0, description="Number of layers. Source: LANISTR, and FLAVA's multimodal encoder."
+    )
+    latents: int = Field(
+        64, gt=0, description="Latents of the Perceiver; the Transformer has none."
+    )
 
     @model_validator(mode="after")
     def _perceiver_possible(self) -> Self:

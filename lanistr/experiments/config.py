@@ -43,22 +43,26 @@ class Objectives(Part):
     Source: LANISTR Table 5 (MIMIC-IV column).
     """
 
-    mlm: float = Field(1.0, ge=0, description="Masked language modeling.")
-    mim: float = Field(1.0, ge=0, description="Masked image modeling (SimMIM).")
+    mlm: float = Field(1.0, ge=0, description="Weight of masked language modeling.")
+    mim: float = Field(1.0, ge=0, description="Weight of masked image modeling (SimMIM).")
     mfm: float = Field(
-        0.0, ge=0, description="Masked feature modeling (TabNet); 0.01 for Amazon in Table 5."
+        0.0,
+        ge=0,
+        description="Weight of masked feature modeling (TabNet); 0.01 for reviews in Table 5.",
     )
-    mtm: float = Field(0.1, ge=0, description="Masked time-series modeling.")
-    mmm: float = Field(0.5, ge=0, description="Similarity of masked and unmasked embeddings.")
-    text_ratio: float = Field(0.15, gt=0, lt=1, description="Share of tokens hidden.")
-    image_ratio: float = Field(0.5, gt=0, lt=1, description="Share of patches hidden.")
-    tabular_ratio: float = Field(0.15, gt=0, lt=1, description="Share of columns hidden.")
+    mtm: float = Field(0.1, ge=0, description="Weight of masked time-series modeling.")
+    mmm: float = Field(
+        0.5, ge=0, description="Weight of the similarity of masked and unmasked embeddings."
+    )
+    text_ratio: float = Field(0.15, gt=0, lt=1, description="Share of tokens to hide.")
+    image_ratio: float = Field(0.5, gt=0, lt=1, description="Share of patches to hide.")
+    tabular_ratio: float = Field(0.15, gt=0, lt=1, description="Share of columns to hide.")
     timeseries_ratio: float = Field(
-        0.15, gt=0, lt=1, description="Share of hours hidden, per variable."
+        0.15, gt=0, lt=1, description="Share of hours to hide, per variable."
     )
     segment_hours: float = Field(3.0, ge=1, description="Mean length of a hidden stretch.")
-    projector_hidden: int = Field(2048, gt=0, description="Of the SimSiam projector.")
-    predictor_hidden: int = Field(512, gt=0, description="Of the SimSiam predictor.")
+    projector_hidden: int = Field(2048, gt=0, description="Inner width of the SimSiam projector.")
+    predictor_hidden: int = Field(512, gt=0, description="Inner width of the SimSiam predictor.")
 
     @model_validator(mode="after")
     def _segments_possible(self) -> Self:
@@ -79,18 +83,18 @@ class Variants(Part):
 
     normalise: Literal["none", "tokens", "features"] = Field(
         "none",
-        description="What of the projected tokens is brought to length 1: nothing, each feature "
+        description="Part of the projected tokens that gets length 1: nothing, each feature "
         "over the tokens (official code), or each token over its features.",
     )
     text_pooling: Literal["tokens", "cls"] = Field(
-        "tokens", description="What the fusion sees of a text: all tokens, or [CLS] (official)."
+        "tokens", description="Tokens of a text that the fusion sees: all, or [CLS] (official)."
     )
     mlm_over: Literal["hidden", "all"] = Field(
         "hidden", description="Tokens that are scored: hidden ones, or all and padding (official)."
     )
     absent: Literal["masked", "zeros"] = Field(
         "masked",
-        description="What is absent is masked everywhere, or zeros stand for it, are attended to "
+        description="Stand-in for what is absent: a mask everywhere, or zeros that are attended to "
         "and scored (official).",
     )
 
@@ -98,7 +102,7 @@ class Variants(Part):
 class Plateau(Part):
     """A rate that falls when the validation loss no longer does; as torch's ReduceLROnPlateau."""
 
-    factor: float = Field(0.1, gt=0, lt=1, description="What the rate is multiplied with.")
+    factor: float = Field(0.1, gt=0, lt=1, description="Factor of the rate at a plateau.")
     patience: int = Field(10, ge=0, description="Epochs without a lower loss that are put up with.")
 
 
@@ -106,24 +110,32 @@ class Optim(Part):
     """How weights are moved; the rate is set per batch, after a linear warm-up."""
 
     algorithm: Literal["adamw", "adam"] = Field(
-        "adamw", description="Adam adds weight_decay to the gradient, AdamW takes it off weights."
+        "adamw",
+        description="Rule of the steps; adam adds weight_decay to the gradient, adamw takes it off "
+        "weights.",
     )
-    lr: float = Field(1e-4, gt=0, description="Peak rate.")
-    betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="Of the gradient and its square.")
-    weight_decay: float = Field(0.02, ge=0)
-    warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of all steps.")
+    lr: float = Field(1e-4, gt=0, description="Peak of the learning rate.")
+    betas: tuple[Beta, Beta] = Field(
+        (0.9, 0.999), description="Decay of the means of the gradient and its square."
+    )
+    weight_decay: float = Field(0.02, ge=0, description="Pull of all weights towards zero.")
+    warmup_share: float = Field(
+        0.1, ge=0, lt=1, description="Share of all steps before the peak rate."
+    )
     schedule: Literal["cosine", "constant"] | Plateau = Field(
         "cosine",
-        description="After the warm-up: half a cosine down to zero, the peak rate throughout, or "
+        description="Rate after the warm-up: half a cosine down to zero, the peak throughout, or "
         "{factor: ..., patience: ...} to lower it on a plateau of the validation loss.",
     )
-    epochs: int = Field(..., gt=0, description="At most.")
+    epochs: int = Field(..., gt=0, description="Number of epochs at most.")
     stop_after: int | None = Field(
         None, gt=0, description="Epochs without a better one that end a run early; null = never."
     )
-    batch_size: int = Field(..., gt=0, description="Global, over all devices.")
-    accumulate: int = Field(1, gt=0, description="Micro-batches per step.")
-    clip_norm: float = Field(1.0, gt=0, description="Of the gradient.")
+    batch_size: int = Field(..., gt=0, description="Samples of a step, over all devices.")
+    accumulate: int = Field(1, gt=0, description="Number of micro-batches per step.")
+    clip_norm: float = Field(
+        1.0, gt=0, description="Greatest length of the gradient; a longer one is cut."
+    )
 
 
 class Data(Part):
@@ -131,28 +143,33 @@ class Data(Part):
 
     require: Modalities = Field(
         frozenset(),
-        description="Keep samples that have all of these, in use or not; empty = any subset.",
+        description="Modalities that kept samples have, in use or not; empty = any subset.",
     )
     train_require: Modalities | None = Field(
-        None, description="In place of `require` in the train split; null = the same."
+        None, description="Like `require`, for the train split; null = the same."
     )
     unlabeled_share: float = Field(
         1.0, ge=0, le=1, description="Share of pretraining samples; smaller shares are subsets."
     )
-    parallel_only: bool = Field(False, description="Keep only samples with every modality.")
+    parallel_only: bool = Field(
+        False, description="Whether only samples with every modality are kept."
+    )
     samples_per_epoch: int | None = Field(
-        None, gt=0, description="Drawn anew each epoch; null = all of them."
+        None, gt=0, description="Samples that are drawn anew each epoch; null = all of them."
     )
     columns_as_text: bool = Field(
-        False, description="Tab2Txt: the columns of the table are written in front of the text."
+        False,
+        description="Whether the columns of the table are written in front of the text (Tab2Txt).",
     )
     views: int = Field(
         1,
         gt=0,
-        description="Of each training image: as it is, then zoomed and shifted a little; an epoch "
+        description="Views of each training image: as it is, then zoomed and shifted; an epoch "
         "shows one of them, in turn.",
     )
-    mirror: bool = Field(False, description="Mirror half of the images of further views.")
+    mirror: bool = Field(
+        False, description="Whether half of the images of further views are mirrored."
+    )
 
     @model_validator(mode="after")
     def _mirrors_views(self) -> Self:
@@ -198,7 +215,7 @@ class Experiment(Sections):
         (), description="Experiments whose runs of the same seed give the initial weights, in turn."
     )
     rows: dict[str, str] = Field(
-        {}, description="Which row of which tables this is, both as in paper_results.tsv."
+        {}, description="Table and the row of it that this is, both as in paper_results.tsv."
     )
     task: Literal["classification", "regression"] = Field(
         "classification", description="What fine-tuning learns: a class, or one number."
@@ -206,8 +223,8 @@ class Experiment(Sections):
     classes: int = Field(2, gt=1, description="Of a classification.")
     freeze: Literal["pretrained", "none"] = Field(
         "pretrained",
-        description="In fine-tuning: encoders that start from trained weights are frozen, "
-        "those that start at random are trained; 'none' trains all.",
+        description="Encoders that fine-tuning leaves as they are: those that start from trained "
+        "weights, or none.",
     )
     data: Data = Data()
     encoders: Encoders = Encoders()
