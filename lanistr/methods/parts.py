@@ -9,8 +9,9 @@ from torch import nn
 
 from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
-from lanistr.experiments import architecture, config
+from lanistr.experiments import architecture
 from lanistr.experiments.config import Experiment
+from lanistr.experiments.objectives import OBJECTIVE_MODALITY, Variants
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders
 from lanistr.models.fusion import Fusion, Projection, Projections, start_at_random
@@ -53,7 +54,7 @@ def build_masking_heads(
         "mtm": lambda series: MaskedTimeseriesHead(series.width, spec),
     }
     heads = {}
-    for name, modality in config.OBJECTIVE_MODALITY.items():
+    for name, modality in OBJECTIVE_MODALITY.items():
         if name in experiment.losses:
             with seeded(f"heads.{name}"):
                 heads[name] = builders[name](encoders[modality])
@@ -110,7 +111,7 @@ def build_tabular(settings: architecture.TabularEncoder, spec: InputSpec) -> Tab
 
 
 def build_fusion(
-    widths: dict[Modality, int], settings: architecture.Fusion, variants: config.Variants
+    widths: dict[Modality, int], settings: architecture.Fusion, variants: Variants
 ) -> Fusion | PerceiverFusion:
     """The projections and what fuses; FLAVA's multimodal encoder comes without its pooler."""
     from transformers import FlavaMultimodalModel

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lanistr.experiments.config import Modality, Objectives
+    from lanistr.experiments.objectives import Objectives
+    from lanistr.modality import Modality
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.experiments.config import Objectives, Variants
+from lanistr.experiments.objectives import Objectives, Variants
 from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.losses import similarity_loss

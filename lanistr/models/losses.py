@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 
 IGNORED = -100  # label of a token that does not count, as everywhere in PyTorch
 CONSTANT = 1e-6  # variance up to which a value does not vary, but for rounding

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Tokens
 from lanistr.models.losses import masked_feature_loss

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Tokens, attended
 from lanistr.models.losses import masked_language_loss

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Experiment, Objectives
+from lanistr.experiments.config import Experiment
+from lanistr.experiments.objectives import Objectives
 from lanistr.experiments.recipes import load_experiment
 from lanistr.modality import Modality
 

@@ -8,6 +8,7 @@ from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
 from lanistr.experiments import architecture, config
 from lanistr.experiments.config import Experiment
+from lanistr.experiments.objectives import Objectives
 from lanistr.methods.build import build, parameter_counts
 from lanistr.methods.lanistr.model import LANISTRForPrediction, LANISTRForPretraining
 from lanistr.methods.latefusion.model import LateFusion
@@ -144,7 +145,7 @@ def amazon_total(stage: str, spec: InputSpec) -> int:
         dataset="amazon",
         modalities=frozenset({Modality.TEXT, Modality.IMAGE, Modality.TABULAR}),
         classes=5,
-        objectives=config.Objectives(mfm=0.01, mtm=0.0),
+        objectives=Objectives(mfm=0.01, mtm=0.0),
         optim=config.Optim(epochs=1, batch_size=1),
     )
     with torch.device("meta"):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import FlavaMultimodalConfig, FlavaMultimodalModel
 
-from lanistr.experiments.config import Objectives, Variants
+from lanistr.experiments.objectives import Objectives, Variants
 from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.fusion import Fusion, Projection, Projections, SimilarityHead

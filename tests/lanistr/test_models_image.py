@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import ViTConfig, ViTForMaskedImageModeling
 
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 from lanistr.models.image import ImageEncoder, MaskedImageHead, patches_of
 
 

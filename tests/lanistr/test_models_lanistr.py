@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lanistr.batch import Batch
-from lanistr.experiments.config import OBJECTIVE_MODALITY
+from lanistr.experiments.objectives import OBJECTIVE_MODALITY
 from lanistr.methods.build import build
 from lanistr.methods.lanistr.model import LANISTRForPretraining
 from lanistr.modality import Modality

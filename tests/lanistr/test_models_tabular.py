@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lanistr.experiments.architecture import TabularEncoder
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
 from lanistr.models import tabular
 from lanistr.models.tabular import MaskedTabularHead

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
 from lanistr.models.losses import masked_language_loss
 from lanistr.models.text import MaskedLanguageHead, TextEncoder

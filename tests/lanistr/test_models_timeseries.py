@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lanistr.experiments import architecture
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
 from lanistr.models.losses import masked_timeseries_loss
 from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder

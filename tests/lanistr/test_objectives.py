@@ -3,7 +3,7 @@ import torch
 from pytorch_tabnet.metrics import UnsupervisedLoss
 from torch.nn import functional
 
-from lanistr.experiments.config import Objectives
+from lanistr.experiments.objectives import Objectives
 from lanistr.models.losses import (
     IGNORED,
     label_loss,

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lanistr.batch import Batch, InputSpec
-from lanistr.experiments.config import OBJECTIVE_MODALITY, Experiment
+from lanistr.experiments.config import Experiment
+from lanistr.experiments.objectives import OBJECTIVE_MODALITY
 from lanistr.methods.build import Origin
 from lanistr.methods.method import Model
 from lanistr.methods.parts import build_encoders, build_fusion, build_masking_heads
