@@ -81,10 +81,10 @@ def on_grid(
     names = {name: number for number, name in enumerate(variables)}
     means = (
         cells.filter(pl.col("variable").is_in(list(names)))
-        .group_by("row_id", "variable", "step")
+        .join(places, on="row_id")
+        .group_by("row", "variable", "step")
         # In the order of the values, so that rounding does not depend on the order of lines.
         .agg(pl.col("value").sort().mean())
-        .join(places, on="row_id")
         .with_columns(column=pl.col("variable").replace_strict(names, return_dtype=pl.Int64))
     )
     there = means["row"].unique().sort()
