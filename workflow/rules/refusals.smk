@@ -17,13 +17,14 @@ def refuse_missing(family, *wanted):
         keys = " and ".join(
             REGISTERED[name].keys for name, found in missing.items() if found
         )
+        section, _, key = REGISTERED[family].keys.split(",")[0].partition(".")
         # Leaving through SystemExit: Snakemake would wrap an exception of an
         # input function in a traceback and name the first rule's files only.
         sys.exit(
             f"error: the configuration '{config['name']}' needs raw files that are not there:\n"
             + "".join(lines)
-            + f"Point {keys} to your copies, in the config file or with"
-            ' --config \'mimic={"root": "/data/mimiciv/2.2"}\'; README.md says how to obtain them.'
+            + f"Point {keys} to your copies, in the config file or with --config"
+            f""" '{section}={{"{key}": "/data"}}'; README.md says how to obtain them."""
         )
 
 
