@@ -1,5 +1,7 @@
 """Every gate of MIMIC on shards without a leak, and on shards in which its leak is planted."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from preprocessing.audit.leakage import report
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.gates import every_gate
 from preprocessing.audit.shards import open_variants
+from preprocessing.errors import LeakageError
 from tests.preprocessing.leakage_shards import (
     ADMITTED,
     HOUR,
@@ -230,3 +233,24 @@ def test_counts_that_lead_to_a_small_one_are_withheld(tmp_path: Path) -> None:
     entry = found(tmp_path, plant)["note-after-horizon"].entry([])
     assert entry["status"] == "leak"
     assert entry["counts"]["notes written or filed after 48 hours or discharge"] is None
+
+
+def test_a_text_source_is_asked_about_its_own_notes(tmp_path: Path) -> None:
+    """All but notes and samples lies where the shards of MIMIC have it."""
+    folder = mimic_shards(tmp_path)
+    told = json.loads((folder / "manifest.json").read_text())
+    own = {
+        name: {} if name in ("notes", "samples") else {"folder": ".."} for name in told["tables"]
+    }
+    for table in ("notes", "samples"):
+        shutil.copytree(folder / table, folder / "discharge" / table)
+    for path in (folder / "discharge/notes").iterdir():
+        pl.read_parquet(path).with_columns(text=DIED).write_parquet(path)
+    manifest = json.dumps(told | {"dataset": "mimic/discharge", "tables": own})
+    (folder / "discharge/manifest.json").write_text(manifest)
+    output = tmp_path / "leakage.json"
+    with pytest.raises(LeakageError, match="leakage in mimic/discharge"):
+        report.check_shards(folder, [], variant="discharge", resamples=20, output=output)
+    statuses = {g["gate"]: g["status"] for g in json.loads(output.read_text())["gates"]}
+    assert [name for name, status in statuses.items() if status == "leak"] == ["outcome-words"]
+    report.check_shards(folder, [], resamples=20, output=output)
