@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
 from lanistr.modality import Modality
+from lanistr.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,8 @@ class InputSpec:
             learned embedding, the other categories are one-hot.
         number_names: columns of a table that hold standardised numbers.
         finding_names: what radiographs are labelled with; none without such labels.
+        task: what is to be answered of a sample; None in pretraining. Its `never_inputs` are not
+            among the columns.
     """
 
     vocab_size: int
@@ -52,6 +55,12 @@ class InputSpec:
     identifiers: tuple[str, ...] = ()
     number_names: tuple[str, ...] = ()
     finding_names: tuple[str, ...] = ()
+    task: Task | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Width of what a model of the task puts out; 0 without one."""
+        return self.task.outputs if self.task else 0
 
 
 @dataclass(frozen=True)
@@ -66,14 +75,15 @@ class Batch:
         series: values with train-only normalisation, 0 where unobserved, (B, S, C) float32.
         observed: True = measured in that hour, (B, S, V) bool.
         present: True = the sample has the modality, (B, len(Modality)) bool, in enum order.
-        label: class, -1 = unlabeled, (B,) int64; of a regression the number, (B,) float32.
+        target: what is known of the task: the number of the class, 1 = has the label for each
+            label, or the number in its unit; NaN = not known, (B, targets) float32.
         categories: codes, in the order of `InputSpec.category_names`, (B, K) int64.
         numbers: in units of their standard deviation, 0 where missing, in the order of
             `InputSpec.number_names`, (B, M) float32.
         findings: 1 = the radiograph's report states it, 0 = it does not, -1 = no label, in the
             order of `InputSpec.finding_names`, (B, F) int64.
 
-    `categories`, `numbers` and `findings` need not be given; they then have no columns.
+    `target`, `categories`, `numbers` and `findings` need not be given; they then have no columns.
     """
 
     sample_id: Tensor
@@ -83,7 +93,7 @@ class Batch:
     series: Tensor
     observed: Tensor
     present: Tensor
-    label: Tensor
+    target: Tensor = None  # type: ignore[assignment]
     categories: Tensor = None  # type: ignore[assignment]
     numbers: Tensor = None  # type: ignore[assignment]
     findings: Tensor = None  # type: ignore[assignment]
@@ -91,7 +101,8 @@ class Batch:
     def __post_init__(self) -> None:
         """Give tables without columns to data that have none."""
         whole, real = self.tokens, self.series
-        for name, like in (("categories", whole), ("numbers", real), ("findings", whole)):
+        slots = {"target": real, "categories": whole, "numbers": real, "findings": whole}
+        for name, like in slots.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, like.new_empty(len(self), 0))
 

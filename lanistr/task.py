@@ -67,6 +67,11 @@ class Task:
         return len(self.classes) or 1
 
     @property
+    def chooses(self) -> bool:
+        """Whether the answer is one of several classes, whose probabilities add up to 1."""
+        return self.kind in (Kind.BINARY, Kind.MULTICLASS)
+
+    @property
     def targets(self) -> int:
         """Width of what is known of a sample: a number per label, else one."""
         return len(self.classes) if self.kind == Kind.MULTILABEL else 1

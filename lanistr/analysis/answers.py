@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.errors import DataContractError
@@ -16,6 +17,7 @@ from lanistr.evaluation.metrics import Weighted, functions_of
 from lanistr.evaluation.predictions import resample_weights, resampled
 from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
+from lanistr.task import Task
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Answers:
 
     Attributes:
         experiment: that was run.
+        task: what was asked.
         seeds: of the runs, K.
         sample_id: (N,) int64.
         subject_id: patient or product of each sample, (N,) int64.
@@ -34,6 +37,7 @@ class Answers:
     """
 
     experiment: Experiment
+    task: Task
     seeds: tuple[int, ...]
     sample_id: np.ndarray
     subject_id: np.ndarray
@@ -50,7 +54,7 @@ class Answers:
     @property
     def metric(self) -> tuple[str, Weighted]:
         """The one that is reported, with its name."""
-        return next(iter(functions_of(self.experiment.classes).items()))
+        return next(iter(functions_of(self.task.outputs).items()))
 
     def has(self, modality: Modality) -> np.ndarray:
         """True where a sample has the modality, (N,) bool."""
@@ -131,6 +135,7 @@ def _read(path: Path) -> Answers:
     try:
         about = pl.read_parquet_metadata(path)
         experiment = Experiment.model_validate_json(about["experiment"])
+        task = TypeAdapter(Task).validate_json(about["task"])
         table = pl.read_parquet(path).sort("sample_id")
         names = subset_names(in_order(experiment.modalities))
         probabilities = np.stack([table[name].to_numpy() for name in names])
@@ -143,14 +148,15 @@ def _read(path: Path) -> Answers:
         ) from None
     if len(seeds) != 1:
         raise DataContractError(f"{path} holds {len(seeds)} seeds, allowed is one. Make it again.")
-    two = experiment.classes == 2
+    two = task.outputs == 2
     scores = probabilities[:, :, 1] if two else probabilities.argmax(axis=2)
     return Answers(
         experiment,
+        task,
         seeds=(seeds[0],),
         sample_id=table["sample_id"].to_numpy(),
         subject_id=table["subject_id"].to_numpy(),
-        label=table["label"].to_numpy(),
+        label=table["label"].to_numpy()[:, 0].astype(np.int8),
         present=present,
         scores=scores[None],
         data=data,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.data.samples import ROW_FIELDS, Samples
 from lanistr.modality import Modality
 from lanistr.training.distributed import world
-from lanistr.training.predict import outputs, read_run
+from lanistr.training.predict import answers, read_run
 
 log = logging.getLogger(__name__)
 
@@ -46,20 +46,20 @@ def presence(
     modalities = in_order(experiment.modalities)
     with world(device, threads) as here:
         model = trained.model(here.device)
-        answers, present = under_subsets(
+        said, present = under_subsets(
             samples,
             modalities,
-            experiment.classes,
-            lambda some: outputs(model, experiment, some, workers=workers).numpy(),
+            model.task.outputs,
+            lambda some: answers(model, some, workers=workers).numpy(),
         )
-    names, kind = subset_names(modalities), pl.Array(pl.Float64, experiment.classes)
-    columns = zip(names, answers, strict=True)
+    names, kind = subset_names(modalities), pl.Array(pl.Float64, model.task.outputs)
+    columns = zip(names, said, strict=True)
     table = pl.DataFrame(
         {
             "seed": [trained.seed] * len(samples),
             "sample_id": samples.records["sample_id"],
             "subject_id": samples.records["subject_id"],
-            "label": samples.records["label"],
+            "label": pl.Series(samples.targets, dtype=pl.Array(pl.Float32, model.task.targets)),
             "present": [names[number] for number in present],
             **{name: pl.Series(values, dtype=kind) for name, values in columns},
         }
@@ -67,6 +67,7 @@ def presence(
     output.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "experiment": experiment.model_dump_json(),
+        "task": json.dumps(asdict(model.task)),
         "data": json.dumps(samples.cache.provenance),
     }
     table.write_parquet(output, metadata=about)

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from lanistr.commands.options import CacheDir
+from lanistr.commands.options import CacheDir, Variant
 
 
 def audit_vocabulary(
     manifest: Annotated[Path, typer.Option(help="manifest.json of the shards.")],
     cache: CacheDir,
     output: Annotated[Path, typer.Option(help="JSON, for merge-leakage.")],
-    category: Annotated[str | None, typer.Option(help="Of reviews, such as All_Beauty.")] = None,
+    variant: Variant = None,
     vocabulary: Annotated[
         Path | None, typer.Option(help="Cache whose tokenizer is used, as given to `cache`.")
     ] = None,
@@ -27,7 +27,7 @@ def audit_vocabulary(
         manifest,
         cache,
         acknowledge or (),
-        category=category,
+        variant=variant,
         vocabulary=vocabulary,
         output=output,
     )

@@ -18,6 +18,14 @@ class Device(StrEnum):
 RegistryFile = Annotated[Path, typer.Option(help="Registry of experiments (YAML).")]
 RecipeFile = Annotated[Path, typer.Option(help="Sizes and optimisation per stage (YAML).")]
 CacheDir = Annotated[Path, typer.Option(help="Folder made by `lanistr cache`.")]
+Variant = Annotated[
+    str | None,
+    typer.Option(
+        "--variant",
+        "--category",
+        help="Folder beside the manifest whose own manifest is read; --category is its old name.",
+    ),
+]
 RunDir = Annotated[Path, typer.Option(help="Folder with checkpoint.safetensors.")]
 OnDevice = Annotated[Device, typer.Option(help="auto = a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of torch; default: its own choice.")]

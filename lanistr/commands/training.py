@@ -6,14 +6,22 @@ from typing import Annotated
 
 import typer
 
-from lanistr.commands.options import CacheDir, Device, OnDevice, RecipeFile, RegistryFile, Threads
+from lanistr.commands.options import (
+    CacheDir,
+    Device,
+    OnDevice,
+    RecipeFile,
+    RegistryFile,
+    Threads,
+    Variant,
+)
 
 
 def cache(
     manifest: Annotated[Path, typer.Option(help="manifest.json of the shards.")],
     recipe: RecipeFile,
     output_dir: Annotated[Path, typer.Option(help="Receives the arrays and spec.json.")],
-    category: Annotated[str | None, typer.Option(help="Of reviews, such as All_Beauty.")] = None,
+    variant: Variant = None,
     vocabulary: Annotated[
         Path | None, typer.Option(help="Cache whose tokenizer is used, so that weights fit both.")
     ] = None,
@@ -24,7 +32,7 @@ def cache(
     from lanistr.experiments.recipes import load_encoders
 
     encoders = load_encoders(recipe)
-    build_cache(manifest, encoders, output_dir, threads, category=category, vocabulary=vocabulary)
+    build_cache(manifest, encoders, output_dir, threads, variant=variant, vocabulary=vocabulary)
 
 
 def train(
@@ -62,10 +70,12 @@ def train(
 
     Several processes: torchrun --nproc-per-node N -m lanistr train ...
     """
+    from lanistr.data.cache import read_card
     from lanistr.experiments.methods import methods
     from lanistr.experiments.recipes import load_experiment
 
-    resolved = load_experiment(registry, recipe, experiment)  # before torch takes its seconds
+    # before torch takes its seconds
+    resolved = load_experiment(registry, recipe, experiment, read_card(cache))
     if trainer := methods()[resolved.method].trainer:  # with states and a reader of its own
         import_module(trainer).train(
             resolved,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lanistr.data.manifest import Manifest, SeriesFacts
-from lanistr.data.tab2txt import REVIEW, described, in_front
+from lanistr.data.tab2txt import described, in_front
 from lanistr.errors import DataContractError
 from lanistr.modality import Modality
 
@@ -50,47 +50,50 @@ def row_count(manifest: Manifest, table: str) -> int:
 
 
 def plain_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
-    """The texts (split, text), `ROWS_AT_ONCE` at a time."""
+    """The texts (split, text), `ROWS_AT_ONCE` at a time; none without the modality."""
     import polars as pl
 
-    for rows in record_batches(manifest, manifest.layout.tables[Modality.TEXT], ["split", "text"]):
-        yield pl.DataFrame(rows)
+    if place := manifest.place(Modality.TEXT):
+        for rows in record_batches(manifest, place.table, ["split", "text"]):
+            yield pl.DataFrame(rows)
 
 
 def described_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
     """The texts (split, text) with the columns of their sample in front, in the same order.
 
     The n-th part of the texts and of the columns are of the same samples; one part is in memory.
+    None where the manifest has none, see `Manifest.has_described_texts`.
     """
     import polars as pl
 
-    layout = manifest.layout
-    key = layout.keys[Modality.TEXT]
-    of_texts, of_columns = (
-        manifest.parts(layout.tables[modality]) for modality in (Modality.TEXT, Modality.TABULAR)
-    )
-    for words, table in zip(of_texts, of_columns, strict=True):
-        columns = pl.read_parquet(table, columns=[key, *REVIEW])
+    if not manifest.has_described_texts:
+        return
+    phrases, places = manifest.card.words, manifest.card.modalities
+    key = places[Modality.TEXT].key
+    names = [phrase.column for phrase in phrases]
+    parts = (manifest.parts(places[each].table) for each in (Modality.TEXT, Modality.TABULAR))
+    for words, table in zip(*parts, strict=True):
+        columns = pl.read_parquet(table, columns=[key, *names])
         rows = pl.read_parquet(words, columns=[key, "split", "text"])
         both = rows.join(columns, on=key, how="left", maintain_order="left")
         for some in both.iter_slices(ROWS_AT_ONCE):
-            written = [in_front(described(row, REVIEW), row["text"]) for row in some.to_dicts()]
+            written = [in_front(described(row, phrases), row["text"]) for row in some.to_dicts()]
             yield some.select("split", text=pl.Series(written, dtype=pl.String))
 
 
 def train_texts(manifest: Manifest) -> Iterator[str]:
     """The texts of the train split, with their columns if any; no vocabulary may see others."""
-    source = described_texts if manifest.columns else plain_texts
+    source = described_texts if manifest.has_described_texts else plain_texts
     for rows in source(manifest):
         yield from rows.filter(split="train")["text"]
 
 
 def write_texts(manifest: Manifest, tokenizer: Tokenizer, folder: Path) -> None:
     """Tokenise all texts into tokens.npy, and with columns in front into described_tokens.npy."""
-    row_count(manifest, manifest.layout.tables[Modality.TEXT])
+    if place := manifest.place(Modality.TEXT):
+        row_count(manifest, place.table)
     write_tokens(plain_texts(manifest), tokenizer, folder, "tokens")
-    described = described_texts(manifest) if manifest.columns else iter(())
-    write_tokens(described, tokenizer, folder, "described_tokens")
+    write_tokens(described_texts(manifest), tokenizer, folder, "described_tokens")
 
 
 def write_tokens(
@@ -129,14 +132,18 @@ def _write_header(file: Any, dtype: np.dtype, length: int) -> None:
 
 
 def write_pixels(manifest: Manifest, folder: Path, threads: int) -> None:
-    """Decode all images into pixels.npy."""
-    began, facts = time.monotonic(), manifest.image
+    """Decode all images into pixels.npy; an empty array without the modality."""
+    place, facts = manifest.place(Modality.IMAGE), manifest.image
+    if not (place and facts):
+        _new_array(folder / "pixels.npy", (0, 0, 0), np.uint8)
+        return
+    began = time.monotonic()
     shape = (facts.px, facts.px) if facts.channels == 1 else (facts.px, facts.px, facts.channels)
-    count = row_count(manifest, "images")
+    count = row_count(manifest, place.table)
     pixels = _new_array(folder / "pixels.npy", (count, *shape), np.uint8)
     done = 0
     with ThreadPoolExecutor(threads) as pool:
-        for rows in record_batches(manifest, "images", ["jpeg"]):
+        for rows in record_batches(manifest, place.table, ["jpeg"]):
             jpegs = rows["jpeg"].to_pylist()
             for image in pool.map(lambda jpeg: decoded(jpeg, shape), jpegs):
                 pixels[done] = image
@@ -151,11 +158,14 @@ def write_findings(manifest: Manifest, folder: Path) -> None:
     """
     import polars as pl
 
-    names = manifest.image.findings
-    count = row_count(manifest, "images") if names else 0
+    place = manifest.place(Modality.IMAGE)
+    names = manifest.image.findings if manifest.image else []
+    count = row_count(manifest, place.table) if place and names else 0
     findings = _new_array(folder / "findings.npy", (count, len(names)), np.int8)
+    if not (place and names):
+        return
     done = 0
-    for rows in record_batches(manifest, "images", ["labelled", "findings"]) if names else ():
+    for rows in record_batches(manifest, place.table, ["labelled", "findings"]):
         table = pl.DataFrame(rows)
         labelled = table["labelled"].to_numpy()[:, None]
         stated = table["findings"].to_numpy() == 1  # what is not mentioned is NaN there
@@ -189,21 +199,21 @@ def write_columns(manifest: Manifest, folder: Path) -> None:
     Raises:
         DataContractError: a code is out of the range that the manifest gives.
     """
-    facts = manifest.columns
-    count = row_count(manifest, "tabular") if facts else 0
+    facts, place = manifest.columns, manifest.place(Modality.TABULAR)
+    count = row_count(manifest, place.table) if place else 0
     sizes, numeric = (facts.sizes, list(facts.numeric)) if facts else ({}, [])
     categories = _new_array(folder / "categories.npy", (count, len(sizes)), np.int32)
     numbers = _new_array(folder / "numbers.npy", (count, len(numeric)), np.float32)
-    if not facts:
+    if not place:
         return
     names = [*(f"{name}_code" for name in sizes), *(f"{name}_scaled" for name in numeric)]
     done = 0
-    for rows in record_batches(manifest, "tabular", names):
+    for rows in record_batches(manifest, place.table, names):
         here = slice(done, done + rows.num_rows)
-        for place, (name, size) in enumerate(sizes.items()):
-            categories[here, place] = codes(rows[f"{name}_code"].to_numpy(), name, size)
-        for place, name in enumerate(numeric):
-            numbers[here, place] = rows[f"{name}_scaled"].to_numpy()
+        for number, (name, size) in enumerate(sizes.items()):
+            categories[here, number] = codes(rows[f"{name}_code"].to_numpy(), name, size)
+        for number, name in enumerate(numeric):
+            numbers[here, number] = rows[f"{name}_scaled"].to_numpy()
         done += rows.num_rows
     log.info("%d rows of %d columns", done, len(names))
 
@@ -224,15 +234,15 @@ def codes(values: np.ndarray, name: str, size: int) -> np.ndarray:
 
 def write_series(manifest: Manifest, folder: Path) -> None:
     """Normalise all series into series.npy, with observed.npy beside."""
-    facts = manifest.timeseries
-    count = row_count(manifest, "timeseries") if facts else 0
+    facts, place = manifest.timeseries, manifest.place(Modality.TIMESERIES)
+    count = row_count(manifest, place.table) if place and facts else 0
     hours, values, variables = facts.shape if facts else (0, 0, 0)
     series = _new_array(folder / "series.npy", (count, hours, values), np.float32)
     flags = _new_array(folder / "observed.npy", (count, hours, variables), np.uint8)
-    if not facts:
+    if not (place and facts):
         return
     done = 0
-    for rows in record_batches(manifest, "timeseries", ["values", "observed"]):
+    for rows in record_batches(manifest, place.table, ["values", "observed"]):
         raw = _list_values(rows["values"]).reshape(-1, hours, values)
         observed = _list_values(rows["observed"]).reshape(-1, hours, variables)
         series[done : done + len(raw)] = normalised(raw, observed, facts)

@@ -8,7 +8,7 @@ arrays of a modality that a dataset does not have are empty.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -25,27 +25,30 @@ from lanistr.data.arrays import (
     write_series,
     write_texts,
 )
+from lanistr.data.card import Card
 from lanistr.data.manifest import Manifest, read_manifest
 from lanistr.data.processor import write_processor
 from lanistr.data.tokenizer import SPECIAL, tokenizer_for
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Encoders, TextEncoder
+from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
+from lanistr.task import Kind, Task
 
 if TYPE_CHECKING:
     import polars as pl
     from tokenizers import Tokenizer
 
-FORMAT = 3
+FORMAT = 4
 STAGES = ("pretrain", "finetune")
 SPLITS = ("train", "valid", "test")
 ARRAYS = (
     *("tokens", "tokens_offsets", "described_tokens", "described_tokens_offsets"),
-    *("pixels", "findings", "categories", "numbers", "series", "observed", "samples"),
+    *("pixels", "findings", "categories", "numbers", "series", "observed", "samples", "labels"),
 )
 
-# One record per sample. Its subject is a patient, or the product of a review;
-# stage and split are positions in STAGES and SPLITS, label -1 = unlabeled, row numbers -1 = absent.
+# One record per sample. Its subject is what the card calls the unit, such as a patient; stage and
+# split are positions in STAGES and SPLITS, row numbers -1 = absent.
 SAMPLE = np.dtype(
     [
         ("sample_id", np.int64),
@@ -53,7 +56,7 @@ SAMPLE = np.dtype(
         *[(f"{modality}_row", np.int32) for modality in Modality],
         ("stage", np.uint8),
         ("split", np.uint8),
-        ("label", np.int8),
+        ("labels_row", np.int32),
     ]
 )
 
@@ -63,7 +66,8 @@ class Cache:
     """An open cache; the arrays are memory-mapped and read-only.
 
     Attributes:
-        spec: what the data fixes about a model's inputs.
+        spec: what the data fixes about a model's inputs, of no task.
+        card: what the data set says of itself.
         text: settings of the text encoder that decided the tokens.
         provenance: dataset, scale, profile, switches, text source and digest of the shards.
         digest: of everything that the arrays derive from.
@@ -78,9 +82,12 @@ class Cache:
         series: normalised, 0 where unobserved, (stays, hours, values) float32.
         observed: 1 = measured in that hour, (stays, hours, variables) uint8.
         samples: one `SAMPLE` record per sample.
+        labels: what is known of each sample, NaN = nothing, (samples, targets) float32; the
+            columns of one task of the card after those of another.
     """
 
     spec: InputSpec
+    card: Card
     text: dict[str, Any]
     provenance: dict[str, Any]
     digest: str
@@ -95,6 +102,78 @@ class Cache:
     series: np.ndarray
     observed: np.ndarray
     samples: np.ndarray
+    labels: np.ndarray
+
+    def task_of(self, experiment: Experiment) -> Task | None:
+        """The task that an experiment learns; None in pretraining.
+
+        Raises:
+            ConfigError: the data set has no such task.
+        """
+        if experiment.stage == "pretrain":
+            return None
+        try:
+            return self.card.task(experiment.task)
+        except KeyError as error:
+            raise ConfigError(f"{experiment.name}: {error.args[0]}") from None
+
+    def spec_for(self, experiment: Experiment) -> InputSpec:
+        """What the data fixes about the inputs of an experiment's model.
+
+        Raises:
+            ConfigError: the data set has no such task.
+        """
+        task, spec = self.task_of(experiment), self.spec
+        never = task.never_inputs if task else ()
+        sizes = dict(zip(spec.category_names, spec.category_sizes, strict=True))
+        kept = {name: size for name, size in sizes.items() if name not in never}
+        return replace(
+            spec,
+            category_names=tuple(kept),
+            category_sizes=tuple(kept.values()),
+            identifiers=tuple(name for name in spec.identifiers if name not in never),
+            number_names=tuple(name for name in spec.number_names if name not in never),
+            task=task,
+        )
+
+    def targets(self, records: np.ndarray, task: Task | None) -> np.ndarray:
+        """What is known of samples, NaN = nothing, (N, task.targets) float32; no columns of None.
+
+        Args:
+            records: of `samples`, in the order of the result.
+            task: one of the card's.
+        """
+        if task is None:
+            return np.empty((len(records), 0), np.float32)
+        before = self.card.tasks[: self.card.tasks.index(task)]
+        first = sum(each.targets for each in before)
+        return self.labels[records["labels_row"], first : first + task.targets]
+
+
+def read_card(folder: Path) -> Card:
+    """The card in a cache, without opening its arrays.
+
+    Raises:
+        DataContractError: not a complete cache of this version.
+    """
+    return Card.model_validate(_facts(folder)["card"])
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What spec.json says."""
+    path = folder / "spec.json"
+    try:
+        facts = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise DataContractError(
+            f"{path} is not there. Make the cache: python -m lanistr cache."
+        ) from None
+    if facts["format"] != FORMAT:
+        raise DataContractError(
+            f"{folder} has cache format {facts['format']}, allowed is {FORMAT}. "
+            "Make it again: python -m lanistr cache."
+        )
+    return facts
 
 
 def open_cache(folder: Path) -> Cache:
@@ -103,13 +182,8 @@ def open_cache(folder: Path) -> Cache:
     Raises:
         DataContractError: not a complete cache of this version.
     """
+    facts = _facts(folder)
     try:
-        facts = json.loads((folder / "spec.json").read_text())
-        if facts["format"] != FORMAT:
-            raise DataContractError(
-                f"{folder} has cache format {facts['format']}, allowed is {FORMAT}. "
-                "Make it again: python -m lanistr cache."
-            )
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
     except FileNotFoundError as error:
         raise DataContractError(
@@ -120,7 +194,8 @@ def open_cache(folder: Path) -> Cache:
         for name, value in facts["inputs"].items()
     }
     about = {name: facts[name] for name in ("text", "provenance", "digest")}
-    return Cache(spec=InputSpec(**inputs), **about, **arrays)
+    card = Card.model_validate(facts["card"])
+    return Cache(spec=InputSpec(**inputs), card=card, **about, **arrays)
 
 
 def build_cache(
@@ -129,7 +204,7 @@ def build_cache(
     folder: Path,
     threads: int,
     *,
-    category: str | None = None,
+    variant: str | None = None,
     vocabulary: Path | None = None,
 ) -> None:
     """Write the cache of the shards beside `manifest_path` into `folder`; `spec.json` comes last.
@@ -143,16 +218,14 @@ def build_cache(
         encoders: the recipe's sizes; tokens depend on `text`, `image.patch_px` is checked.
         folder: receives the arrays, the tokenizer and spec.json.
         threads: decode images.
-        category: of reviews; None where the shards have no categories.
+        variant: folder beside the manifest whose own manifest is meant; None = the one given.
         vocabulary: cache whose tokenizer is used, so that weights fit both; None = its own.
 
     Raises:
-        ConfigError: the recipe does not fit the shards or the vocabulary.
+        ConfigError: the recipe does not fit the shards or the vocabulary, or no such variant.
         DataContractError: the shards do not fit their manifest.
     """
-    manifest = read_manifest(manifest_path)
-    if category:
-        manifest = manifest.of_category(category)
+    manifest = read_manifest(manifest_path, variant)
     check_fit(manifest, encoders)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.json").unlink(missing_ok=True)
@@ -164,13 +237,17 @@ def build_cache(
     write_findings(manifest, folder)
     write_columns(manifest, folder)
     write_series(manifest, folder)
-    np.save(folder / "samples.npy", sample_records(manifest))
+    frame = sample_frame(manifest)
+    np.save(folder / "samples.npy", sample_records(frame))
+    np.save(folder / "labels.npy", labels(frame, manifest.card))
     write_processor(manifest, folder)
     text = text_settings(encoders.text)
-    made_from = [FORMAT, manifest.dataset, manifest.digest, text, tokenizer.to_str()]
+    card = manifest.card.model_dump(mode="json")
+    made_from = [FORMAT, manifest.dataset, manifest.digest, card, text, tokenizer.to_str()]
     facts = {
         "format": FORMAT,
         "inputs": asdict(input_spec(manifest, tokenizer, encoders.text)),
+        "card": card,
         "text": text,
         "provenance": manifest.provenance,
         "digest": blake2b(json.dumps(made_from).encode(), digest_size=8).hexdigest(),
@@ -179,7 +256,7 @@ def build_cache(
 
 
 def check_fit(manifest: Manifest, encoders: Encoders) -> None:
-    """Refuse shards without categories chosen, or images that cannot be cut into patches.
+    """Refuse shards of which no variant is chosen, or images that cannot be cut into patches.
 
     Raises:
         ConfigError: they do not fit.
@@ -187,13 +264,13 @@ def check_fit(manifest: Manifest, encoders: Encoders) -> None:
     if "samples" not in manifest.tables:
         known = sorted(name.split("/")[0] for name in manifest.tables if "/samples" in name)
         raise ConfigError(
-            f"{manifest.folder} holds several categories. Give --category, one of {known}."
+            f"{manifest.folder} holds several variants. Give --variant, one of {known}."
         )
-    if manifest.image.px % encoders.image.patch_px:
+    if manifest.image and manifest.image.px % encoders.image.patch_px:
         raise ConfigError(
             f"encoders.image.patch_px: images of {manifest.image.px} px cannot be cut into "
             f"patches of {encoders.image.patch_px} px. Choose a divisor, "
-            f"or make the shards with another {manifest.dataset.split('/')[0]}.image_px."
+            f"or make the shards with another {manifest.card.name}.image_px."
         )
 
 
@@ -228,7 +305,7 @@ def input_spec(manifest: Manifest, tokenizer: Tokenizer, text: TextEncoder) -> I
         mask_token_id=tokenizer.token_to_id(SPECIAL["mask_token"]),
         special_token_ids=tuple(sorted(map(tokenizer.token_to_id, SPECIAL.values()))),
         max_tokens=text.max_tokens,
-        image_px=manifest.image.px,
+        image_px=manifest.image.px if manifest.image else 0,
         series_steps=hours,
         series_values=values,
         series_variables=variables,
@@ -237,36 +314,80 @@ def input_spec(manifest: Manifest, tokenizer: Tokenizer, text: TextEncoder) -> I
         category_sizes=tuple(columns.sizes.values()) if columns else (),
         identifiers=tuple(columns.identifiers) if columns else (),
         number_names=tuple(columns.numeric) if columns else (),
-        finding_names=tuple(manifest.image.findings),
+        finding_names=tuple(manifest.image.findings) if manifest.image else (),
     )
 
 
-def sample_records(manifest: Manifest) -> np.ndarray:
-    """The sample index with row numbers in place of identifiers.
+def sample_frame(manifest: Manifest) -> pl.DataFrame:
+    """The sample index in its order, with row numbers and each task's column.
 
     Raises:
         DataContractError: a sample names a row that is not there, or a name is not unique.
     """
     import polars as pl
 
-    layout = manifest.layout
-    columns = ["sample_id", "stage", "split", layout.subject, "label", *layout.keys.values()]
-    columns += [f"has_{modality}" for modality in layout.tables]
+    card = manifest.card
+    columns = ["sample_id", "stage", "split", card.unit.column]
+    columns += [task.name for task in card.tasks]
+    columns += [place.key for place in card.modalities.values()]
+    columns += [f"has_{modality}" for modality in card.modalities]
     frame = pl.read_parquet(manifest.parts("samples"), columns=list(dict.fromkeys(columns)))
     for modality in Modality:
         frame = _with_row_numbers(frame, manifest, modality)
     if twice := frame.select("stage", "sample_id").is_duplicated().sum():
         raise DataContractError(f"samples: sample_id is not unique within a stage ({twice} rows).")
-    frame = frame.with_columns(
-        pl.col("stage").replace_strict({name: i for i, name in enumerate(STAGES)}),
-        pl.col("split").replace_strict({name: i for i, name in enumerate(SPLITS)}),
-        pl.col("label").fill_null(-1),
-        subject_id=_numbered(frame[layout.subject]),
-    ).sort("stage", "sample_id")
+    return (
+        frame.with_columns(
+            pl.col("stage").replace_strict({name: i for i, name in enumerate(STAGES)}),
+            pl.col("split").replace_strict({name: i for i, name in enumerate(SPLITS)}),
+            subject_id=_numbered(frame[card.unit.column]),
+        )
+        .sort("stage", "sample_id")
+        .with_row_index("labels_row")
+    )
+
+
+def sample_records(frame: pl.DataFrame) -> np.ndarray:
+    """The sample index with row numbers in place of identifiers, as `SAMPLE` records."""
     records = np.empty(frame.height, SAMPLE)
     for name in SAMPLE.names or ():
         records[name] = frame[name].to_numpy()
     return records
+
+
+def labels(frame: pl.DataFrame, card: Card) -> np.ndarray:
+    """What is known of each sample, NaN = nothing, (samples, targets) float32.
+
+    Raises:
+        DataContractError: a column does not hold what its task says.
+    """
+    known = [_task_labels(frame[task.name], task) for task in card.tasks]
+    return np.concatenate(known, axis=1)
+
+
+def _task_labels(column: pl.Series, task: Task) -> np.ndarray:
+    """What is known of one task, (samples, targets) float32."""
+    import polars as pl
+
+    if task.kind == Kind.MULTILABEL:
+        rows = [row or [None] * task.targets for row in column.to_list()]
+        if wrong := sum(len(row) != task.targets for row in rows):
+            raise DataContractError(
+                f"samples: {task.name} has {task.targets} labels, {wrong} rows have another "
+                "number. Make the shards again: snakemake shards."
+            )
+        values = np.array(rows, np.float32).reshape(-1, task.targets)
+    else:
+        values = column.cast(pl.Float32).to_numpy()[:, None]
+    if task.kind == Kind.REGRESSION:
+        return values
+    classes = 2 if task.kind == Kind.MULTILABEL else len(task.classes)
+    if wrong := int((~np.isnan(values) & ~np.isin(values, range(classes))).sum()):
+        raise DataContractError(
+            f"samples: {task.name} has {wrong} values out of range; allowed are 0 to "
+            f"{classes - 1} and null. Make the shards again: snakemake shards."
+        )
+    return values
 
 
 def _numbered(subjects: pl.Series) -> pl.Series:
@@ -280,10 +401,10 @@ def _with_row_numbers(frame: pl.DataFrame, manifest: Manifest, modality: Modalit
     """The sample index with the modality's row in its table, -1 = absent."""
     import polars as pl
 
-    layout, row = manifest.layout, f"{modality}_row"
-    if modality not in layout.tables:
+    place, row, flag = manifest.place(modality), f"{modality}_row", f"has_{modality}"
+    if not place:
         return frame.with_columns(pl.lit(-1, pl.Int32).alias(row))
-    table, key, flag = layout.tables[modality], layout.keys[modality], f"has_{modality}"
+    table, key = place.table, place.key
     rows = pl.read_parquet(manifest.parts(table), columns=[key]).with_row_index(row)
     frame = frame.join(rows, on=key, how="left", validate="m:1")
     if lost := frame.filter(pl.col(flag) & pl.col(row).is_null()).height:

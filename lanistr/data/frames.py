@@ -31,13 +31,17 @@ def frame(samples: Samples, cache_folder: Path) -> pd.DataFrame:
         cache_folder: of that cache, for its tokenizer.
 
     Returns:
-        `label`; then, of the modalities in use, `text`, `image` (PNG, bytes), a column of strings
-        for each category and of floats for each number.
+        `label`, the number of the class or the number to be answered; then, of the modalities in
+        use, `text`, `image` (PNG, bytes), a column of strings for each category and of floats for
+        each number.
     """
     import pandas as pd
 
-    cache, records = samples.cache, samples.records
-    columns: dict[str, Any] = {LABEL: records["label"].astype(int)}
+    cache, records, spec = samples.cache, samples.records, samples.spec
+    target, task = samples.targets[:, 0], spec.task
+    columns: dict[str, Any] = {
+        LABEL: target.astype(int) if task and task.chooses else target.astype(float)
+    }
     if (rows := records["text_row"]).max(initial=-1) >= 0:
         tokenizer = saved_tokenizer(cache_folder / "tokenizer")
         tokens, begin = samples.texts
@@ -48,11 +52,12 @@ def frame(samples: Samples, cache_folder: Path) -> pd.DataFrame:
     if (rows := records["image_row"]).max(initial=-1) >= 0:
         columns[IMAGE] = [png(cache.pixels[row]) if row >= 0 else None for row in rows]
     if (rows := records["tabular_row"]).max(initial=-1) >= 0:
-        for position, name in enumerate(cache.spec.category_names):
-            codes = cache.categories[rows, position]
+        for name in spec.category_names:
+            codes = cache.categories[rows, cache.spec.category_names.index(name)]
             columns[name] = np.where(rows >= 0, codes.astype(str), None)
-        for position, name in enumerate(cache.spec.number_names):
-            columns[name] = np.where(rows >= 0, cache.numbers[rows, position], np.nan)
+        for name in spec.number_names:
+            values = cache.numbers[rows, cache.spec.number_names.index(name)]
+            columns[name] = np.where(rows >= 0, values, np.nan)
     return pd.DataFrame(columns)
 
 

@@ -3,49 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from lanistr.data.card import Facts
+from lanistr.data.card import Card, Facts, Place
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.modality import Modality
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the shards of a dataset keep what lanistr reads.
-
-    Attributes:
-        tables: the table of each modality.
-        keys: the column of that table and of `samples` which names a row.
-        subject: column of `samples` with the patient or product that a sample is about.
-        labels: what the classes are called, in order.
-    """
-
-    tables: Mapping[Modality, str]
-    keys: Mapping[Modality, str]
-    subject: str
-    labels: tuple[str, ...]
-
-
-LAYOUTS = {
-    "mimic": Layout(
-        {Modality.TEXT: "notes", Modality.IMAGE: "images", Modality.TIMESERIES: "timeseries"},
-        {Modality.TEXT: "note_id", Modality.IMAGE: "dicom_id", Modality.TIMESERIES: "stay_id"},
-        "subject_id",
-        ("survived", "died"),
-    ),
-    "amazon": Layout(
-        {Modality.TEXT: "text", Modality.IMAGE: "images", Modality.TABULAR: "tabular"},
-        {Modality.TEXT: "sample_id", Modality.IMAGE: "image_id", Modality.TABULAR: "sample_id"},
-        "asin",
-        ("1 star", "2 stars", "3 stars", "4 stars", "5 stars"),
-    ),
-}
 
 
 class TableFacts(Facts):
@@ -96,7 +61,10 @@ class Manifest(Facts):
     """What preprocessing says about its shards."""
 
     schema_version: Literal[1]
-    dataset: str = Field(pattern=rf"^({'|'.join(LAYOUTS)})$")
+    dataset: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*(/\w[\w-]*)?$", description="<family>, or <family>/<variant>."
+    )
+    card: Card
     scale: str
     profile: str
     switches: dict[str, Any]
@@ -105,49 +73,36 @@ class Manifest(Facts):
     digest: str
     tables: dict[str, TableFacts]
     timeseries: SeriesFacts | None = None
-    image: ImageFacts
+    image: ImageFacts | None = None
     tabular: dict[str, Any] = Field({}, description="Columns of the table, see `ColumnFacts`.")
-    text_sources: dict[str, dict[str, Any]] = Field(
-        {}, description="What differs between the text sources of one manifest, by category."
-    )
     folder: Path = Field(exclude=True)
 
-    @property
-    def layout(self) -> Layout:
-        """Where the tables keep what lanistr reads."""
-        return LAYOUTS[self.dataset.split("/")[0]]
+    @model_validator(mode="after")
+    def _fits_its_card(self) -> Self:
+        if self.dataset.split("/")[0] != self.card.name:
+            raise ValueError(f"dataset: {self.dataset} has the card of {self.card.name}")
+        told = {Modality.IMAGE: self.image, Modality.TIMESERIES: self.timeseries}
+        for modality, facts in told.items():
+            if modality in self.card.modalities and facts is None:
+                raise ValueError(f"{modality}: is in the card, but nothing is said of it")
+        return self
+
+    def place(self, modality: Modality) -> Place | None:
+        """Where the shards keep a modality; None = they have none of it."""
+        return self.card.modalities.get(modality)
 
     @property
     def columns(self) -> ColumnFacts | None:
         """Columns of the table of the modality tabular, if the dataset has one."""
-        if Modality.TABULAR not in self.layout.tables:
+        if not self.place(Modality.TABULAR):
             return None
         return ColumnFacts.model_validate(self.tabular)
 
-    def of_category(self, category: str) -> Manifest:
-        """The part that tells of one review category or text source, as a dataset of its own.
-
-        Raises:
-            ConfigError: there is no such category.
-        """
-        if category not in self.tabular or f"{category}/samples" not in self.tables:
-            known = sorted(name.split("/")[0] for name in self.tables if name.endswith("/samples"))
-            raise ConfigError(
-                f"--category {category}: {self.folder} holds no such category. Allowed: {known}."
-            )
-        own = {
-            name.removeprefix(f"{category}/"): facts
-            for name, facts in self.tables.items()
-            if name.startswith(f"{category}/")
-        }
-        changes = {
-            "dataset": f"{self.dataset}/{category}",
-            "tables": own,
-            "tabular": self.tabular[category],
-            "folder": self.folder / category,
-            **self.text_sources.get(category, {}),
-        }
-        return self.model_copy(update=changes)
+    @property
+    def has_described_texts(self) -> bool:
+        """Whether the columns of a sample can be written in front of its text (Tab2Txt)."""
+        text, tabular = self.place(Modality.TEXT), self.place(Modality.TABULAR)
+        return bool(self.card.words and text and tabular and text.key == tabular.key)
 
     def parts(self, table: str) -> list[Path]:
         """The files of a table, in the order that numbers its rows.
@@ -182,12 +137,24 @@ class Manifest(Facts):
         )
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path, variant: str | None = None) -> Manifest:
     """The manifest at `path`, checked.
 
+    Args:
+        path: manifest.json.
+        variant: folder beside it whose manifest is meant; None = the one at `path`.
+
     Raises:
+        ConfigError: there is no such variant.
         DataContractError: not a manifest of schema version 1.
     """
+    if variant:
+        known = sorted(each.parent.name for each in path.parent.glob("*/manifest.json"))
+        if variant not in known:
+            raise ConfigError(
+                f"--variant {variant}: {path.parent} holds no such variant. Allowed: {known}."
+            )
+        path = path.parent / variant / path.name
     try:
         return Manifest(**json.loads(path.read_text()), folder=path.parent)
     except FileNotFoundError:

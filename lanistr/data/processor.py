@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from lanistr.data.card import Facts
+from lanistr.data.card import Card, Facts
 from lanistr.data.manifest import ColumnFacts, ImageFacts, Manifest, SeriesFacts
 from lanistr.errors import DataContractError
 
@@ -31,15 +31,15 @@ class Processor(Facts):
     """Sizes, and the statistics and vocabularies of the train split.
 
     Attributes:
-        labels: what the classes are called, in order.
-        image: how images are stored.
+        card: what the data set says of itself.
+        image: how images are stored; None = it has none.
         timeseries: columns of the time series with mean and standard deviation.
         columns: those of a table, with the values of categories by code.
         provenance: of the shards, as tables state it.
     """
 
-    labels: tuple[str, ...]
-    image: ImageFacts
+    card: Card
+    image: ImageFacts | None
     timeseries: SeriesFacts | None
     columns: ColumnFacts | None
     provenance: dict[str, Any]
@@ -69,7 +69,7 @@ def write_processor(manifest: Manifest, folder: Path) -> None:
     """
     columns = manifest.columns
     settings = Processor(
-        labels=manifest.layout.labels,
+        card=manifest.card,
         image=manifest.image,
         timeseries=manifest.timeseries,
         columns=columns,
@@ -86,18 +86,17 @@ def write_processor(manifest: Manifest, folder: Path) -> None:
     (folder / SETTINGS).write_text(settings.model_dump_json(indent=2) + "\n")
 
 
-def copy_processor(cache: Path, folder: Path) -> Processor:
+def copy_processor(cache: Path, folder: Path) -> None:
     """Put what new rows need from a cache into a model's folder.
 
     Raises:
         DataContractError: the cache was made before caches held it.
     """
-    settings = read_processor(cache)
+    read_processor(cache)
     names = (SETTINGS, IDENTIFIERS, *(f"tokenizer/{name}" for name in TOKENIZER))
     for path in (cache / name for name in names):
         if path.is_file():
             shutil.copyfile(path, folder / path.name)
-    return settings
 
 
 def read_processor(folder: Path) -> Processor:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from lanistr.batch import Batch, Source
+from lanistr.batch import Batch, InputSpec, Source
 from lanistr.data.augment import view_of
 from lanistr.data.cache import SPLITS, STAGES, Cache
 from lanistr.errors import ConfigError
@@ -31,14 +31,16 @@ class Samples:
     Attributes:
         cache: where the arrays lie.
         records: one `cache.SAMPLE` record per sample; modalities not in use have row -1.
+        spec: which columns and which task's targets the batches have.
         columns_as_text: read the texts that have the columns of the table in front.
-        findings: read what radiographs are labelled with.
+        findings: read what images are labelled with.
         mirror: views other than the first may exchange left and right.
         view: which view of their images the samples show, see `lanistr.data.augment`.
     """
 
     cache: Cache
     records: np.ndarray
+    spec: InputSpec
     columns_as_text: bool = False
     findings: bool = False
     mirror: bool = False
@@ -72,11 +74,16 @@ class Samples:
             series=series,
             observed=observed,
             present=torch.from_numpy(presence(records)),
-            label=torch.from_numpy(records["label"].astype(np.int64)),
+            target=torch.from_numpy(self.cache.targets(records, self.spec.task)),
             categories=categories,
             numbers=numbers,
             findings=self._findings(records["image_row"]),
         )
+
+    @property
+    def targets(self) -> np.ndarray:
+        """What is known of each sample, NaN = nothing, (N, targets) float32."""
+        return self.cache.targets(self.records, self.spec.task)
 
     @property
     def texts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -90,14 +97,14 @@ class Samples:
         start = np.where(rows >= 0, offsets[rows], 0)
         length = np.where(rows >= 0, offsets[rows + 1] - offsets[rows], 0)
         is_token = np.arange(max(1, length.max())) < length[:, None]
-        tokens = np.full(is_token.shape, self.cache.spec.pad_token_id, np.int64)
+        tokens = np.full(is_token.shape, self.spec.pad_token_id, np.int64)
         within = np.arange(is_token.shape[1]) + start[:, None]
         tokens[is_token] = flat[within[is_token]]
         return torch.from_numpy(tokens), torch.from_numpy(is_token)
 
     def _pixels(self, rows: np.ndarray, sample_ids: np.ndarray) -> torch.Tensor:
         """Values 0..255 as -1..1, what ViT's preprocessor makes of them, (B, 3, px, px)."""
-        px, there = self.cache.spec.image_px, rows >= 0
+        px, there = self.spec.image_px, rows >= 0
         channels = 3 if self.cache.pixels.ndim == 4 else 1
         pixels = torch.zeros(len(rows), channels, px, px)
         if there.any():
@@ -108,23 +115,25 @@ class Samples:
         return pixels.expand(-1, 3, -1, -1)
 
     def _findings(self, rows: np.ndarray) -> torch.Tensor:
-        there, names = rows >= 0, self.cache.spec.finding_names if self.findings else ()
+        there, names = rows >= 0, self.spec.finding_names if self.findings else ()
         findings = np.full((len(rows), len(names)), -1, np.int64)
         if names and there.any():
             findings[there] = self.cache.findings[rows[there]]
         return torch.from_numpy(findings)
 
     def _columns(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        spec, there = self.cache.spec, rows >= 0
+        spec, cached, there = self.spec, self.cache.spec, rows >= 0
         categories = np.zeros((len(rows), len(spec.category_names)), np.int64)
         numbers = np.zeros((len(rows), len(spec.number_names)), np.float32)
         if there.any():
-            categories[there] = self.cache.categories[rows[there]]
-            numbers[there] = self.cache.numbers[rows[there]]
+            codes = [cached.category_names.index(name) for name in spec.category_names]
+            scaled = [cached.number_names.index(name) for name in spec.number_names]
+            categories[there] = self.cache.categories[rows[there]][:, codes]
+            numbers[there] = self.cache.numbers[rows[there]][:, scaled]
         return torch.from_numpy(categories), torch.from_numpy(numbers)
 
     def _series(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        spec, there = self.cache.spec, rows >= 0
+        spec, there = self.spec, rows >= 0
         series = np.zeros((len(rows), spec.series_steps, spec.series_values), np.float32)
         observed = np.zeros((len(rows), spec.series_steps, spec.series_variables), bool)
         if there.any():
@@ -151,26 +160,19 @@ def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
     In pretraining, samples that differ only in a modality that is not in use are one sample, and
     those without any modality in use are left out; where epochs are limited to
     `data.samples_per_epoch`, validation takes `VALID_SHARE` of as many, the same in every run. In
-    fine-tuning each sample stays: every method answers for the same patients.
+    fine-tuning each sample of which something of the task is known stays: every method answers for
+    the same ones.
 
     Raises:
-        ConfigError: nothing is left, a share is given for fine-tuning, or there are no columns
-            to be written into texts.
+        ConfigError: nothing is left, or the data do not have what `data` or `task` asks for.
     """
-    data = experiment.data
-    if data.columns_as_text and not cache.spec.category_names:
-        raise ConfigError(
-            f"data.columns_as_text: {experiment.name} is on {experiment.dataset}, which is cached "
-            "without the columns of a table. Leave the key out."
-        )
-    if experiment.stage == "finetune" and data.unlabeled_share < 1:
-        raise ConfigError(
-            f"data.unlabeled_share: {experiment.name} fine-tunes on labeled samples. "
-            "Set the share in the pretraining experiment that it starts from."
-        )
+    data, spec = experiment.data, cache.spec_for(experiment)
+    _check_fit(experiment, cache, spec)
     stages, splits = cache.samples["stage"], cache.samples["split"]
     chosen = (stages == STAGES.index(experiment.stage)) & (splits == SPLITS.index(split))
     records = np.array(cache.samples[chosen])
+    if spec.task:
+        records = records[~np.isnan(cache.targets(records, spec.task)).all(axis=1)]
     if data.unlabeled_share < 1 and split == "train":
         records = records[_within_share(records["subject_id"], data.unlabeled_share)]
     others = data.train_require if split == "train" else None
@@ -189,7 +191,35 @@ def select(cache: Cache, experiment: Experiment, split: str) -> Samples:
             f"{experiment.name}: no {split} sample of stage {experiment.stage} is left. "
             "Loosen data.require, data.parallel_only or data.unlabeled_share, or give more data."
         )
-    return Samples(cache, records, data.columns_as_text, experiment.learns_findings, data.mirror)
+    return Samples(
+        cache, records, spec, data.columns_as_text, experiment.learns_findings, data.mirror
+    )
+
+
+def _check_fit(experiment: Experiment, cache: Cache, spec: InputSpec) -> None:
+    """Refuse what the data do not have or must not be asked for."""
+    data, never = experiment.data, spec.task.never_inputs if spec.task else ()
+    if data.columns_as_text and len(cache.described_tokens_offsets) < 2:
+        raise ConfigError(
+            f"data.columns_as_text: {experiment.name} is on {experiment.dataset}, whose texts are "
+            "cached without the columns of a table. Leave the key out."
+        )
+    told = sorted({phrase.column for phrase in cache.card.words} & set(never))
+    if data.columns_as_text and told:
+        raise ConfigError(
+            f"data.columns_as_text: {experiment.name} would read {', '.join(told)} in its texts, "
+            "never an input of its task. Leave the key out, or take the columns from card.words."
+        )
+    if data.mirror and not cache.card.mirror:
+        raise ConfigError(
+            f"data.mirror: {experiment.name} is on {cache.card.title}, whose pictures show "
+            "something else when mirrored, as a heart on the wrong side. Leave the key out."
+        )
+    if experiment.stage == "finetune" and data.unlabeled_share < 1:
+        raise ConfigError(
+            f"data.unlabeled_share: {experiment.name} fine-tunes on labeled samples. "
+            "Set the share in the pretraining experiment that it starts from."
+        )
 
 
 def _has_all(records: np.ndarray, modalities: frozenset[Modality]) -> np.ndarray:

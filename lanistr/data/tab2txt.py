@@ -6,17 +6,16 @@ What is unknown is left out, and so is a phrase that would not fit; none is cut 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from lanistr.data.card import Phrase
 
 BUDGET = 128
 """Characters; a quarter of what the paper takes of a review. Not published."""
 
 SEPARATOR = "; "
-
-Phrases = Mapping[str, tuple[str, Callable[[Any], str]]]
-"""How each column is named and its value written; the order is that of the text."""
 
 
 def yes_or_no(value: bool) -> str:
@@ -37,37 +36,33 @@ def day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
-# What tells most comes first, as a small budget leaves out the end.
-REVIEW: Phrases = {
-    "verified": ("verified purchase", yes_or_no),
-    "votes": ("votes", str),
-    "year": ("year", str),
-    "time": ("date", day),
-    "product": ("product", str),
-    "reviewer": ("reviewer", str),
-}
-"""The six features of a review."""
+FORMS: dict[str, Callable[[Any], str]] = {"plain": str, "flag": yes_or_no, "date": day}
+"""How the values of a column are written, by the form of its phrase."""
 
 
-def described(columns: Mapping[str, Any], phrases: Phrases, budget: int = BUDGET) -> str:
+def described(columns: Mapping[str, Any], phrases: Sequence[Phrase], budget: int = BUDGET) -> str:
     """Columns in words.
 
     Args:
         columns: value of each column; None = unknown.
-        phrases: which columns, in which order, and how.
+        phrases: which columns, in which order, and how; the most telling first, as a small budget
+            leaves out the end.
         budget: longest text, in characters.
 
-    >>> row = {"verified": True, "votes": None, "year": 2016, "product": "B0000530HU"}
-    >>> described(row, REVIEW)
-    'verified purchase: yes; year: 2016; product: B0000530HU'
-    >>> described(row, REVIEW, budget=46)
+    >>> verified = Phrase(column="verified", name="verified purchase", form="flag")
+    >>> phrases = [verified, *(Phrase(column=name, name=name) for name in ("votes", "year", "id"))]
+    >>> row = {"verified": True, "votes": None, "year": 2016, "id": "B0000530HU"}
+    >>> described(row, phrases)
+    'verified purchase: yes; year: 2016; id: B0000530HU'
+    >>> described(row, phrases, budget=46)
     'verified purchase: yes; year: 2016'
     """
     text = ""
-    for column, (name, written) in phrases.items():
-        if columns.get(column) is None:
+    for phrase in phrases:
+        if (value := columns.get(phrase.column)) is None:
             continue
-        longer = f"{text}{SEPARATOR if text else ''}{name}: {written(columns[column])}"
+        written = FORMS[phrase.form](value)
+        longer = f"{text}{SEPARATOR if text else ''}{phrase.name}: {written}"
         if len(longer) <= budget:
             text = longer
     return text

@@ -25,7 +25,7 @@ def audit(
     cache_folder: Path,
     acknowledged: Collection[str],
     *,
-    category: str | None = None,
+    variant: str | None = None,
     vocabulary: Path | None = None,
     output: Path,
 ) -> None:
@@ -35,14 +35,14 @@ def audit(
         manifest_path: manifest.json of the shards.
         cache_folder: made of them.
         acknowledged: the names of gates whose findings do not stop the run.
-        category: of reviews; None where the shards have no categories.
+        variant: folder beside the manifest whose own manifest is meant; None = the one given.
         vocabulary: cache whose tokenizer is used; its own audit is about the training texts.
         output: JSON; written even if the run is stopped.
 
     Raises:
         LeakageError: other tokens than those of the training texts, and not acknowledged.
     """
-    facts = compared(manifest_path, cache_folder, category, vocabulary)
+    facts = compared(manifest_path, cache_folder, variant, vocabulary)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(facts, indent=1) + "\n")
     log.info("%s: %s", GATE, "clean" if facts["of_training"] else "found")
@@ -55,7 +55,7 @@ def audit(
 
 
 def compared(
-    manifest_path: Path, cache_folder: Path, category: str | None, vocabulary: Path | None
+    manifest_path: Path, cache_folder: Path, variant: str | None, vocabulary: Path | None
 ) -> dict[str, Any]:
     """The cache's vocabulary beside the one that it should have.
 
@@ -64,13 +64,11 @@ def compared(
     cache = open_cache(cache_folder)
     found = _tokens(cache_folder)
     if vocabulary:
-        source, expected = "vocabulary of the pretraining category", _tokens(vocabulary)
+        source, expected = "vocabulary of the pretraining data", _tokens(vocabulary)
     elif cache.text["pretrained"]:
         source, expected = f"published: {cache.text['pretrained']}", found
     else:
-        manifest = read_manifest(manifest_path)
-        manifest = manifest.of_category(category) if category else manifest
-        texts = partial(train_texts, manifest)
+        texts = partial(train_texts, read_manifest(manifest_path, variant))
         source = "trained again on the training texts"
         expected = set(wordpiece_vocabulary(texts, cache.text["vocab_size"]))
     return {

@@ -87,9 +87,10 @@ def ideal_auroc(
     risk = risk_given(truth, seen, prior=(float(z.mean()), float(z.std())))
     once = np.ones((1, len(test)))
     known = visits["p_mortality"].to_numpy()
+    label = cache.targets(test, cache.card.tasks[0])[:, 0]
     return (
-        float(weighted_auroc(test["label"], risk, once)[0]),
-        float(weighted_auroc(test["label"], known, once)[0]),
+        float(weighted_auroc(label, risk, once)[0]),
+        float(weighted_auroc(label, known, once)[0]),
     )
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from lanistr.data.cache import SPLITS, STAGES, Cache, open_cache
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.metrics import Weighted, functions_of
 from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
+from lanistr.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Predictions:
     Attributes:
         experiment: that was run.
         seed: of the run.
+        task: what was asked.
         sample_id: (N,) int64.
         subject_id: patient or product of each sample, (N,) int64.
         label: class, (N,) int8; of two classes 1 = positive.
@@ -42,6 +45,7 @@ class Predictions:
 
     experiment: Experiment
     seed: int
+    task: Task
     sample_id: np.ndarray
     subject_id: np.ndarray
     label: np.ndarray
@@ -50,7 +54,7 @@ class Predictions:
     @property
     def metrics(self) -> dict[str, Weighted]:
         """Those of its number of classes; the first is the one that is reported."""
-        return functions_of(self.experiment.classes)
+        return functions_of(self.task.outputs)
 
     @property
     def primary(self) -> str:
@@ -68,26 +72,29 @@ def read_predictions(path: Path) -> Predictions:
     import polars as pl
 
     try:
-        experiment = Experiment.model_validate_json(pl.read_parquet_metadata(path)["experiment"])
+        about = pl.read_parquet_metadata(path)
+        experiment = Experiment.model_validate_json(about["experiment"])
+        task = TypeAdapter(Task).validate_json(about["task"])
         table = pl.read_parquet(path).sort("sample_id")
         seeds = table["seed"].unique().to_list()
-        probabilities = table["probabilities"].to_numpy()
+        label, answer = table["label"].to_numpy(), table["answer"].to_numpy()
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataContractError(
             f"{path} is not a file of `python -m lanistr predict` ({type(error).__name__}). "
             "Predict again."
         ) from None
-    if experiment.task != "classification":
-        raise ConfigError(f"{path} is of a {experiment.task}, evaluate knows classifications.")
+    if not task.chooses:
+        raise ConfigError(f"{path} is of a {task.kind} task, evaluate knows classifications.")
     if len(seeds) != 1:
         raise DataContractError(f"{path} holds {len(seeds)} seeds, allowed is one. Predict again.")
     return Predictions(
         experiment,
         seeds[0],
+        task,
         table["sample_id"].to_numpy(),
         table["subject_id"].to_numpy(),
-        table["label"].to_numpy(),
-        probabilities[:, 1] if experiment.classes == 2 else probabilities.argmax(axis=1),
+        label[:, 0].astype(np.int8),
+        answer[:, 1] if task.outputs == 2 else answer.argmax(axis=1),
     )
 
 
@@ -107,8 +114,9 @@ def check_complete(predictions: Predictions, cache: Cache, path: Path) -> None:
             f"{path}: of {len(expected)} test samples {missing} are missing and {repeated} "
             f"repeated; {foreign} others are no test sample. Predict again with this cache."
         )
-    for column in ("label", "subject_id"):
-        wrong = int((expected[column] != getattr(predictions, column)).sum())
+    label = cache.targets(expected, predictions.task)[:, 0]
+    for column, known in (("label", label), ("subject_id", expected["subject_id"])):
+        wrong = int((known != getattr(predictions, column)).sum())
         if wrong:
             raise DataContractError(
                 f"{path}: {column} differs from the cache in {wrong} of {len(expected)} rows. "
@@ -169,7 +177,7 @@ def why_undefined(predictions: Predictions) -> str | None:
     label = predictions.label
     if not len(label):
         return "no test samples"
-    if predictions.experiment.classes == 2 and label.min() == label.max():
+    if predictions.task.outputs == 2 and label.min() == label.max():
         return f"all {len(label)} test samples have label {label[0]}"
     return None
 
@@ -231,7 +239,7 @@ def evaluate(path: Path, cache_folder: Path, output: Path, resamples: int) -> No
         "split": "test",
         "n": len(label),
         "n_subjects": len(np.unique(predictions.subject_id)),
-        **class_shares(label, predictions.experiment.classes),
+        **class_shares(label, predictions.task.outputs),
         "metrics": measured(predictions, resamples),
         "data": {**cache.provenance, "cache": cache.digest},
     }

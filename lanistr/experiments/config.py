@@ -148,10 +148,9 @@ class Experiment(Sections):
     rows: dict[str, str] = Field(
         {}, description="Which row of which tables this is, both as in paper_results.tsv."
     )
-    task: Literal["classification", "regression"] = Field(
-        "classification", description="What fine-tuning learns: a class, or one number."
+    task: str | None = Field(
+        None, description="What fine-tuning learns, of the data set's tasks; null = its first."
     )
-    classes: int = Field(2, gt=1, description="Of a classification.")
     freeze: Literal["pretrained", "none"] = Field(
         "pretrained",
         description="In fine-tuning: encoders that start from trained weights are frozen, "
@@ -168,10 +167,8 @@ class Experiment(Sections):
     def _parts_fit(self) -> Experiment:
         if self.stage == "pretrain" and self.init:
             raise ValueError("init: a pretraining run starts from its encoders' weights")
-        if self.task == "regression" and self.stage == "pretrain":
-            raise ValueError("task: pretraining has no labels; a regression is of stage finetune")
-        if self.data.mirror and self.dataset.split("/")[0] == "mimic":
-            raise ValueError("data.mirror: a mirrored radiograph has its heart on the wrong side")
+        if self.task and self.stage == "pretrain":
+            raise ValueError("task: pretraining has no labels; a task is of stage finetune")
         if self.data.columns_as_text and Modality.TABULAR in self.modalities:
             raise ValueError("data.columns_as_text: the columns are text; leave tabular out")
         self._fits_method(methods()[self.method])
@@ -222,11 +219,6 @@ class Experiment(Sections):
     def learns_findings(self) -> bool:
         """Whether the labels of radiographs are learned, which not all data have."""
         return methods()[self.method].findings and self.stage == "pretrain"
-
-    @property
-    def outputs(self) -> int:
-        """Width of what fine-tuning puts out: a logit per class, or one number."""
-        return self.classes if self.task == "classification" else 1
 
     @property
     def losses(self) -> tuple[str, ...]:

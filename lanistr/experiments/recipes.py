@@ -9,21 +9,28 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from lanistr.data.card import Card
 from lanistr.errors import ConfigError
 from lanistr.experiments.architecture import Encoders, Part
 from lanistr.experiments.config import Experiment
+from lanistr.modality import Modality
 
 P = TypeVar("P", bound=Part)
 
 
-def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
+def load_experiment(
+    registry: Path, recipe: Path, name: str, card: Card | None = None
+) -> Experiment:
     """The entry `name` of the registry, laid over the recipe's section for its stage.
+
+    `modalities: all` are those of the card, but for those that `without` lists.
 
     Args:
         registry: YAML; one mapping per experiment name.
         recipe: YAML with the sections `shared`, `pretrain`, `finetune`, `methods`, `datasets` and
             `experiments`; a method's section can have a `pretrain` and a `finetune` of its own.
         name: key in the registry.
+        card: of the data set; None = not known yet, so that `all` are all there could be.
 
     Raises:
         ConfigError: unknown name or key, or a value out of its range.
@@ -47,7 +54,30 @@ def load_experiment(registry: Path, recipe: Path, name: str) -> Experiment:
     )
     for layer in layers:
         settings = merged(settings, layer or {})
-    return parsed(Experiment, settings, f"Experiment {name!r} of {registry} over {recipe}")
+    where = f"Experiment {name!r} of {registry} over {recipe}"
+    return parsed(Experiment, chosen_modalities(settings, card, where), where)
+
+
+def chosen_modalities(settings: dict[str, Any], card: Card | None, where: str) -> dict[str, Any]:
+    """The settings with the card's modalities in place of `all`, less those in `without`.
+
+    Args:
+        settings: of an experiment.
+        card: of the data set; None = not known yet, so that `all` are all there could be.
+        where: of whom messages speak.
+
+    Raises:
+        ConfigError: `without` lists what is not among them.
+    """
+    rest = {key: value for key, value in settings.items() if key != "without"}
+    named, without = rest.get("modalities"), settings.get("without") or []
+    if named == "all":
+        named = sorted(card.modalities if card else Modality)
+    if without:
+        if absent := sorted(set(without) - set(named or [])):
+            raise ConfigError(f"{where}: without: {absent} are none of modalities, {named}.")
+        named = [each for each in named or [] if each not in without]
+    return rest | ({"modalities": named} if named is not None else {})
 
 
 def read_registry(path: Path) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from lanistr.experiments.config import Experiment
 from lanistr.experiments.cost import HOURS, VALUES, VARIABLES
 from lanistr.experiments.methods import methods
 from lanistr.modality import Modality
+from lanistr.task import Kind, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 IMAGE_PX = 224
 FINDINGS = 14  # of CheXpert
+CODED = ("identifier", "category")
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,14 @@ def model_of(experiment: Experiment, columns: Path) -> Model:
 
 
 def full_spec(experiment: Experiment, columns: Path) -> InputSpec:
-    """What the full datasets fix about a model's inputs.
+    """What the full datasets fix about a model's inputs and outputs.
 
     Raises:
         ConfigError: a table whose columns are not known.
     """
-    has_table = Modality.TABULAR in experiment.modalities
-    known = known_columns(columns, experiment) if has_table else []
-    sizes = {line["column"]: int(line["size"]) for line in known if line["size"]}
+    told = known_columns(columns, experiment)
+    known = told if Modality.TABULAR in experiment.modalities else []
+    sizes = {line["column"]: int(line["size"]) for line in known if line["kind"] in CODED}
     text = experiment.encoders.text
     return InputSpec(
         vocab_size=text.vocab_size,
@@ -132,20 +134,39 @@ def full_spec(experiment: Experiment, columns: Path) -> InputSpec:
         category_sizes=tuple(sizes.values()),
         identifiers=tuple(line["column"] for line in known if line["kind"] == "identifier"),
         number_names=tuple(line["column"] for line in known if line["kind"] == "number"),
+        task=full_task(experiment, told) if experiment.stage == "finetune" else None,
     )
 
 
-def known_columns(path: Path, experiment: Experiment) -> list[dict[str, str]]:
-    """The columns of the full dataset's table: name, kind and number of codes.
+def full_task(experiment: Experiment, told: list[dict[str, str]]) -> Task:
+    """A task as wide as the experiment's; of which kind it is does not count.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: the dataset is not known to have it.
+    """
+    widths = {line["column"]: int(line["size"]) for line in told if line["kind"] == "task"}
+    name = experiment.task or next(iter(widths), "")
+    if name not in widths:
+        raise ConfigError(
+            f"{experiment.name}: it is not known how wide its task {name} is; known of "
+            f"{experiment.dataset} are {sorted(widths)}."
+        )
+    return Task(name, Kind.MULTILABEL, name, classes=tuple(map(str, range(widths[name]))))
+
+
+def known_columns(path: Path, experiment: Experiment) -> list[dict[str, str]]:
+    """What the full dataset's table has, and what it is asked: name, kind and width of each.
+
+    Raises:
+        ConfigError: nothing is known of a dataset whose table is read.
     """
     with path.open(newline="") as file:
         lines = list(csv.DictReader(file, delimiter="\t"))
-    if not (found := [line for line in lines if line["dataset"] == experiment.dataset]):
+    family = experiment.dataset.split("/")[0]
+    found = [line for line in lines if line["dataset"] in (experiment.dataset, family)]
+    if Modality.TABULAR in experiment.modalities and all(line["kind"] == "task" for line in found):
         raise ConfigError(
             f"{experiment.name}: {path} has no columns of {experiment.dataset}; known are those "
-            f"of {sorted({line['dataset'] for line in lines})}."
+            f"of {sorted({line['dataset'] for line in lines if line['kind'] != 'task'})}."
         )
     return found

@@ -8,7 +8,7 @@ encoded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,10 +22,10 @@ from lanistr.batch import InputSpec
 from lanistr.data.arrays import normalised, tokenised
 from lanistr.data.cache import ARRAYS, SAMPLE, SPLITS, STAGES, Cache
 from lanistr.data.processor import NOT_RECORDED, UNSEEN, Processor, read_identifiers, read_processor
-from lanistr.data.tab2txt import REVIEW, day, described, in_front, yes_or_no
+from lanistr.data.tab2txt import described, in_front
 from lanistr.data.tokenizer import saved_tokenizer
 from lanistr.errors import DataContractError
-from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Rows
+from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Inputs, Rows
 from lanistr.modality import Modality
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ NO_IMAGE = (OSError, SyntaxError, Image.DecompressionBombError)
 
 INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
 NUMBERS = (*INTEGERS, pl.Float32, pl.Float64)
-KINDS = {yes_or_no: (pl.Boolean,), day: INTEGERS}
-"""The types that can be written in words."""
+KINDS = {"flag": (pl.Boolean,), "date": INTEGERS}
+"""The types that can be written in words, by the form of the phrase; plain ones are of any."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,17 @@ class Encoder:
         }
         return cls(processor, spec, tokenizer, vocabularies, columns_as_text)
 
+    def inputs(self, modalities: Iterable[Modality]) -> Inputs:
+        """The columns of new rows that hold these modalities."""
+        words = tuple(phrase.column for phrase in self.processor.card.words)
+        columns: dict[Modality, tuple[str, ...]] = {
+            Modality.TEXT: (TEXT, *words) if self.columns_as_text else (TEXT,),
+            Modality.IMAGE: (IMAGE,),
+            Modality.TABULAR: (*self.spec.category_names, *self.spec.number_names),
+            Modality.TIMESERIES: (SERIES, OBSERVED),
+        }
+        return {name: columns[name] for name in Modality if name in modalities}
+
     def check(self, rows: Rows) -> None:
         """Refuse columns of a table whose type does not fit; log values that training never saw.
 
@@ -84,7 +95,8 @@ class Encoder:
         """
         expected: dict[str, tuple[type[pl.DataType], ...]] = {}
         if self.columns_as_text:
-            expected = {n: KINDS[written] for n, (_, written) in REVIEW.items() if written in KINDS}
+            words = self.processor.card.words
+            expected = {each.column: KINDS[each.form] for each in words if each.form in KINDS}
         elif Modality.TABULAR in rows.present:
             expected = dict.fromkeys(self.spec.number_names, NUMBERS)
             self._count_unseen(rows.table)
@@ -108,9 +120,12 @@ class Encoder:
         records = np.zeros(len(rows), SAMPLE)
         records["sample_id"] = np.arange(rows.first, rows.first + len(rows))
         records["stage"], records["split"] = STAGES.index("finetune"), SPLITS.index("test")
-        records["label"] = -1
+        records["labels_row"] = np.arange(len(rows))
+        card = self.processor.card
         arrays: dict[str, np.ndarray] = {name: np.empty(0) for name in ARRAYS}
         arrays |= {"samples": records, "tokens_offsets": np.zeros(1, np.int64)}
+        known = sum(task.targets for task in card.tasks)
+        arrays["labels"] = np.full((len(rows), known), np.nan, np.float32)
         encoders = {
             Modality.TEXT: self.texts,
             Modality.IMAGE: self.images,
@@ -123,13 +138,14 @@ class Encoder:
             records[f"{modality}_row"] = np.where(there, there.cumsum() - 1, -1)
             if there.any():
                 arrays |= encode(rows.table.filter(there), rows.first + np.flatnonzero(there))
-        return Cache(self.spec, {}, self.processor.provenance, "", **arrays)
+        return Cache(self.spec, card, {}, self.processor.provenance, "", **arrays)
 
     def texts(self, table: pl.DataFrame, _: np.ndarray) -> dict[str, np.ndarray]:
         """`tokens` and `tokens_offsets`."""
         texts = table[TEXT].to_list()
         if self.columns_as_text:
-            texts = [in_front(described(row, REVIEW), row[TEXT]) for row in table.to_dicts()]
+            words = self.processor.card.words
+            texts = [in_front(described(row, words), row[TEXT]) for row in table.to_dicts()]
         tokens, lengths = tokenised(texts, self.tokenizer)
         return {"tokens": tokens, "tokens_offsets": np.r_[0, lengths.cumsum()]}
 
@@ -140,6 +156,7 @@ class Encoder:
             DataContractError: a file cannot be read or is no image.
         """
         facts = self.processor.image
+        assert facts is not None  # a model that reads images comes with their size
         pixels = []
         for source, number in zip(table[IMAGE], numbers, strict=True):
             try:

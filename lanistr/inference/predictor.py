@@ -14,12 +14,12 @@ from lanistr.data.samples import Samples, batches, in_order
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import Experiment
 from lanistr.inference.encode import Encoder
-from lanistr.inference.rows import Rows, as_table, checked, inputs_of
+from lanistr.inference.rows import Rows, as_table, checked
 from lanistr.methods.lanistr.model import LANISTR
 from lanistr.methods.method import Model
 from lanistr.methods.pretrained import local_folder
 from lanistr.modality import Modality
-from lanistr.training.predict import outputs
+from lanistr.training.predict import answers
 
 NewRows = pl.DataFrame | Iterable[Mapping[str, Any]]
 
@@ -73,24 +73,27 @@ class Predictor:
 
         Returns:
             One row per row, in the same order: `sample_id` where given; `modalities`, what the row
-            had, such as "text+image"; and the probability of each class in a column named after
-            it, or of a regression the number, `prediction`. All float64.
+            had, such as "text+image"; the probability of each class or label in a column named
+            after it, float64; and `prediction`, the most probable class or, of a regression, the
+            number in its unit. Of several labels each stands for itself, so there is none.
 
         Raises:
             DataContractError: columns or values that the model cannot read, or rows without any
                 modality.
             ConfigError: the model was only pretrained.
         """
-        if self.experiment.stage != "finetune":
-            raise ConfigError(
-                f"{self.experiment.name} was only pretrained: it has no classes. Export a "
-                "fine-tuned run, or use `embed`."
-            )
+        task = self.model.task
         some = self.read(rows)
-        said = [outputs(self.model, self.experiment, samples) for samples in self.samples(some)]
-        values = torch.cat([torch.empty(0, self.experiment.outputs).double(), *said]).numpy()
-        columns = zip(self.output_names(), values.T, strict=True)
-        return some.described().with_columns(pl.Series(name, column) for name, column in columns)
+        said = [answers(self.model, samples) for samples in self.samples(some)]
+        values = torch.cat([torch.empty(0, task.outputs).double(), *said]).numpy()
+        if not task.classes:
+            return some.described().with_columns(pl.Series("prediction", values[:, 0]))
+        columns = zip(task.classes, values.T, strict=True)
+        told = some.described().with_columns(pl.Series(name, column) for name, column in columns)
+        if not task.chooses:
+            return told
+        chosen = [task.classes[number] for number in values.argmax(axis=1)]
+        return told.with_columns(pl.Series("prediction", chosen, pl.String))
 
     @torch.no_grad()
     def embed(self, rows: NewRows, modalities: Iterable[Modality] | None = None) -> pl.DataFrame:
@@ -126,7 +129,7 @@ class Predictor:
 
     def read(self, rows: NewRows) -> Rows:
         """The rows, checked against what the model reads."""
-        some = checked(as_table(rows), inputs_of(self.experiment, self.model.origin.spec))
+        some = checked(as_table(rows), self.encoder.inputs(self.experiment.modalities))
         self.encoder.check(some)
         return some
 
@@ -134,11 +137,4 @@ class Predictor:
         """The rows as batches are made of them, `ROWS_AT_ONCE` at a time."""
         for some in rows.slices(ROWS_AT_ONCE):
             cache = self.encoder.cache(some)
-            yield Samples(cache, cache.samples)
-
-    def output_names(self) -> list[str]:
-        """The names of the classes, or of the number."""
-        if self.experiment.task == "regression":
-            return ["prediction"]
-        numbers = [f"class {number}" for number in range(self.experiment.classes)]
-        return list(self.model.origin.label_names or numbers)
+            yield Samples(cache, cache.samples, cache.spec)

@@ -23,10 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lanistr.batch import InputSpec
-from lanistr.data.tab2txt import REVIEW
 from lanistr.errors import DataContractError
-from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
 
 log = logging.getLogger(__name__)
@@ -85,17 +82,6 @@ class Rows:
         kept = [column for column in self.table.columns if column == SAMPLE_ID]
         told = self.table.with_columns(modalities=pl.Series(listed, dtype=pl.String))
         return told.select(*kept, "modalities")
-
-
-def inputs_of(experiment: Experiment, spec: InputSpec) -> Inputs:
-    """The columns that a model reads."""
-    columns: dict[Modality, tuple[str, ...]] = {
-        Modality.TEXT: (TEXT, *REVIEW) if experiment.data.columns_as_text else (TEXT,),
-        Modality.IMAGE: (IMAGE,),
-        Modality.TABULAR: (*spec.category_names, *spec.number_names),
-        Modality.TIMESERIES: (SERIES, OBSERVED),
-    }
-    return {name: columns[name] for name in Modality if name in experiment.modalities}
 
 
 def read_table(path: Path) -> pl.DataFrame:

@@ -25,13 +25,11 @@ class Origin:
 
     Attributes:
         experiment: its architecture and objectives, and how it is trained.
-        spec: what the data fix.
-        label_names: what its classes are, in order; empty where nobody said.
+        spec: what the data fix, and the task.
     """
 
     experiment: Experiment
     spec: InputSpec
-    label_names: tuple[str, ...] = ()
 
 
 def build(experiment: Experiment, spec: InputSpec) -> Model:

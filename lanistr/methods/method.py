@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -16,13 +16,14 @@ from lanistr.methods.pretrained import load, save
 from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
 from lanistr.models.losses import label_loss
+from lanistr.task import Task
 
 
 class Model(nn.Module):
     """What `training.loop` can fit and `training.predict` can ask.
 
-    In fine-tuning forward is `batch -> logits`, (B, classes), of a regression (B, 1); in
-    pretraining `batch, rng -> losses`, unweighted scalars by name.
+    In fine-tuning forward is `batch -> outputs`, (B, task.outputs): logits of classes or labels, or
+    the standardised number; in pretraining `batch, rng -> losses`, unweighted scalars by name.
 
     Attributes:
         origin: what it was built from; `build` sets it.
@@ -45,9 +46,23 @@ class Model(nn.Module):
             WeightsError: a tensor is missing or has another shape.
         """
 
+    @property
+    def task(self) -> Task:
+        """What fine-tuning learns.
+
+        Raises:
+            ConfigError: it is a model of pretraining.
+        """
+        if self.origin.spec.task is None:
+            raise ConfigError(
+                f"{self.origin.experiment.name} was only pretrained: it has no answers. Give a "
+                "fine-tuned run, or use `embed`."
+            )
+        return self.origin.spec.task
+
     def label_loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """What fine-tuning minimises, given what forward made of the batch; a scalar."""
-        return label_loss(outputs, batch.label)
+        return label_loss(self.task, outputs, batch.target)
 
     def frozen_encoders(self) -> dict[Modality, Callable[[Batch], Tokens]]:
         """The encoders that never change in this run, if forward takes an `EncodedBatch`."""
@@ -60,14 +75,13 @@ class Model(nn.Module):
             share: of all steps of the run, those done, above 0 and up to 1.
         """
 
-    def save_pretrained(self, folder: Path, label_names: Sequence[str] = ()) -> None:
+    def save_pretrained(self, folder: Path) -> None:
         """Write model.safetensors and config.json, from which `from_pretrained` rebuilds.
 
         Args:
             folder: is made if needed.
-            label_names: what the classes are, in order.
         """
-        save(self, self.origin, folder, label_names)
+        save(self, self.origin, folder)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, *, revision: str | None = None) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from lanistr.batch import InputSpec
-from lanistr.errors import ConfigError, WeightsError
+from lanistr.errors import WeightsError
 from lanistr.experiments.config import Experiment
 from lanistr.methods.build import Origin, build
 from lanistr.models.weights import looks_like_folder, misfits, refuse
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="nn.Module")
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-FORMAT = 1
+FORMAT = 2
 # Of a library's configuration: what tells about the file and not about the model.
 NOT_ATTRIBUTES = {"architectures", "dtype", "model_type", "transformers_version", "_name_or_path"}
 
 
-def save(model: nn.Module, origin: Origin, folder: Path, label_names: Sequence[str]) -> None:
+def save(model: nn.Module, origin: Origin, folder: Path) -> None:
     """Write model.safetensors and config.json.
 
     Args:
@@ -35,23 +35,13 @@ def save(model: nn.Module, origin: Origin, folder: Path, label_names: Sequence[s
         origin: whose settings are written, with the library's further attributes of the models
             that came from pretrained weights, so that these are not needed again.
         folder: is made if needed.
-        label_names: of the classes; empty = those of `origin`.
-
-    Raises:
-        ConfigError: not one name per class.
     """
     from safetensors.torch import save_file
 
-    if label_names and len(label_names) != origin.experiment.outputs:
-        raise ConfigError(
-            f"label_names: found {len(label_names)}, the model has {origin.experiment.outputs} "
-            "outputs. Give one name per class, or none."
-        )
     facts = {
         "format": FORMAT,
         "experiment": self_contained(model, origin.experiment).model_dump(mode="json"),
         "inputs": asdict(origin.spec),
-        "label_names": list(label_names or origin.label_names),
     }
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +150,7 @@ def read_origin(folder: Path) -> Origin:
             )
         experiment = Experiment.model_validate(facts["experiment"])
         spec = TypeAdapter(InputSpec).validate_python(facts["inputs"])
-        return Origin(experiment, spec, tuple(facts["label_names"]))
+        return Origin(experiment, spec)
     except (OSError, ValueError, KeyError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{folder / CONFIG} could not be read: {reason}") from error

@@ -1,7 +1,8 @@
-"""The pretraining losses: pure functions of tensors.
+"""The losses, and what outputs of a model say: pure functions of tensors.
 
-Each is a mean over what was hidden and is there. Where that is nothing the loss is zero with a
-gradient of zero, so that no process of a distributed run takes another path than the others.
+A loss of pretraining is a mean over what was hidden and is there. Where that is nothing the loss is
+zero with a gradient of zero, so that no process of a distributed run takes another path than the
+others.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lanistr.experiments.objectives import Objectives
+from lanistr.task import Kind, Task
 
 IGNORED = -100  # label of a token that does not count, as everywhere in PyTorch
 CONSTANT = 1e-6  # variance up to which a value does not vary, but for rounding
@@ -148,24 +150,68 @@ def similarity_loss(
     return -similarity.masked_fill(~real, 0.0).sum() / real.sum().clamp(min=1)
 
 
-def label_loss(outputs: Tensor, label: Tensor) -> Tensor:
-    """What fine-tuning minimises: cross entropy of a class, or squared error of a number.
+def label_loss(task: Task, outputs: Tensor, target: Tensor) -> Tensor:
+    """What fine-tuning minimises: cross entropy of a class or of labels, or a number's error.
 
     Args:
-        outputs: logits, (B, classes), or one column of numbers, (B, 1).
-        label: class, (B,) int64; or number, (B,) float.
+        task: what is learned.
+        outputs: logits of classes or labels, or the standardised number, (B, task.outputs).
+        target: what is known, as in `Batch.target`, (B, task.targets); of a class or a number
+            known throughout, of labels NaN where not.
 
     Returns:
-        Scalar, the mean over samples, in nats or squared units of the label.
+        Scalar, the mean over what is known, in nats, or in standard deviations of the number.
 
-    >>> label_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    >>> answer = Task("season", Kind.BINARY, "season", classes=("summer", "winter"))
+    >>> label_loss(answer, torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0]]))
     tensor(0.6931)
-    >>> label_loss(torch.tensor([[3.0]]), torch.tensor([1.0]))
-    tensor(4.)
+    >>> hours = Task("stay", Kind.REGRESSION, "length of stay", unit="hours", mean=50.0, std=10.0)
+    >>> label_loss(hours, torch.tensor([[3.0]]), torch.tensor([[60.0]]))
+    tensor(2.)
     """
-    if outputs.shape[1] == 1:
-        return functional.mse_loss(outputs[:, 0].float(), label.float())
-    return functional.cross_entropy(outputs.float(), label)
+    outputs = outputs.float()
+    if task.chooses:
+        return functional.cross_entropy(outputs, target[:, 0].long())
+    if task.kind == Kind.REGRESSION:
+        return functional.l1_loss(outputs, (target - task.mean) / task.std)
+    known = ~target.isnan()
+    loss = functional.binary_cross_entropy_with_logits(
+        outputs, target.nan_to_num(), reduction="none"
+    )
+    return loss.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
+
+
+def answered(task: Task, outputs: Tensor) -> Tensor:
+    """What outputs of a model say.
+
+    Args:
+        task: what was learned.
+        outputs: what forward makes of samples, (B, task.outputs).
+
+    Returns:
+        Probabilities of the classes, of each label, or the number in its unit, (B, task.outputs).
+
+    >>> hours = Task("stay", Kind.REGRESSION, "length of stay", unit="hours", mean=50.0, std=10.0)
+    >>> answered(hours, torch.tensor([[-1.0]]))
+    tensor([[40.]])
+    """
+    if task.chooses:
+        return outputs.softmax(dim=1)
+    if task.kind == Kind.REGRESSION:
+        return outputs * task.std + task.mean
+    return outputs.sigmoid()
+
+
+def ranked(task: Task, outputs: Tensor) -> Tensor:
+    """What metrics compare like answers, without their rounding to 0 and 1, (B, task.outputs).
+
+    >>> answer = Task("season", Kind.BINARY, "season", classes=("summer", "winter"))
+    >>> ranked(answer, torch.tensor([[1.0, 3.0]]))
+    tensor([[0., 2.]])
+    """
+    if task.kind == Kind.BINARY:
+        return outputs - outputs[:, :1]
+    return answered(task, outputs) if task.kind == Kind.REGRESSION else outputs
 
 
 def weighted(losses: Mapping[str, Tensor], objectives: Objectives) -> Tensor:

@@ -22,7 +22,7 @@ TERMS = {
     "mfm": "masked features",
     "mtm": "masked time series",
     "mmm": "similarity (SimMMM)",
-    "cross_entropy": "cross-entropy",
+    "label": "of the task",
 }
 OTHERS = {"lr": "learning rate", "samples_per_second": "samples per second"}
 

@@ -54,8 +54,8 @@ def read_predicted(path: Path) -> Predicted:
     """The labels and probabilities of a predictions file."""
     import polars as pl
 
-    frame = pl.read_parquet(path, columns=["label", "probabilities"])
-    return Predicted(frame["label"].to_numpy().astype(np.int64), frame["probabilities"].to_numpy())
+    frame = pl.read_parquet(path, columns=["label", "answer"])
+    return Predicted(frame["label"].to_numpy()[:, 0].astype(np.int64), frame["answer"].to_numpy())
 
 
 def sections(results: Path) -> list[Section]:

@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -26,18 +27,18 @@ from lanistr.batch import InputSpec
 from lanistr.data.cache import open_cache
 from lanistr.data.frames import IMAGE, LABEL, TEXT, frame
 from lanistr.data.samples import Samples, select
-from lanistr.errors import NotInstalledError
-from lanistr.evaluation.metrics import functions_of
+from lanistr.errors import ConfigError, NotInstalledError
+from lanistr.evaluation.metrics import Metric, primary_of
 from lanistr.experiments.config import Experiment
 from lanistr.methods.autogluon.settings import AutoGluon
 from lanistr.modality import Modality
+from lanistr.task import Kind, Task
 from lanistr.training import checkpoint
 from lanistr.training.distributed import world
 from lanistr.training.encoder_files import architectures, initial_weights, register_vit
 from lanistr.training.fit import check_fit
 from lanistr.training.objective import merit
-from lanistr.training.predict import write_predictions
-from lanistr.training.run import write_run
+from lanistr.training.output import write_predictions, write_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,16 @@ if TYPE_CHECKING:
     from tensorboard.backend.event_processing.event_accumulator import ScalarEvent
 
 FOLDER = "autogluon"  # beside the checkpoint; the predictor finds its weights by absolute path
-METRICS = {"auroc": "roc_auc", "accuracy": "accuracy"}
+METRICS = {
+    "auroc": "roc_auc",
+    "auprc": "roc_auc",
+    "accuracy": "accuracy",
+    "macro_f1": "f1_macro",
+    "rmse": "rmse",
+    "mae": "rmse",
+    "r2": "r2",
+}
+"""What it selects by for each metric, in its own words; it cannot by AUPRC or absolute error."""
 
 
 def train(
@@ -70,23 +80,26 @@ def train(
         threads: of torch.
 
     Raises:
-        ConfigError: the experiment does not fit the cache.
+        ConfigError: the experiment does not fit the cache, or the task AutoGluon.
         NotInstalledError: AutoGluon is not there.
     """
     cache = open_cache(cache_folder)
     check_fit(experiment, cache, cache_folder)
     began = time.monotonic()
     train, valid = (select(cache, experiment, split) for split in ("train", "valid"))
-    metric = next(iter(functions_of(experiment.classes)))
+    task = train.spec.task
+    assert task is not None  # AutoGluon has no pretraining
+    metric = primary_of(task)
+    problem = problem_type(task)
     with world(device, threads) as here, autogluon_class() as predictor_class:
         folder = (output_dir / FOLDER).resolve()
         shutil.rmtree(folder, ignore_errors=True)
         torch.manual_seed(seed)
         predictor = predictor_class(
             label=LABEL,
-            problem_type="binary" if experiment.classes == 2 else "multiclass",
-            eval_metric=METRICS[metric],
-            validation_metric=METRICS[metric],
+            problem_type=problem,
+            eval_metric=METRICS[metric.name],
+            validation_metric=METRICS[metric.name],
             path=str(folder / "predictor"),
             verbosity=0,
             enable_progress_bar=False,
@@ -97,10 +110,10 @@ def train(
             learned,
             tuning_data=frame(valid, cache_folder),
             hyperparameters={
-                **initial_weights(experiment, cache.spec, cache_folder, folder / "initial"),
+                **initial_weights(experiment, train.spec, cache_folder, folder / "initial"),
                 **hyperparameters(experiment, here.device),
             },
-            column_types=column_types(learned, cache.spec),
+            column_types=column_types(learned, train.spec),
             seed=seed,
         )
         model = predictor._learner._model  # it offers no other way to its weights
@@ -113,7 +126,7 @@ def train(
             weights=checkpoint.detached(model.state_dict()),
             identity=checkpoint.run_identity(experiment, seed, cache.digest, ()),
             history=history,
-            selected=max(history, key=merit),
+            selected=max(history, key=partial(merit, task=task)),
             seconds=time.monotonic() - began,
             train=train,
             valid=valid,
@@ -122,25 +135,43 @@ def train(
         )
         if predictions:
             test = select(cache, experiment, "test")
-            said = by_class(predictor, frame(test, cache_folder), experiment.classes)
+            said = answers(predictor, frame(test, cache_folder), task)
             write_predictions(predictions, experiment, seed, test, said)
 
 
-def probabilities_of(
+def problem_type(task: Task) -> str:
+    """The kind of a task in AutoGluon's words.
+
+    Raises:
+        ConfigError: it has no such kind.
+    """
+    if task.kind == Kind.MULTILABEL:
+        raise ConfigError(
+            f"task: {task.name} is {task.kind}; AutoGluon's multimodal predictor learns binary, "
+            "multiclass and regression. Leave the experiments of autogluon out."
+        )
+    return str(task.kind)
+
+
+def answers_of(
     run: Path, experiment: Experiment, samples: Samples, cache_folder: Path
 ) -> np.ndarray:
-    """What the predictor of a run says of each sample, (samples, classes)."""
+    """What the predictor of a run says of each sample, (samples, task.outputs)."""
+    task = samples.spec.task
+    assert task is not None  # AutoGluon has no pretraining
     with autogluon_class() as predictor_class:
-        register_vit(experiment.encoders.image, samples.cache.spec)
+        register_vit(experiment.encoders.image, samples.spec)
         predictor = predictor_class.load(str((run / FOLDER / "predictor").resolve()))
         predictor.set_verbosity(0)
         predictor._learner._enable_progress_bar = False  # `load` forgets it
-        return by_class(predictor, frame(samples, cache_folder), experiment.classes)
+        return answers(predictor, frame(samples, cache_folder), task)
 
 
-def by_class(predictor: MultiModalPredictor, rows: pd.DataFrame, classes: int) -> np.ndarray:
-    """Probabilities, (rows, classes), with a column also for classes that it never saw."""
-    probabilities = np.zeros((len(rows), classes))
+def answers(predictor: MultiModalPredictor, rows: pd.DataFrame, task: Task) -> np.ndarray:
+    """Answers, (rows, task.outputs), with a column also for classes that it never saw."""
+    if not task.chooses:
+        return predictor.predict(rows, as_pandas=False).reshape(-1, 1).astype(np.float64)
+    probabilities = np.zeros((len(rows), task.outputs))
     seen = predictor.class_labels.astype(int)
     probabilities[:, seen] = predictor.predict_proba(rows, as_pandas=False)
     return probabilities
@@ -233,7 +264,7 @@ def untrained(experiment: Experiment, spec: InputSpec) -> nn.Module:
         sizes = zip(spec.category_names, spec.category_sizes, strict=True)
         return create_fusion_model(
             settings,
-            num_classes=experiment.classes,
+            num_classes=spec.outputs,
             num_numerical_columns=len(spec.number_names),
             num_categories={name: min(size, most) for name, size in sizes},
             pretrained=False,
@@ -242,18 +273,19 @@ def untrained(experiment: Experiment, spec: InputSpec) -> nn.Module:
 
 def column_types(samples: pd.DataFrame, spec: InputSpec) -> dict[str, str]:
     """What each column of a frame is, so that AutoGluon does not guess."""
-    types = {LABEL: "categorical", TEXT: "text", IMAGE: "image_bytearray"}
+    label = "categorical" if spec.task and spec.task.chooses else "numerical"
+    types = {LABEL: label, TEXT: "text", IMAGE: "image_bytearray"}
     types |= dict.fromkeys(spec.category_names, "categorical")
     types |= dict.fromkeys(spec.number_names, "numerical")
     return {name: types[name] for name in samples.columns}
 
 
-def epochs(folder: Path, metric: str, samples: int) -> list[dict[str, Any]]:
+def epochs(folder: Path, metric: Metric, samples: int) -> list[dict[str, Any]]:
     """A record per epoch, from the events that lightning's logger leaves.
 
     Args:
         folder: of the predictor.
-        metric: that epochs are selected by, as in `lanistr.evaluation.metrics`.
+        metric: what the task is selected by.
         samples: that an epoch learns from.
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -261,9 +293,11 @@ def epochs(folder: Path, metric: str, samples: int) -> list[dict[str, Any]]:
     events = EventAccumulator(str(folder)).Reload()
     found = {name: events.Scalars(name) for name in events.Tags()["scalars"]}
     rates = [series for name, series in found.items() if name.startswith("lr-")]
+    told = METRICS[metric.name]
+    shown = next(name for name, theirs in METRICS.items() if theirs == told)
     records: list[dict[str, Any]] = []
     began, since = found["hp_metric"][0].wall_time, -1
-    for loss, value in zip(found["val_loss"], found[f"val_{METRICS[metric]}"], strict=True):
+    for loss, value in zip(found["val_loss"], found[f"val_{told}"], strict=True):
         steps = [event for event in found["train_loss"] if since < event.step <= loss.step]
         seconds, since = loss.wall_time - began, loss.step
         spent = seconds - (records[-1]["seconds"] if records else 0)
@@ -276,7 +310,7 @@ def epochs(folder: Path, metric: str, samples: int) -> list[dict[str, Any]]:
                 "samples_per_second": samples / spent,
                 "loss": float(np.mean([event.value for event in steps])) if steps else None,
                 "valid/loss": loss.value,
-                f"valid/{metric}": value.value,
+                f"valid/{shown}": value.value,
                 "seconds": seconds,
             }
         )

@@ -147,7 +147,7 @@ def _shape(samples: Samples, modality: Modality, encode: Encode, views: int, wor
     (one,) = _tokens(samples, encode, [np.arange(1)], world)
     longest, width = one.states.shape[1:]
     if modality is Modality.TEXT:
-        longest = samples.cache.spec.max_tokens
+        longest = samples.spec.max_tokens
     return views if modality is Modality.IMAGE else 1, len(samples), longest, width
 
 

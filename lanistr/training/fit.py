@@ -15,10 +15,11 @@ def check_fit(experiment: Experiment, cache: Cache, folder: Path) -> None:
     Raises:
         ConfigError: they differ.
     """
-    if experiment.task != "classification":
+    cache.task_of(experiment)
+    if lacking := sorted(experiment.modalities - set(cache.card.modalities)):
         raise ConfigError(
-            f"task: {experiment.name} is a {experiment.task}; caches hold classes. "
-            "Use task: classification, or train the model in code of your own."
+            f"modalities: {experiment.name} reads {', '.join(lacking)}, which {cache.card.title} "
+            f"does not have. Allowed: {', '.join(cache.card.modalities)}."
         )
     dataset, wanted = cache.provenance["dataset"], text_settings(experiment.encoders.text)
     if experiment.dataset != dataset:

@@ -243,7 +243,8 @@ class Trainer:
         record["seconds"] = self.seconds
         self.progress.finished(record)
         position = self.position
-        if not position.best or objective.merit(record) > objective.merit(position.best):
+        merit = partial(objective.merit, task=self.model.origin.spec.task)
+        if not position.best or merit(record) > merit(position.best):
             position.best = record
             self.best_weights = checkpoint.detached(self.model.state_dict())
         position.epoch, position.step, position.sums = epoch + 1, 0, {}

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from lanistr.batch import Batch, Source
 from lanistr.data.samples import batches, in_order
-from lanistr.evaluation.metrics import functions_of
+from lanistr.evaluation.metrics import primary_of
 from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
-from lanistr.models.losses import weighted
+from lanistr.models.losses import ranked, weighted
+from lanistr.task import Task
 from lanistr.training.distributed import World
 
 
@@ -37,38 +37,38 @@ def autocast(device: torch.device) -> torch.autocast:
 def losses(
     model: Any, batch: Batch, rng: torch.Generator, experiment: Experiment
 ) -> dict[str, Tensor]:
-    """Unweighted losses by term: the model's own in pretraining, else the cross entropy.
+    """Unweighted losses by term: the model's own in pretraining, else that of the task.
 
     Args:
         model: LANISTR or a baseline, perhaps compiled or wrapped for many processes.
         batch: on the model's device.
         rng: decides what a masked view hides.
-        experiment: its stage and classes.
+        experiment: its stage.
     """
     if experiment.stage == "pretrain":
         return model(batch, rng)
     method: Model = getattr(model, "module", model)  # what the wrapper wraps
-    return {"cross_entropy": method.label_loss(model(batch), batch)}
+    return {"label": method.label_loss(model(batch), batch)}
 
 
 def total(terms: Mapping[str, Tensor], experiment: Experiment) -> Tensor:
     """The scalar that is minimised."""
     if experiment.stage == "pretrain":
         return weighted(terms, experiment.objectives)
-    return terms["cross_entropy"]
+    return terms["label"]
 
 
 @torch.no_grad()
 def validate(
-    model: nn.Module, samples: Source, experiment: Experiment, world: World, batch_size: int
+    model: Model, samples: Source, experiment: Experiment, world: World, batch_size: int
 ) -> dict[str, Any]:
-    """Mean losses over the validation samples and, in fine-tuning, AUROC or accuracy.
+    """Mean losses over the validation samples and, in fine-tuning, the task's first metric.
 
     What is hidden depends on the batch alone, so epochs, seeds and numbers of processes compare.
 
     Returns:
-        `valid/loss`, `valid/loss/<term>` and `valid/auroc` (None where undefined) or
-        `valid/accuracy`; empty when there are no samples.
+        `valid/loss`, `valid/loss/<term>` and, such as `valid/auroc`, `valid/<metric>`, None where
+        it is not defined; empty when there are no samples.
     """
     if not len(samples):
         return {}
@@ -86,47 +86,55 @@ def validate(
         name: float(np.average([row[name] for row in rows], weights=n)) for name in names
     }
     if experiment.stage == "finetune":
-        label = np.concatenate([row["label"] for row in rows])
-        score = np.concatenate([row["score"] for row in rows])
-        name, metric = next(iter(functions_of(experiment.classes).items()))
-        value = metric(label, score, np.ones((1, len(label))))[0]
-        record[f"valid/{name}"] = None if np.isnan(value) else float(value)
+        target = np.concatenate([row["target"] for row in rows])
+        answer = np.concatenate([row["answer"] for row in rows])
+        metric = primary_of(model.task)
+        value = metric.function(target, answer, np.ones((1, len(target))))[0]
+        record[f"valid/{metric.name}"] = None if np.isnan(value) else float(value)
     return record
 
 
 def _validated(
-    model: nn.Module, batch: Batch, rng: torch.Generator, experiment: Experiment
+    model: Model, batch: Batch, rng: torch.Generator, experiment: Experiment
 ) -> dict[str, Any]:
-    """Losses of one batch and, in fine-tuning, labels and scores."""
+    """Losses of one batch and, in fine-tuning, what is known and what the model says."""
     row: dict[str, Any] = {"n": len(batch)}
-    with autocast(batch.label.device):
+    with autocast(batch.target.device):
         if experiment.stage == "pretrain":
             terms = losses(model, batch, rng, experiment)
         else:
-            logits = model(batch).float()
-            terms = {"cross_entropy": functional.cross_entropy(logits, batch.label)}
-            row["label"] = batch.label.cpu().numpy()
-            two = experiment.classes == 2
-            score = logits[:, 1] - logits[:, 0] if two else logits.argmax(dim=1)
-            row["score"] = score.cpu().numpy()
+            outputs = model(batch).float()
+            terms = {"label": model.label_loss(outputs, batch)}
+            row["target"] = batch.target.cpu().numpy()
+            row["answer"] = ranked(model.task, outputs).cpu().numpy()
     row["valid/loss"] = float(total(terms, experiment))
     return row | {f"valid/loss/{name}": float(value) for name, value in terms.items()}
 
 
-def merit(record: Mapping[str, Any]) -> list[float]:
+def merit(record: Mapping[str, Any], task: Task | None) -> list[float]:
     """How good an epoch is, to be compared from left to right; from validation alone.
 
-    The AUROC or the accuracy where there is one, ties broken by the loss; else the loss; without
+    The metric of the task where there is one, ties broken by the loss; else the loss; without
     validation samples the latest epoch.
 
-    >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": 0.8})
+    Args:
+        record: of the epoch.
+        task: what is learned; None in pretraining.
+
+    >>> answer = Task("season", Kind.BINARY, "season", classes=("summer", "winter"))
+    >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": 0.8}, answer)
     [0.8, -0.5]
-    >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": None})
+    >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": None}, answer)
     [-0.5]
-    >>> merit({"epoch": 3})
+    >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/mae": 7.0}, Task("stay", Kind.REGRESSION, ""))
+    [-7.0, -0.5]
+    >>> merit({"epoch": 3}, None)
     [3]
     """
     if "valid/loss" not in record:
         return [record["epoch"]]
-    metrics = [record.get(f"valid/{name}") for name in ("auroc", "accuracy")]
-    return [*(value for value in metrics if value is not None), -record["valid/loss"]]
+    lost = -record["valid/loss"]
+    metric = primary_of(task) if task else None
+    if metric is None or (value := record.get(f"valid/{metric.name}")) is None:
+        return [lost]
+    return [value if metric.higher_is_better else -value, lost]

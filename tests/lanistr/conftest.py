@@ -17,6 +17,7 @@ from lanistr.batch import Batch, InputSpec
 from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
 from lanistr.modality import Modality
+from lanistr.task import Kind, Task
 from tests.lanistr import new_rows
 
 VARIABLE_OF_VALUE = (0, 0, 0, 1, 2, 2, 3)  # 4 variables, 7 value columns
@@ -77,6 +78,7 @@ def spec() -> InputSpec:
         category_sizes=(9, 5),
         identifiers=("reviewer",),
         number_names=("votes", "time"),
+        task=Task("outcome", Kind.BINARY, "outcome", classes=("bad", "good")),
     )
 
 
@@ -138,7 +140,7 @@ def batch(spec: InputSpec) -> Callable[..., Batch]:
             present=torch.tensor(
                 [[m.value in names.split() for m in Modality] for names in modalities]
             ),
-            label=torch.arange(samples) % 2,
+            target=(torch.arange(samples) % 2)[:, None].float(),
             categories=torch.stack(
                 [torch.randint(size, (samples,), generator=rng) for size in spec.category_sizes],
                 dim=1,

@@ -25,7 +25,7 @@ def of_stays(folder: Path) -> tuple[Path, pl.DataFrame]:
     rows = (
         samples.join(tables["notes"].select("note_id", "text"), on="note_id", how="left")
         .join(tables["images"].select("dicom_id", image="jpeg"), on="dicom_id", how="left")
-        .join(tables["timeseries"].drop("subject_id", "split", "label"), on="stay_id", how="left")
+        .join(tables["timeseries"].drop("subject_id", "split"), on="stay_id", how="left")
         .sort("sample_id")
         .select("sample_id", "text", "image", "observed", timeseries="values")
     )
@@ -35,7 +35,7 @@ def of_stays(folder: Path) -> tuple[Path, pl.DataFrame]:
 def of_reviews(folder: Path) -> tuple[Path, pl.DataFrame]:
     """Fill a folder with a cache of reviews, and its test split as new rows."""
     tables = write_reviews(folder / "shards")["All_Beauty"]
-    build_cache(folder / "shards/manifest.json", RECIPE, folder / "cache", 1, category="All_Beauty")
+    build_cache(folder / "shards/manifest.json", RECIPE, folder / "cache", 1, variant="All_Beauty")
     rows = (
         tables["samples"]
         .filter(split="test")
@@ -52,7 +52,7 @@ def exported(folder: Path, to: Path, **settings: object) -> tuple[Path, Path]:
     """A run with random weights, exported; returns the run's folder and the model's."""
     made, cache = experiment(**settings), open_cache(folder / "cache")
     torch.manual_seed(6)
-    model = build(made, cache.spec)
+    model = build(made, cache.spec_for(made))
     identity = checkpoint.run_identity(made, 0, cache.digest, [])
     weights = checkpoint.detached(model.state_dict())
     checkpoint.write_checkpoint(to / "run/checkpoint.safetensors", weights, identity)

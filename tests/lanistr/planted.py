@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lanistr.batch import Batch
-from lanistr.evaluation.metrics import functions_of
+from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.methods.method import Model
 
 WORDS = torch.tensor([20, 30])  # one for each class
@@ -25,14 +25,14 @@ def planted(samples: Batch, where: str, seed: int) -> Batch:
         tokens[:, 1] = WORDS[label]
     if where == "image":
         pixels[:, :, :8] += 2.0 * label[:, None, None, None]
-    return replace(samples, tokens=tokens, pixels=pixels, label=label)
+    return replace(samples, tokens=tokens, pixels=pixels, target=label[:, None].float())
 
 
 def shuffled(samples: Batch, seed: int) -> Batch:
     """The samples with each other's labels, whatever their modalities say of their own."""
     rng = torch.Generator().manual_seed(1000 + seed)
     order = torch.randperm(len(samples), generator=rng)
-    return replace(samples, label=samples.label[order])
+    return replace(samples, target=samples.target[order])
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def outcome(model: Model, make: Callable[[int], Batch], *, steps: int, lr: float
     new = [make(100 + number) for number in range(NEW)]
     with torch.no_grad():
         logits = torch.cat([model.eval()(batch) for batch in new]).double()
-    label = torch.cat([batch.label for batch in new]).numpy()
+    label = torch.cat([batch.target[:, 0] for batch in new]).numpy()
     score = (logits[:, 1] - logits[:, 0]).numpy()
     n = len(label)
     resamples = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    values = functions_of(2)["auroc"](label, score, resamples)
+    values = weighted_auroc(label, score, resamples)
     return Outcome(np.mean(losses[:5]), np.mean(losses[-5:]), *np.quantile(values, [0.005, 0.995]))

@@ -23,10 +23,38 @@ VALUES = {
     "year": ["<not recorded>", "<unseen>", "2015", "2016"],
 }
 NUMBERS = {"votes": {"mean": 9.0, "std": 4.0}, "time": {"mean": 1_422_000_000.0, "std": 9e5}}
+COLUMNS = {"identifiers": SIZES, "categorical": VALUES, "numeric": NUMBERS}
+CARD = {
+    "name": "amazon",
+    "title": "made-up reviews",
+    "unit": {"singular": "product", "plural": "products", "column": "asin"},
+    "sample": {"singular": "review", "plural": "reviews"},
+    "modalities": {
+        "text": {"table": "text", "key": "sample_id"},
+        "image": {"table": "images", "key": "image_id"},
+        "tabular": {"table": "tabular", "key": "sample_id"},
+    },
+    "variants": "category",
+    "tasks": [
+        {
+            "name": "stars",
+            "kind": "multiclass",
+            "title": "stars",
+            "classes": ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"],
+        }
+    ],
+    "words": [
+        {"column": "verified", "name": "verified purchase", "form": "flag"},
+        {"column": "votes", "name": "votes"},
+        {"column": "year", "name": "year"},
+        {"column": "time", "name": "date", "form": "date"},
+        {"column": "product", "name": "product"},
+        {"column": "reviewer", "name": "reviewer"},
+    ],
+}
 RECIPE = Encoders.model_validate({**ENCODERS, "text": {**TINY, "max_tokens": 48, "vocab_size": 90}})
 BEAUTY = {
     "dataset": "amazon/All_Beauty",
-    "classes": 5,
     "modalities": ["text", "image", "tabular"],
     "encoders": RECIPE.model_dump(),
 }
@@ -45,7 +73,9 @@ def write_reviews(folder: Path, reviews: int = 60) -> dict[str, dict[str, pl.Dat
                 rows.write_parquet(folder / category / name / f"part-{part:05d}.parquet")
             listed[f"{category}/{name}"] = {"rows": table.height, "columns": {}, "parts": 2}
         identifiers().write_parquet(folder / category / "identifiers.parquet")
-    (folder / "manifest.json").write_text(json.dumps(facts(listed)))
+        (folder / category / "manifest.json").write_text(json.dumps(facts(category, made)))
+    joint = facts("", {}) | {"tables": listed, "tabular": dict.fromkeys(STAGES, COLUMNS)}
+    (folder / "manifest.json").write_text(json.dumps(joint))
     return every
 
 
@@ -104,7 +134,7 @@ def tables(category: str, reviews: int, rng: np.random.Generator) -> dict[str, p
             "asin": reviewed["product"],
             "image_id": [f"p{i}" if i % 3 else None for i in number],
             "split": splits,
-            "label": pl.Series(label if stage == "finetune" else [None] * reviews, dtype=pl.Int8),
+            "stars": pl.Series(label if stage == "finetune" else [None] * reviews, dtype=pl.Int8),
             "has_image": [bool(i % 3) for i in number],
             "has_text": [True] * reviews,
             "has_tabular": [True] * reviews,
@@ -140,25 +170,24 @@ def jpeg(rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def facts(listed: dict[str, dict]) -> dict:
-    """What the manifest says."""
-    columns = {
-        "identifiers": SIZES,
-        "categorical": VALUES,
-        "numeric": NUMBERS,
-    }
+def facts(category: str, tables: dict[str, pl.DataFrame]) -> dict:
+    """What the manifest of a category says."""
     return {
         "schema_version": 1,
-        "dataset": "amazon",
+        "dataset": f"amazon/{category}".removesuffix("/"),
+        "card": CARD,
         "scale": "smoke",
         "profile": "corrected",
         "switches": {"text_limit": "chars"},
         "text_source": "summary+review",
         "leaky_text": True,
         "digest": "00112233445566ff",
-        "tables": listed,
+        "tables": {
+            name: {"rows": table.height, "columns": {}, "parts": 2}
+            for name, table in tables.items()
+        },
         "image": {"px": PX, "channels": 3},
-        "tabular": dict.fromkeys(STAGES, columns),
+        "tabular": COLUMNS,
     }
 
 

@@ -23,6 +23,28 @@ VARIABLE_OF_VALUE = [min(column // 3, VARIABLES - 1) for column in range(VALUES)
 FINDINGS = [f"finding {i}" for i in range(14)]
 SEEN_AT = datetime.fromisoformat("2150-01-01")
 
+TASKS = {
+    "in_hospital_mortality": {"kind": "binary", "classes": ["survived", "died"]},
+    "length_of_stay": {"kind": "regression", "unit": "hours", "mean": 96.0, "std": 34.0},
+    "readmission_30d": {"kind": "binary", "classes": ["not readmitted", "readmitted"]},
+    "phenotypes": {"kind": "multilabel", "classes": [f"phenotype {i}" for i in range(25)]},
+}
+CARD = {
+    "name": "mimic",
+    "title": "made-up stays",
+    "unit": {"singular": "patient", "plural": "patients", "column": "subject_id"},
+    "sample": {"singular": "stay", "plural": "stays"},
+    "modalities": {
+        "text": {"table": "notes", "key": "note_id"},
+        "image": {"table": "images", "key": "dicom_id"},
+        "timeseries": {"table": "timeseries", "key": "stay_id"},
+    },
+    "tasks": [
+        {"name": name, "title": name.replace("_", " "), **facts} for name, facts in TASKS.items()
+    ],
+    "mirror": False,
+}
+
 TINY = {"hidden": 16, "layers": 1, "heads": 2, "intermediate": 16}
 ENCODERS = {
     "text": {**TINY, "max_tokens": 12, "vocab_size": 80},
@@ -47,8 +69,12 @@ def write_shards(folder: Path, stays: int = 60, parts: int = 2) -> Shards:
             "stay_id": np.arange(stays, dtype=np.int32) + 3000,
             "subject_id": np.arange(stays, dtype=np.int32) + 1000,
             "split": [SPLITS[i % len(SPLITS)] for i in range(stays)],
-            "label": (rng.random(stays) < 0.4).astype(np.int8),
+            "in_hospital_mortality": (rng.random(stays) < 0.4).astype(np.int8),
         }
+    ).with_columns(
+        length_of_stay=lengths(stays),
+        readmission_30d=pl.Series([i % 3 == 0 for i in range(stays)]).cast(pl.Int8),
+        phenotypes=phenotypes(stays),
     )
     tables = {
         "timeseries": series(person, rng),
@@ -66,13 +92,25 @@ def write_shards(folder: Path, stays: int = 60, parts: int = 2) -> Shards:
     return Shards(manifest, tables)
 
 
+def lengths(stays: int) -> pl.Series:
+    """Hours of each stay; every seventh is not known."""
+    hours = [None if i % 7 == 6 else 48.0 + 24 * (i % 5) for i in range(stays)]
+    return pl.Series(hours, dtype=pl.Float32)
+
+
+def phenotypes(stays: int) -> pl.Series:
+    """Which of the labels each stay has; nothing is known of every eleventh."""
+    rows = [None if i % 11 == 3 else [(i + k) % 3 == 0 for k in range(25)] for i in range(stays)]
+    return pl.Series(rows, dtype=pl.Array(pl.Int8, 25), strict=False)
+
+
 def series(person: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     observed = rng.random((len(person), HOURS, VARIABLES)) < 0.3
     values = (
         rng.normal(5, 2, (len(person), HOURS, VALUES))
-        + 2 * person["label"].to_numpy()[:, None, None]
+        + 2 * person["in_hospital_mortality"].to_numpy()[:, None, None]
     )
-    return person.with_columns(
+    return person.select("stay_id", "subject_id", "split").with_columns(
         pl.Series(
             "values",
             values.astype(np.float32).reshape(len(person), -1),
@@ -139,7 +177,7 @@ def samples(person: pl.DataFrame, tables: dict[str, pl.DataFrame]) -> pl.DataFra
     unlabeled = aligned.filter(pl.col("split") != "test").with_columns(
         stage=pl.lit("pretrain"),
         sample_id=pl.int_range(pl.len(), dtype=pl.Int64),
-        label=pl.lit(None, pl.Int8),
+        **{name: pl.lit(None, aligned.schema[name]) for name in TASKS},
     )
     both = pl.concat([aligned, unlabeled])
     keys = {"image": "dicom_id", "text": "note_id", "timeseries": "stay_id"}
@@ -154,7 +192,7 @@ def samples(person: pl.DataFrame, tables: dict[str, pl.DataFrame]) -> pl.DataFra
             for name in [*keys, "tabular"]
         ]
     )
-    first = ["sample_id", "stage", "subject_id", "stay_id", "dicom_id", "note_id", "split", "label"]
+    first = ["sample_id", "stage", "subject_id", "stay_id", "dicom_id", "note_id", "split", *TASKS]
     flags = [f"has_{name}" for name in [*keys, "tabular"]]
     return both.select(*first, *flags, *[f"{name}_absence" for name in [*keys, "tabular"]])
 
@@ -164,6 +202,7 @@ def facts(tables: dict[str, pl.DataFrame], parts: int) -> dict:
     return {
         "schema_version": 1,
         "dataset": "mimic",
+        "card": CARD,
         "scale": "smoke",
         "profile": "corrected",
         "switches": {"age": "at_admission"},

@@ -16,7 +16,7 @@ from lanistr.data.samples import select
 from lanistr.methods.build import build
 from lanistr.modality import Modality
 from lanistr.training import checkpoint
-from lanistr.training.predict import outputs, predict
+from lanistr.training.predict import predict
 from tests.lanistr.shards import experiment, write_cache
 
 ALL = in_order([Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES])
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 def made_run(folder, to, **settings):
     made, cache = experiment(**settings), open_cache(folder)
     torch.manual_seed(6)
-    model = build(made, cache.spec).eval()
+    model = build(made, cache.spec_for(made)).eval()
     identity = checkpoint.run_identity(made, 3, cache.digest, [])
     weights = checkpoint.detached(model.state_dict())
     checkpoint.write_checkpoint(to / "checkpoint.safetensors", weights, identity)
@@ -75,7 +75,7 @@ def test_the_same_input_gets_the_same_answer_to_the_last_bit(folder, tmp_path):
 
     def ask(some):
         calls.append(len(some))
-        return outputs(model, experiment(), some).numpy()
+        return answers(model, some).numpy()
 
     answers, present = under_subsets(samples, ALL, 2, ask)
     assert len(calls) == 8 and calls[0] == 1

@@ -111,7 +111,9 @@ def test_index_keeps_every_sample_with_its_split_and_label(cache, shards):
     )
     assert [STAGES[i] for i in cache.samples["stage"]] == table["stage"].to_list()
     assert [SPLITS[i] for i in cache.samples["split"]] == table["split"].to_list()
-    assert cache.samples["label"].tolist() == table["label"].fill_null(-1).to_list()
+    deaths = cache.targets(cache.samples, cache.card.task(None))
+    expected = table["in_hospital_mortality"].cast(pl.Float32).to_numpy()
+    np.testing.assert_array_equal(deaths[:, 0], expected)
     assert cache.samples["subject_id"].tolist() == table["subject_id"].to_list()
 
 
@@ -228,5 +230,5 @@ def test_an_incomplete_cache_is_refused(folder, tmp_path):
         open_cache(tmp_path)
     facts = json.loads((folder / "spec.json").read_text())
     (tmp_path / "spec.json").write_text(json.dumps({**facts, "format": 0}))
-    with pytest.raises(DataContractError, match="cache format 0, allowed is 3"):
+    with pytest.raises(DataContractError, match="cache format 0, allowed is 4"):
         open_cache(tmp_path)

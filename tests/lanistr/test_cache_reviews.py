@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ from tokenizers import Tokenizer
 
 from lanistr.data.cache import build_cache, open_cache
 from lanistr.data.samples import select
-from lanistr.data.tab2txt import REVIEW, described, in_front
+from lanistr.data.tab2txt import described, in_front
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Encoders
 from lanistr.modality import Modality
@@ -27,7 +28,7 @@ def cached(folder, category, vocabulary=None):
         RECIPE,
         folder / category,
         threads=1,
-        category=category,
+        variant=category,
         vocabulary=vocabulary,
     )
 
@@ -115,7 +116,7 @@ def test_tab2txt_reads_the_columns_in_front_of_the_same_reviews(cache, tables, f
     tokenizer.enable_truncation(48)
     both = made["tabular"].join(made["text"], on="sample_id")
     written = {
-        row["sample_id"]: in_front(described(row, REVIEW), row["text"]) for row in both.to_dicts()
+        row["sample_id"]: in_front(described(row, cache.card.words), row["text"]) for row in both.to_dicts()
     }
     for i, sample in enumerate(batch.sample_id.tolist()):
         ids = tokenizer.encode(written[sample]).ids
@@ -144,18 +145,18 @@ def test_a_vocabulary_of_other_settings_is_refused(folder, tables, tmp_path):
             other,
             tmp_path,
             threads=1,
-            category="All_Beauty",
+            variant="All_Beauty",
             vocabulary=folder / "Office_Products",
         )
 
 
 @pytest.mark.parametrize(
     ("category", "message"),
-    [(None, "holds several categories"), ("Toys", "no such category. Allowed: .'All_Beauty'")],
+    [(None, "holds several variants"), ("Toys", "no such variant. Allowed: .'All_Beauty'")],
 )
 def test_a_category_must_be_one_of_the_shards(folder, tables, tmp_path, category, message):
     with pytest.raises(ConfigError, match=message):
-        build_cache(folder / "shards/manifest.json", RECIPE, tmp_path, 1, category=category)
+        build_cache(folder / "shards/manifest.json", RECIPE, tmp_path, 1, variant=category)
 
 
 @pytest.mark.parametrize("code", [-1, 14])
@@ -170,19 +171,7 @@ def test_codes_out_of_range_are_refused(tmp_path, code):
 
 
 def test_columns_as_text_needs_columns(cache):
-    without = type(cache)(
-        **{
-            **vars(cache),
-            "spec": type(cache.spec)(
-                **{
-                    **vars(cache.spec),
-                    "category_names": (),
-                    "category_sizes": (),
-                    "identifiers": (),
-                }
-            ),
-        }
-    )
+    without = replace(cache, described_tokens_offsets=np.zeros(1, np.int64))
     tab2txt = on_beauty(modalities=["text"], data={"columns_as_text": True})
     with pytest.raises(ConfigError, match="cached without the columns"):
         select(without, tab2txt, "train")

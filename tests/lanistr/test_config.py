@@ -111,11 +111,6 @@ def test_default_weights_are_those_of_table_5():
     }
 
 
-def test_a_regression_has_one_output(experiment):
-    assert experiment("finetune", classes=5).outputs == 5
-    assert experiment("finetune", classes=5, task="regression").outputs == 1
-
-
 def test_modalities_keep_their_columns():
     assert [m.value for m in Modality] == ["text", "image", "tabular", "timeseries"]
 

@@ -1,5 +1,7 @@
 """Which samples a run sees, in which order, and that a batch holds what the cache holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from lanistr.data.cache import open_cache
 from lanistr.data.samples import Samples, batches, epoch_plan, in_order, select
 from lanistr.errors import ConfigError
 from lanistr.modality import Modality
+from tests.lanistr.review_shards import on_beauty
 from tests.lanistr.shards import experiment, write_cache
 
 
@@ -24,7 +27,7 @@ def test_a_batch_holds_what_the_cache_holds(cache):
     samples = select(cache, experiment(), "train")
     batch = samples.batch(np.array([3, 0, 5]))
     assert batch.sample_id.tolist() == samples.records["sample_id"][[3, 0, 5]].tolist()
-    assert batch.label.tolist() == samples.records["label"][[3, 0, 5]].tolist()
+    assert batch.target.tolist() == samples.targets[[3, 0, 5]].tolist()
     for i, record in enumerate(samples.records[[3, 0, 5]]):
         for modality, row in [
             (Modality.TEXT, record["text_row"]),
@@ -209,7 +212,7 @@ def test_reading_processes_give_the_same_batches(cache):
 
 
 def test_samples_of_many_rows_stay_memory_mapped(cache):
-    assert isinstance(Samples(cache, cache.samples).cache.pixels, np.memmap)
+    assert isinstance(Samples(cache, cache.samples, cache.spec).cache.pixels, np.memmap)
 
 
 def test_further_views_change_images_alone(cache):
@@ -233,11 +236,44 @@ def test_samples_without_a_modality_have_it_absent(cache):
     assert samples.batch(np.arange(36)).has(Modality.TEXT).any()
 
 
-def test_mirroring_is_refused_for_radiographs_and_for_a_single_view():
-    with pytest.raises(ValueError, match="mirrored radiograph has its heart on the wrong side"):
-        experiment(data={"views": 2, "mirror": True})
-    with pytest.raises(ValueError, match="heart on the wrong side"):
-        experiment(data={"views": 2, "mirror": True}, dataset="mimic/discharge")
+def test_mirroring_is_refused_where_it_shows_something_else_and_for_a_single_view(cache):
+    with pytest.raises(ConfigError, match="whose pictures show something else when mirrored"):
+        select(cache, experiment(data={"views": 2, "mirror": True}), "train")
     with pytest.raises(ValueError, match="set views above 1"):
-        experiment(data={"mirror": True}, dataset="amazon/Fashion")
-    assert experiment(data={"views": 2, "mirror": True}, dataset="amazon/Fashion").data.mirror
+        experiment(data={"mirror": True})
+    allowed = replace(cache, card=cache.card.model_copy(update={"mirror": True}))
+    assert select(allowed, experiment(data={"views": 2, "mirror": True}), "train").mirror
+
+
+def test_only_samples_whose_answer_is_known_are_learned_and_asked(cache):
+    every = select(cache, experiment(), "train")
+    known = select(cache, experiment(task="length_of_stay"), "train")
+    assert 0 < len(known) < len(every)
+    assert np.isfinite(known.targets).all()
+    assert known.targets.shape == (len(known), 1)
+    labels = select(cache, experiment(task="phenotypes"), "test")
+    assert labels.batch(np.arange(2)).target.shape == (2, 25)
+
+
+def test_a_task_that_the_data_do_not_have_is_refused(cache):
+    with pytest.raises(ConfigError, match=r"task: made-up stays has no stars. Allowed: in_hosp"):
+        select(cache, experiment(task="stars"), "train")
+
+
+def test_columns_that_tell_the_answer_are_no_input_of_it(reviews):
+    folder, _ = reviews
+    cache = open_cache(folder / "cache")
+    task = replace(cache.card.task(None), never_inputs=("product", "votes"))
+    other = replace(cache, card=cache.card.model_copy(update={"tasks": (task,)}))
+    asked = on_beauty(modalities=["tabular"])
+    whole, some = (select(each, asked, "train").batch(np.arange(4)) for each in (cache, other))
+    spec = other.spec_for(asked)
+    assert spec.category_names == ("reviewer", "verified", "year")
+    assert spec.category_sizes == (40, 4, 4)
+    assert spec.identifiers == ("reviewer",)
+    assert spec.number_names == ("time",)
+    assert torch.equal(some.categories, whole.categories[:, 1:])
+    assert torch.equal(some.numbers, whole.numbers[:, 1:])
+    in_words = on_beauty(modalities=["text"], data={"columns_as_text": True})
+    with pytest.raises(ConfigError, match="would read product, votes in its texts"):
+        select(other, in_words, "train")

@@ -60,7 +60,7 @@ def run(made, folder, init, output, **options):
 def kept(made, folder, tmp_path, split="train", frozen=None, views=VIEWS):
     """Samples as they are read, the same with tokens, and the model."""
     cache = open_cache(folder)
-    model = build(made, cache.spec)
+    model = build(made, cache.spec_for(made))
     model.freeze(made.modalities if frozen is None else frozen)
     samples = select(cache, made, split)
     world = World(torch.device("cpu"))

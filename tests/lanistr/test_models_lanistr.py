@@ -42,7 +42,7 @@ def gradients(model, samples, rng) -> dict[str, torch.Tensor]:
     if isinstance(model, LANISTRForPretraining):
         weighted(model.losses(samples, rng()), model.objectives).backward()
     else:
-        torch.nn.functional.cross_entropy(model(samples), samples.label).backward()
+        torch.nn.functional.cross_entropy(model(samples), samples.target[:, 0].long()).backward()
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 

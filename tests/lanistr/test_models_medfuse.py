@@ -150,7 +150,7 @@ def test_a_batch_of_one_and_one_without_any_radiograph_can_be_learned(modalities
     model = make()
     before = statistics(model)
     samples = batch(*modalities)
-    loss = nn.functional.cross_entropy(model(samples), samples.label)
+    loss = nn.functional.cross_entropy(model(samples), samples.target[:, 0].long())
     loss.backward()
     assert loss.isfinite()
     assert all(weight.grad.isfinite().all() for weight in model.parameters())
@@ -196,7 +196,7 @@ def planted(batch, spec, where: str, samples: int, seed: int):
     made = batch(*[BOTH if n % 2 else "timeseries" for n in range(samples)], seed=seed)
     label = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, samples))
     sign = 2.0 * label - 1
-    made = replace(made, label=label)
+    made = replace(made, target=label[:, None].float())
     if where != "image":
         measured = made.observed[..., list(spec.variable_of_value)]
         made = replace(made, series=(made.series + sign[:, None, None]) * measured)
@@ -204,7 +204,7 @@ def planted(batch, spec, where: str, samples: int, seed: int):
         made = replace(made, pixels=made.pixels + sign[:, None, None, None])
     if where == "shuffled":
         made = shuffled(made, seed)
-    return replace(made, findings=torch.stack([made.label] * 3, dim=1))
+    return replace(made, findings=made.target.long().expand(-1, 3))
 
 
 @torch.no_grad()
@@ -217,7 +217,9 @@ def auroc_interval(model, stage, samples):
         score = model(samples).diff(dim=1)[:, 0]
     count = len(samples)
     weight = np.random.default_rng(0).multinomial(count, [1 / count] * count, 300)
-    return np.quantile(weighted_auroc(samples.label.numpy(), score.numpy(), weight), [0.005, 0.995])
+    return np.quantile(
+        weighted_auroc(samples.target[:, 0].numpy(), score.numpy(), weight), [0.005, 0.995]
+    )
 
 
 @pytest.mark.parametrize(

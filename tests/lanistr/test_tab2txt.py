@@ -2,8 +2,11 @@
 
 import pytest
 
-from lanistr.data.tab2txt import REVIEW, SEPARATOR, described, in_front
+from lanistr.data.card import Card
+from lanistr.data.tab2txt import SEPARATOR, described, in_front
+from tests.lanistr.review_shards import CARD
 
+REVIEW = Card.model_validate(CARD).words
 ROW = {
     "product": "B0000530HU",
     "reviewer": "A3CIUOJXQ5VDQ2",

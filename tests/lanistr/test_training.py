@@ -56,11 +56,13 @@ def test_test_samples_do_not_touch_training(folder, tmp_path):
     cache = open_cache(folder)
     samples = cache.samples.copy()
     test = samples["split"] == 2
-    samples["label"][test] = 1 - samples["label"][test]
     samples["timeseries_row"][test] = 0
+    labels = cache.labels.copy()
+    labels[test] = 1 - labels[test]
     np.save(other / "samples.npy", samples)
+    np.save(other / "labels.npy", labels)
     for file in folder.glob("*"):
-        if file.name != "samples.npy":
+        if file.name not in ("samples.npy", "labels.npy"):
             (other / file.name).symlink_to(file)
     for stage in ("pretrain", "finetune"):
         one, _ = run(folder, tmp_path / stage / "one", stage=stage)

@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     write_reviews(folder / "shards", reviews=200)
     cache = folder / "cache"
     manifest = folder / "shards/manifest.json"
-    build_cache(manifest, RECIPE, cache, threads=1, category="All_Beauty")
+    build_cache(manifest, RECIPE, cache, threads=1, variant="All_Beauty")
     return cache
 
 

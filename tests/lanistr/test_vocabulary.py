@@ -56,12 +56,12 @@ def test_a_category_must_have_the_vocabulary_of_the_pretraining_one(tmp_path):
     manifest = tmp_path / "shards/manifest.json"
     beauty, office = (tmp_path / name for name in ("beauty", "office"))
     for folder, category in ((beauty, "All_Beauty"), (office, "Office_Products")):
-        build_cache(manifest, OF_REVIEWS, folder, threads=1, category=category)
+        build_cache(manifest, OF_REVIEWS, folder, threads=1, variant=category)
     output = tmp_path / "found.json"
-    audit(manifest, office, [], category="Office_Products", output=output)
-    audit(manifest, beauty, [], category="All_Beauty", output=output)
-    with pytest.raises(LeakageError, match="pretraining category"):
-        audit(manifest, beauty, [], category="All_Beauty", vocabulary=office, output=output)
+    audit(manifest, office, [], variant="Office_Products", output=output)
+    audit(manifest, beauty, [], variant="All_Beauty", output=output)
+    with pytest.raises(LeakageError, match="vocabulary of the pretraining data"):
+        audit(manifest, beauty, [], variant="All_Beauty", vocabulary=office, output=output)
 
 
 def test_a_published_tokenizer_is_not_trained_here(cached, tmp_path):

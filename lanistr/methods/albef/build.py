@@ -34,7 +34,7 @@ def build_albef(experiment: Experiment, spec: InputSpec) -> Albef:
         fusion = CrossEncoder(text)
     with seeded("heads"):
         if experiment.stage == "finetune":
-            head = classifier(text.width, experiment.outputs)
+            head = classifier(text.width, spec.outputs)
             student = Student(encoders, fusion, {"label": head})
             return AlbefForPrediction(student, settings, epochs)
         student = Student(encoders, fusion, pretraining_heads(text, settings, spec))

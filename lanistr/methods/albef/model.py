@@ -28,7 +28,6 @@ from lanistr.methods.albef.student import Student
 from lanistr.methods.method import Model
 from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
-from lanistr.models.losses import label_loss
 from lanistr.models.masking import hide_tokens, replace_hidden
 from lanistr.models.weights import load_parts
 
@@ -209,16 +208,16 @@ class AlbefForPrediction(Albef):
     """ALBEF as a classifier: two layers on the fused state of [CLS]."""
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        """Logits, or the standardised number, (B, task.outputs)."""
         return self.student.logits(batch)
 
     def label_loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Cross entropy, in training in part with what the teacher says; plain for a number."""
-        if not self.training or outputs.shape[1] == 1:
-            return label_loss(outputs, batch.label)
+        """The loss of the task; of classes in training in part with what the teacher says."""
+        if not (self.training and self.task.chooses):
+            return super().label_loss(outputs, batch)
         with torch.no_grad():
             expected = self.teacher.logits(batch)
-        return distilled(outputs, batch.label, expected, self.alpha)
+        return distilled(outputs, batch.target[:, 0].long(), expected, self.alpha)
 
 
 def together(*parts: Tokens) -> Tokens:

@@ -48,7 +48,7 @@ class Coca(Model):
                 weight.requires_grad_(False)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        """Logits, or the standardised number, (B, task.outputs)."""
         return self.head(self.embed(batch))
 
     def embed(self, batch: Batch) -> Tensor:
@@ -104,7 +104,7 @@ def build_coca(experiment: Experiment, spec: InputSpec) -> Coca:
         coca = coca_model(experiment, spec)
     width = coca.text_decoder.width
     with seeded("head"):
-        head = perceptron(width, width, experiment.outputs)
+        head = perceptron(width, width, spec.outputs)
     return Coca(coca, head, spec.pad_token_id)
 
 

@@ -53,7 +53,7 @@ class Flava(Model):
                 weight.requires_grad_(False)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        """Logits, or the standardised number, (B, task.outputs)."""
         return self.head(self.embed(batch))
 
     def embed(self, batch: Batch) -> Tensor:
@@ -117,7 +117,7 @@ def build_flava(experiment: Experiment, spec: InputSpec) -> Flava:
         flava = flava_model(experiment, spec)
     with seeded("head"):
         width = experiment.fusion.hidden
-        head = perceptron(width, width, experiment.outputs)
+        head = perceptron(width, width, spec.outputs)
     return Flava(flava, head, spec.pad_token_id)
 
 

@@ -149,7 +149,7 @@ class LANISTRForPretraining(LANISTR):
 
 
 class LANISTRForPrediction(LANISTR):
-    """LANISTR with a perceptron on the fused embedding, for classes or one number."""
+    """LANISTR with a perceptron on the fused embedding, for any task."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class LANISTRForPrediction(LANISTR):
         self.head = head
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        """Logits, or the standardised number, (B, task.outputs)."""
         return self.head(self.fuse(self.encode(batch)))
 
 
@@ -181,7 +181,7 @@ def build_lanistr(
     origin, hidden = Origin(experiment, spec), experiment.fusion.hidden
     if not pretraining:
         with seeded("head"):
-            head = perceptron(hidden, hidden, experiment.outputs)
+            head = perceptron(hidden, hidden, spec.outputs)
         return LANISTRForPrediction(encoders, fusion, origin, head)
     heads = build_masking_heads(experiment, spec, encoders)
     similarity = None

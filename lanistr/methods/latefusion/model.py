@@ -30,7 +30,7 @@ class LateFusion(Model):
         self.head = head
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        """Logits, or the standardised number, (B, task.outputs)."""
         tokens = self.encoders(batch)
         pooled = [encoder.pooled(tokens[m]) for m, encoder in self.encoder_modules().items()]
         return self.head(torch.cat(pooled, dim=1))
@@ -65,6 +65,6 @@ def build_latefusion(experiment: Experiment, spec: InputSpec) -> LateFusion:
     encoders = build_encoders(experiment, spec, mask_token=False)
     with seeded("head"):
         head = perceptron(
-            sum(encoders.widths().values()), experiment.fusion.hidden, experiment.outputs
+            sum(encoders.widths().values()), experiment.fusion.hidden, spec.outputs
         )
     return LateFusion(encoders, head)

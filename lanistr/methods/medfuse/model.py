@@ -172,7 +172,7 @@ class SeriesClassifier(Stage):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        """Logits, or the standardised number, (B, task.outputs)."""
         return self.head(self.encoders[Modality.TIMESERIES](batch))
 
 
@@ -191,7 +191,7 @@ class MedFuse(Stage):
         self.head = nn.Linear(fusion_hidden, outputs)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes); of a regression the number, (B, 1)."""
+        """Logits, or the standardised number, (B, task.outputs)."""
         series = self.encoders[Modality.TIMESERIES](batch)
         image = self.projection(self.encoders[Modality.IMAGE](batch))
         present = [batch.has(Modality.TIMESERIES), batch.has(Modality.IMAGE)]
@@ -219,7 +219,7 @@ def build_medfuse(experiment: Experiment, spec: InputSpec) -> Stage:
     Raises:
         WeightsError: pretrained weights that are missing or do not fit.
     """
-    settings, outputs = experiment.section(Settings), experiment.outputs
+    settings, outputs = experiment.section(Settings), spec.outputs
     if Modality.IMAGE in experiment.modalities:
         with seeded("encoders.image"):
             image = ImageEncoder(build_resnet(settings.image), settings.missing_image)
