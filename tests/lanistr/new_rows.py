@@ -25,7 +25,7 @@ def of_stays(folder: Path) -> tuple[Path, pl.DataFrame]:
     rows = (
         samples.join(tables["notes"].select("note_id", "text"), on="note_id", how="left")
         .join(tables["images"].select("dicom_id", image="jpeg"), on="dicom_id", how="left")
-        .join(tables["timeseries"].drop("subject_id", "split"), on="stay_id", how="left")
+        .join(tables["timeseries"].drop("subject_id", "split", "label"), on="stay_id", how="left")
         .sort("sample_id")
         .select("sample_id", "text", "image", "observed", timeseries="values")
     )

@@ -110,7 +110,8 @@ def series(person: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         rng.normal(5, 2, (len(person), HOURS, VALUES))
         + 2 * person["in_hospital_mortality"].to_numpy()[:, None, None]
     )
-    return person.select("stay_id", "subject_id", "split").with_columns(
+    own = person.select("stay_id", "subject_id", "split", label="in_hospital_mortality")
+    return own.with_columns(
         pl.Series(
             "values",
             values.astype(np.float32).reshape(len(person), -1),

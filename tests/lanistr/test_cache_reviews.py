@@ -116,7 +116,8 @@ def test_tab2txt_reads_the_columns_in_front_of_the_same_reviews(cache, tables, f
     tokenizer.enable_truncation(48)
     both = made["tabular"].join(made["text"], on="sample_id")
     written = {
-        row["sample_id"]: in_front(described(row, cache.card.words), row["text"]) for row in both.to_dicts()
+        row["sample_id"]: in_front(described(row, cache.card.words), row["text"])
+        for row in both.to_dicts()
     }
     for i, sample in enumerate(batch.sample_id.tolist()):
         ids = tokenizer.encode(written[sample]).ids

@@ -117,6 +117,7 @@ def test_what_needs_no_tensors_does_not_import_torch(module):
 
 
 def test_what_is_wrong_is_one_message_and_a_failure(files):
+    make_cache(files)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "lanistr", "train", "--registry", files / "registry.yaml"),

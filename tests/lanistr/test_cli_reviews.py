@@ -38,7 +38,7 @@ RECIPE = {
         "objectives": {"mfm": 0.01, "mtm": 0, "projector_hidden": 16, "predictor_hidden": 8},
         "optim": OPTIM,
     },
-    "finetune": {"classes": 5, "optim": OPTIM},
+    "finetune": {"optim": OPTIM},
 }
 
 

@@ -3,11 +3,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from lanistr.data.card import Card
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.objectives import Objectives
 from lanistr.experiments.recipes import load_experiment
 from lanistr.modality import Modality
+from tests.lanistr.shards import CARD
 
 RECIPE = """
 shared: {fusion: {hidden: 64, heads: 4}}
@@ -21,6 +23,9 @@ whole: {stage: pretrain, dataset: mimic, modalities: [text, image]}
 ablated: {stage: finetune, dataset: mimic, modalities: [text], optim: {epochs: 7}}
 late: {stage: finetune, dataset: mimic, method: latefusion, modalities: [text]}
 again: {stage: finetune, dataset: mimic, modalities: [text]}
+everything: {stage: finetune, dataset: mimic, modalities: all}
+wordless: {like: everything, without: [text]}
+tableless: {like: everything, without: [tabular]}
 wrong: {stage: finetune, dataset: mimic, modalities: [text], optim: {lrr: 1}}
 """
 
@@ -47,6 +52,22 @@ def test_a_method_has_settings_of_its_own(files):
 def test_a_recipe_can_say_more_of_one_experiment(files):
     again, ablated = (load_experiment(*files, name) for name in ("again", "ablated"))
     assert (again.optim.lr, again.optim.epochs, ablated.optim.lr) == (0.5, 5, 1e-3)
+
+
+def test_all_modalities_are_those_of_the_card_but_for_some(files):
+    card = Card.model_validate(CARD)
+    everything = load_experiment(*files, "everything", card)
+    assert everything.modalities == {"text", "image", "timeseries"}
+    assert load_experiment(*files, "wordless", card).modalities == {"image", "timeseries"}
+    assert load_experiment(*files, "everything").modalities == set(Modality)
+    with pytest.raises(ConfigError, match=r"without: \['tabular'\] are none of modalities"):
+        load_experiment(*files, "tableless", card)
+
+
+def test_a_task_is_of_fine_tuning(experiment):
+    assert experiment("finetune", task="length_of_stay").task == "length_of_stay"
+    with pytest.raises(ValidationError, match="task: pretraining has no labels"):
+        experiment("pretrain", task="length_of_stay")
 
 
 def test_an_unknown_key_is_named_with_its_path(files):

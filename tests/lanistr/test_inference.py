@@ -31,11 +31,11 @@ def test_new_stays_get_the_probabilities_of_the_cached_ones(stays, tmp_path, met
     folder, rows = stays
     run, model = exported(folder, tmp_path, method=method, optim={"epochs": 1, "batch_size": 5})
     known, new = predicted(folder, run), Predictor.from_pretrained(model).predict(rows)
-    assert new.columns == ["sample_id", "modalities", "survived", "died"]
+    assert new.columns == ["sample_id", "modalities", "survived", "died", "prediction"]
     assert new["sample_id"].to_list() == known["sample_id"].to_list()
     assert set(new["modalities"]) >= {"timeseries", "text+image+timeseries"}
     asked = new.select("survived", "died").to_numpy()
-    np.testing.assert_allclose(asked, known["probabilities"].to_numpy(), atol=1e-7)
+    np.testing.assert_allclose(asked, known["answer"].to_numpy(), atol=1e-7)
     assert np.ptp(asked[:, 1]) > 1e-4
 
 
@@ -53,9 +53,9 @@ def test_new_reviews_get_the_probabilities_of_the_cached_ones(reviews, tmp_path,
     run, model = exported(folder, tmp_path, **{**BEAUTY, **settings})
     known, new = predicted(folder, run), Predictor.from_pretrained(model).predict(rows)
     stars = ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"]
-    assert new.columns == ["sample_id", "modalities", *stars]
+    assert new.columns == ["sample_id", "modalities", *stars, "prediction"]
     asked = new.select(stars).to_numpy()
-    np.testing.assert_allclose(asked, known["probabilities"].to_numpy(), atol=1e-7)
+    np.testing.assert_allclose(asked, known["answer"].to_numpy(), atol=1e-7)
     assert np.ptp(asked, axis=0).max() > 1e-4
 
 
@@ -98,12 +98,27 @@ def test_many_rows_are_read_in_parts(stays, tmp_path, monkeypatch):
 def test_a_regression_gives_numbers(stays, tmp_path):
     folder, rows = stays
     torch.manual_seed(2)
-    model = build(experiment(task="regression"), open_cache(folder / "cache").spec)
+    made = experiment(task="length_of_stay")
+    model = build(made, open_cache(folder / "cache").spec_for(made))
     model.save_pretrained(tmp_path)
     copy_processor(folder / "cache", tmp_path)
     new = Predictor.from_pretrained(tmp_path).predict(rows)
     assert new.columns == ["sample_id", "modalities", "prediction"]
-    assert new["prediction"].n_unique() > 5 and new["prediction"].min() < 0
+    assert new["prediction"].n_unique() > 5
+    assert 0 < abs(new["prediction"].mean() - 96) < 34  # hours, of a mean of 96
+
+
+def test_labels_have_a_probability_each(stays, tmp_path):
+    folder, rows = stays
+    torch.manual_seed(2)
+    made = experiment(task="phenotypes")
+    model = build(made, open_cache(folder / "cache").spec_for(made))
+    model.save_pretrained(tmp_path)
+    copy_processor(folder / "cache", tmp_path)
+    new = Predictor.from_pretrained(tmp_path).predict(rows)
+    names = [f"phenotype {number}" for number in range(25)]
+    assert new.columns == ["sample_id", "modalities", *names]
+    assert new.select(names).to_numpy().min() > 0 and new.select(names).to_numpy().max() < 1
 
 
 def test_the_command_line(stays, tmp_path):
@@ -122,7 +137,7 @@ def test_the_command_line(stays, tmp_path):
     assert same[0] == same[1]
     new = ["--model", model, "--rows", tmp_path / "rows.parquet", "--device", "cpu"]
     call("predict", *new, "--output", tmp_path / "answers.csv")
-    assert pl.read_csv(tmp_path / "answers.csv").columns[-1] == "died"
+    assert pl.read_csv(tmp_path / "answers.csv").columns[-2:] == ["died", "prediction"]
     call("embed", *new, "--modality", "timeseries", "--output", tmp_path / "e.parquet")
     call(
         *("nearest", "--queries", tmp_path / "e.parquet", "--gallery", tmp_path / "e.parquet"),

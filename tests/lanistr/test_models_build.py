@@ -144,7 +144,6 @@ def amazon_total(stage: str, spec: InputSpec) -> int:
         stage=stage,
         dataset="amazon",
         modalities=frozenset({Modality.TEXT, Modality.IMAGE, Modality.TABULAR}),
-        classes=5,
         objectives=Objectives(mfm=0.01, mtm=0.0),
         optim=config.Optim(epochs=1, batch_size=1),
     )

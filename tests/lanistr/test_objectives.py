@@ -6,14 +6,17 @@ from torch.nn import functional
 from lanistr.experiments.objectives import Objectives
 from lanistr.models.losses import (
     IGNORED,
+    answered,
     label_loss,
     masked_feature_loss,
     masked_image_loss,
     masked_language_loss,
     masked_timeseries_loss,
+    ranked,
     similarity_loss,
     weighted,
 )
+from lanistr.task import Kind, Task
 
 
 def leaf(*shape: int) -> torch.Tensor:
@@ -61,14 +64,35 @@ def test_feature_loss_neither_learns_from_the_target_nor_blows_up_where_it_is_co
     assert target.grad is None and loss > 0
 
 
-def test_label_loss_follows_from_the_width_of_the_output():
-    outputs = leaf(4, 3)
-    label = torch.tensor([0, 2, 1, 1])
-    assert label_loss(outputs, label) == functional.cross_entropy(outputs, label)
-    number = torch.tensor([0.5, 2.0, -1.0, 1.0])
+def test_the_loss_of_classes_is_the_cross_entropy():
+    outputs, target = leaf(4, 3), torch.tensor([[0.0], [2.0], [1.0], [1.0]])
+    task = Task("season", Kind.MULTICLASS, "season", classes=("a", "b", "c"))
+    expected = functional.cross_entropy(outputs, torch.tensor([0, 2, 1, 1]))
+    assert label_loss(task, outputs, target) == expected
+    assert torch.equal(answered(task, outputs), outputs.softmax(dim=1))
+    assert torch.equal(ranked(task, outputs).argmax(dim=1), outputs.argmax(dim=1))
+
+
+def test_the_loss_of_a_number_is_its_absolute_error_in_deviations():
+    task = Task("stay", Kind.REGRESSION, "stay", unit="hours", mean=50.0, std=10.0)
+    outputs, target = leaf(3, 1), torch.tensor([[60.0], [20.0], [50.0]])
+    loss = label_loss(task, outputs, target)
+    torch.testing.assert_close(10 * loss, (answered(task, outputs) - target).abs().mean())
+    assert torch.equal(ranked(task, outputs), answered(task, outputs))
+
+
+def test_labels_that_are_not_known_do_not_count():
+    task = Task("found", Kind.MULTILABEL, "found", classes=("a", "b"))
+    outputs = leaf(2, 2)
+    target = torch.tensor([[1.0, torch.nan], [0.0, torch.nan]])
+    loss = label_loss(task, outputs, target)
+    loss.backward()
     torch.testing.assert_close(
-        label_loss(outputs[:, :1], number), functional.mse_loss(outputs[:, 0], number)
+        loss, functional.binary_cross_entropy_with_logits(outputs[:, 0], target[:, 0])
     )
+    assert (outputs.grad[:, 1] == 0).all() and (outputs.grad[:, 0] != 0).all()
+    nothing = label_loss(task, outputs, torch.full((2, 2), torch.nan))
+    assert nothing == 0
 
 
 @pytest.mark.parametrize("loss", [masked_image_loss, masked_timeseries_loss])

@@ -13,19 +13,21 @@ from tokenizers import Tokenizer
 
 from lanistr.analysis.presence import presence
 from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.card import Card
 from lanistr.data.frames import frame, words
 from lanistr.data.samples import select
 from lanistr.errors import ConfigError, NotInstalledError
 from lanistr.inference.export import export
 from lanistr.training import autogluon
 from lanistr.training.predict import predict
-from tests.lanistr.review_shards import RECIPE, on_beauty, write_reviews
+from tests.lanistr.review_shards import CARD, RECIPE, on_beauty, write_reviews
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
 needs_autogluon = pytest.mark.skipif(
     importlib.util.find_spec("autogluon") is None, reason="the extra autogluon is not installed"
 )
+STARS = Card.model_validate(CARD).task(None)
 OPTIM = {"epochs": 2, "batch_size": 8, "lr": 1e-3, "stop_after": 5}
 
 
@@ -61,7 +63,7 @@ def test_a_frame_has_a_row_per_sample_and_missing_is_missing(folder):
     table = frame(samples, folder)
     spec = samples.cache.spec
     assert list(table) == ["label", "text", "image", *spec.category_names, *spec.number_names]
-    assert (table["label"].to_numpy() == samples.records["label"]).all()
+    assert (table["label"].to_numpy() == samples.targets[:, 0]).all()
     assert (table["image"].isna().to_numpy() == (samples.records["image_row"] < 0)).all()
     without_table = frame(select(open_cache(folder), made(modalities=["text"]), "train"), folder)
     assert list(without_table) == ["label", "text"]
@@ -88,7 +90,7 @@ def test_classes_that_it_never_saw_get_no_probability():
         def predict_proba(self, rows, as_pandas):
             return np.array([[0.25, 0.75]])
 
-    assert autogluon.by_class(Predictor(), [0], 5).tolist() == [[0, 0.25, 0, 0.75, 0]]
+    assert autogluon.answers(Predictor(), [0], STARS).tolist() == [[0, 0.25, 0, 0.75, 0]]
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
@@ -117,7 +119,7 @@ def test_a_run_leaves_what_every_run_leaves_and_predicts_the_same_when_loaded(fo
     assert table.equals(pl.read_parquet(again))
     test = select(open_cache(folder), experiment, "test")
     assert table["sample_id"].to_list() == test.records["sample_id"].tolist()
-    assert np.allclose(table["probabilities"].to_numpy().sum(axis=1), 1)
+    assert np.allclose(table["answer"].to_numpy().sum(axis=1), 1)
     for elsewhere in (export, presence):
         with pytest.raises(ConfigError, match="autogluon builds and saves its models itself"):
             elsewhere(run, folder, tmp_path / "elsewhere")
@@ -129,7 +131,7 @@ def test_an_untrained_model_has_as_many_parameters_as_a_run(folder, tmp_path):
     experiment = made(modalities=["text", "image"], optim={**OPTIM, "epochs": 1})
     autogluon.train(experiment, 0, folder, tmp_path, device="cpu", threads=1)
     story = json.loads((tmp_path / "experiment.json").read_text())
-    model = autogluon.untrained(experiment, open_cache(folder).spec)
+    model = autogluon.untrained(experiment, open_cache(folder).spec_for(experiment))
     assert sum(p.numel() for p in model.parameters()) == story["trainable_parameters"]
 
 
@@ -151,7 +153,8 @@ def test_it_learns_what_the_text_says_and_nothing_from_shuffled_labels(
     experiment = made(modalities=["text"], optim={**OPTIM, "epochs": 12, "lr": 5e-3})
     autogluon.train(experiment, 0, folder, tmp_path, predictions=output, device="cpu", threads=1)
     table = pl.read_parquet(output)
-    right = table["probabilities"].to_numpy().argmax(axis=1) == table["label"].to_numpy()
+    label = table["label"].arr.first()
+    right = table["answer"].to_numpy().argmax(axis=1) == label.to_numpy()
     error = 1.96 * (right.mean() * (1 - right.mean()) / len(right)) ** 0.5
-    chance = table["label"].value_counts()["count"].max() / len(right)
+    chance = label.value_counts()["count"].max() / len(right)
     assert (right.mean() - error > chance) == planted
