@@ -101,7 +101,7 @@ def lengths(stays: int) -> pl.Series:
 def phenotypes(stays: int) -> pl.Series:
     """Which of the labels each stay has; nothing is known of every eleventh."""
     rows = [None if i % 11 == 3 else [(i + k) % 3 == 0 for k in range(25)] for i in range(stays)]
-    return pl.Series(rows, dtype=pl.Array(pl.Int8, 25), strict=False)
+    return pl.Series(rows, dtype=pl.List(pl.Int8))
 
 
 def series(person: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:

@@ -136,18 +136,22 @@ def test_what_is_wrong_is_one_message_and_a_failure(files):
 def test_evaluation_works_where_torch_is_not_installed(files):
     make_cache(files)
     code = """
-import sys
+import json, sys
 sys.modules["torch"] = None
+from dataclasses import asdict
 from pathlib import Path
 import numpy as np, polars as pl
 from lanistr.data.cache import open_cache
 from lanistr.evaluation.predictions import evaluate, population
 from tests.lanistr.shards import experiment
 folder = Path(sys.argv[1])
-test = population(open_cache(folder / "cache"), frozenset())
+cache = open_cache(folder / "cache")
+task = cache.task_of(experiment())
+test = population(cache, frozenset())
 pl.DataFrame({"seed": 0, "sample_id": test["sample_id"], "subject_id": test["subject_id"],
-    "label": test["label"], "probabilities": np.full((len(test), 2), 0.5)}
-).write_parquet(folder / "p", metadata={"experiment": experiment().model_dump_json()})
+    "label": cache.targets(test, task), "answer": np.full((len(test), 2), 0.5)}
+).write_parquet(folder / "p", metadata={"experiment": experiment().model_dump_json(),
+    "task": json.dumps(asdict(task))})
 evaluate(folder / "p", folder / "cache", folder / "m.json", 10)
 """
     done = python(code, files)

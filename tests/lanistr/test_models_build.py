@@ -13,6 +13,7 @@ from lanistr.methods.build import build, parameter_counts
 from lanistr.methods.lanistr.model import LANISTRForPrediction, LANISTRForPretraining
 from lanistr.methods.latefusion.model import LateFusion
 from lanistr.modality import Modality
+from lanistr.task import Kind, Task
 
 PAPER_SPEC = InputSpec(
     vocab_size=30522,
@@ -134,6 +135,7 @@ def amazon(products: int, reviewers: int) -> InputSpec:
         category_sizes=(products + 2, reviewers + 2, 4, 24),
         identifiers=("product", "reviewer"),
         number_names=("votes", "time"),
+        task=Task("stars", Kind.MULTICLASS, "stars", classes=tuple("12345")),
     )
 
 

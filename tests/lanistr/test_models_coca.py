@@ -7,7 +7,7 @@ from lanistr.errors import ConfigError, WeightsError
 from lanistr.methods.build import build
 from lanistr.models.image import renormalised
 from lanistr.training.distributed import World
-from lanistr.training.run import machine
+from lanistr.training.output import machine
 from tests.lanistr.planted import outcome, planted, shuffled
 
 pytest.importorskip("open_clip", reason="open_clip is not installed")

@@ -4,7 +4,7 @@ import pytest
 
 from lanistr.data.cache import open_cache
 from lanistr.data.samples import select
-from lanistr.training.run import selection
+from lanistr.training.output import selection
 from tests.lanistr.shards import experiment, write_cache
 
 
