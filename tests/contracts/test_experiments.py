@@ -15,7 +15,15 @@ RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper", "physione
 # Rows that the paper has not: the whole model beside its ablations, two methods of the authors'
 # blog, and tables of ours.
 OURS = {("table3", "LANISTR"), ("table1", "FLAVA"), ("table1", "CoCa")}
-OUR_TABLES = ("modalities", "textsources", "mortality", "length_of_stay")
+OUR_TABLES = (
+    "modalities",
+    "textsources",
+    "mortality",
+    "length_of_stay",
+    "los",
+    "phenotypes",
+    "readmission",
+)
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +158,31 @@ def differing(one, other):
         ("mimic-pretrain-without-mim", ("mlm", "mtm", "mmm")),
         ("mimic-pretrain-without-mlm", ("mim", "mtm", "mmm")),
         ("mimic-pretrain-without-mmm", ("mlm", "mim", "mtm")),
+        ("mimic-pretrain-four", ("mlm", "mim", "mfm", "mtm", "mmm")),
     ],
 )
 def test_an_absent_modality_takes_its_objective_along(repository, name, losses):
     assert mimic(repository, name).losses == losses
+
+
+@pytest.mark.parametrize("recipe", ["mimic-tiny", "mimic-paper"])
+def test_demographics_and_other_tasks_change_nothing_else(repository, recipe):
+    four = {"modalities": ["image", "tabular", "text", "timeseries"]}
+    pretrained = differing(mimic(repository, "mimic-pretrain-four", recipe),
+                           mimic(repository, "mimic-pretrain", recipe))  # fmt: skip
+    assert pretrained == {**four, "objectives.mfm": 0.01}
+    tasks = {"los": "length_of_stay", "phenotypes": "phenotypes", "readmission": "readmission_30d"}
+    for like, suffix in (("latefusion", "-latefusion"), ("lanistr-scratch", "-scratch"),
+                         ("lanistr", "")):  # fmt: skip
+        base = mimic(repository, f"mimic-{like}", recipe)
+        for key, task in tasks.items():
+            entry = mimic(repository, f"mimic-{key}{suffix}", recipe)
+            assert (entry.task, base.task, entry.init) == (task, None, base.init)
+            assert {**differing(entry, base), "task": task} == {"task": task}
+    for name, like in (("mimic-four", "mimic-lanistr"), ("mimic-four-scratch",
+                       "mimic-lanistr-scratch")):  # fmt: skip
+        entry, base = mimic(repository, name, recipe), mimic(repository, like, recipe)
+        assert differing(entry, base) == four
 
 
 def test_table_5s_weights_of_the_losses_on_reviews(repository):
