@@ -77,6 +77,15 @@ def test_guess_is_accepted_as_it_stands(tmp_path: Path) -> None:
     assert rows.height == ROWS
 
 
+def test_texts_that_come_again_are_told_of(tmp_path: Path) -> None:
+    notes = [f"please handle number {n // 2} with care" for n in range(ROWS)]
+    for columns, told in ((parcels() | {"note": notes}, True), (parcels(), False)):
+        write_own(tmp_path, columns)
+        guessed(tmp_path)
+        text = (tmp_path / "guessed.yaml").read_text()
+        assert ("gate duplicate-texts" in text) is told
+
+
 def test_unknown_label_names_the_nearest(tmp_path: Path) -> None:
     write_own(tmp_path)
     with pytest.raises(ConfigError, match="Did you mean late"):

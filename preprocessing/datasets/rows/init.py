@@ -72,7 +72,7 @@ def write_configuration(
         source=_path(rows, output),
         rows=source.frame.height,
     )
-    lines = [*_roles(guesses), *_task(source, label), *_columns(guesses)]
+    lines = [*_roles(guesses, source), *_task(source, label), *_columns(guesses)]
     if series:
         lines += _series(series, output, ids, source)
     text = head + "\n".join(f"  {line}".rstrip() for line in lines) + "\n"
@@ -92,7 +92,7 @@ def _settled(guesses: Mapping[str, Guess]) -> dict[str, Guess]:
     return settled
 
 
-def _roles(guesses: Mapping[str, Guess]) -> Iterator[str]:
+def _roles(guesses: Mapping[str, Guess], source: Source) -> Iterator[str]:
     """Lines on id, group and split."""
     ids, groups, splits = (
         [name for name, guess in guesses.items() if guess.type == kind]
@@ -103,6 +103,10 @@ def _roles(guesses: Mapping[str, Guess]) -> Iterator[str]:
     if groups:
         yield "# Rows of one patient or customer must not be in train and in test: say group: NAME."
         yield f"# Perhaps: {', '.join(map(_scalar, groups))}"
+    for name, guess in guesses.items():
+        if guess.type == "text" and not source.frame[name].drop_nulls().is_unique().all():
+            yield f"# Some values of {_scalar(name)} come again. A text in train and in test stops"
+            yield "# the run (gate duplicate-texts); as the group, its rows stay together."
     yield "# group: NAME # column of what must not be split, such as customer"
     for name in splits:
         yield f"split: {{column: {_scalar(name)}}} # {guesses[name].reason}"
