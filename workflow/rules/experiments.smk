@@ -2,6 +2,7 @@
 
 import functools
 
+from lanistr.data.manifest import read_manifest
 from lanistr.evaluation.status import missing_extra
 from lanistr.experiments.cost import cost, counts_of
 from lanistr.experiments.methods import methods
@@ -47,14 +48,20 @@ def is_possible(experiment):
 def gpu_hours(experiment):
     """What a run costs, as lanistr/experiments/cost.py says; None without a number of samples."""
     data = dataset(experiment)
-    made = told_once(
-        load_experiment, Path(config["registry"]), Path(recipe_of(data)), experiment
-    )
-    samples = Path("config/paper_samples.tsv")
+    manifest, samples = Path(manifest_of(data)), Path("config/paper_samples.tsv")
     try:
-        counts = counts_of(Path(manifest_of(data)), samples, data, made.stage)
+        counts = counts_of(manifest, samples, data, REGISTRY[experiment]["stage"])
     except LanistrError:
         return None
+    # `modalities: all` are those of the card.
+    card = told_once(read_manifest, manifest).card if manifest.is_file() else None
+    made = told_once(
+        load_experiment,
+        Path(config["registry"]),
+        Path(recipe_of(data)),
+        experiment,
+        card,
+    )
     image_px = config.get(data.split("/")[0], {}).get("image_px", 224)
     return cost(made, counts, image_px).gpu_hours(config["engine"]["gpu_tflops"])
 
