@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 
 from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.errors import DataContractError
-from lanistr.evaluation.metrics import Weighted, functions_of
-from lanistr.evaluation.predictions import resample_weights, resampled
+from lanistr.evaluation.metrics import Metric, primary_of
+from lanistr.evaluation.predictions import differ, resample_weights, resampled
 from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
 from lanistr.task import Task
@@ -25,14 +25,14 @@ class Answers:
     """What the runs of one experiment say of the N test samples, sorted by sample.
 
     Attributes:
-        experiment: that was run.
+        experiment: what was trained.
         task: what was asked.
-        seeds: of the runs, K.
+        seeds: seeds of the runs, K.
         sample_id: (N,) int64.
-        subject_id: patient or product of each sample, (N,) int64.
-        label: class, (N,) int8.
+        subject_id: unit of each sample, such as its patient, (N,) int64.
+        label: what is known of the task; NaN = nothing, (N, targets) float64.
         present: number of the subset of modalities that a sample has of itself, (N,) int64.
-        scores: what metrics compare with the label, by run and subset, (K, 2^M, N).
+        answers: what metrics compare with the label, by run and subset, (K, 2^M, N, outputs).
         data: where the samples come from.
     """
 
@@ -43,7 +43,7 @@ class Answers:
     subject_id: np.ndarray
     label: np.ndarray
     present: np.ndarray
-    scores: np.ndarray
+    answers: np.ndarray
     data: dict[str, Any]
 
     @property
@@ -52,9 +52,9 @@ class Answers:
         return in_order(self.experiment.modalities)
 
     @property
-    def metric(self) -> tuple[str, Weighted]:
-        """The one that is reported, with its name."""
-        return next(iter(functions_of(self.task.outputs).items()))
+    def metric(self) -> Metric:
+        """The one that is reported."""
+        return primary_of(self.task)
 
     def has(self, modality: Modality) -> np.ndarray:
         """True where a sample has the modality, (N,) bool."""
@@ -75,11 +75,10 @@ class Answers:
         Returns:
             (R,) float64; NaN where undefined.
         """
-        _, metric = self.metric
         samples = np.arange(len(self.label))
         values = [
-            resampled(metric, self.label, scores[subsets, samples], weights)
-            for scores in self.scores
+            resampled(self.metric, self.label, answers[subsets, samples], weights)
+            for answers in self.answers
         ]
         return np.mean(values, axis=0)
 
@@ -88,7 +87,8 @@ class Answers:
         return {
             "experiment": self.experiment.name,
             "dataset": self.experiment.dataset,
-            "metric": self.metric[0],
+            "metric": self.metric.name,
+            "unit": self.metric.unit(self.task.unit),
             "n_runs": len(self.seeds),
             "n": len(self.label),
             "n_subjects": len(np.unique(self.subject_id)),
@@ -117,15 +117,15 @@ def _together(runs: list[tuple[Path, Answers]]) -> Answers:
     if len(set(seeds)) < len(seeds):
         raise DataContractError(f"{first.experiment.name}: found seeds {seeds}; give each once.")
     for path, run in runs:
-        same = all(
-            np.array_equal(getattr(first, name), getattr(run, name))
+        same = run.task == first.task and not any(
+            differ(getattr(first, name), getattr(run, name)).any()
             for name in ("sample_id", "subject_id", "label", "present")
         )
         if not same or first.data != run.data:
             raise DataContractError(
                 f"{path} is of other samples than {runs[0][0]}. Make both from one cache."
             )
-    return replace(first, seeds=seeds, scores=np.concatenate([run.scores for _, run in runs]))
+    return replace(first, seeds=seeds, answers=np.concatenate([run.answers for _, run in runs]))
 
 
 def _read(path: Path) -> Answers:
@@ -135,10 +135,11 @@ def _read(path: Path) -> Answers:
     try:
         about = pl.read_parquet_metadata(path)
         experiment = Experiment.model_validate_json(about["experiment"])
-        task = TypeAdapter(Task).validate_json(about["task"])
         table = pl.read_parquet(path).sort("sample_id")
         names = subset_names(in_order(experiment.modalities))
-        probabilities = np.stack([table[name].to_numpy() for name in names])
+        task = TypeAdapter(Task).validate_json(about["task"])
+        answers = np.stack([table[name].to_numpy() for name in names])
+        label = table["label"].to_numpy().astype(np.float64)
         present = np.array([names.index(name) for name in table["present"]], np.int64)
         data, seeds = json.loads(about["data"]), table["seed"].unique().to_list()
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
@@ -148,16 +149,14 @@ def _read(path: Path) -> Answers:
         ) from None
     if len(seeds) != 1:
         raise DataContractError(f"{path} holds {len(seeds)} seeds, allowed is one. Make it again.")
-    two = task.outputs == 2
-    scores = probabilities[:, :, 1] if two else probabilities.argmax(axis=2)
     return Answers(
         experiment,
         task,
         seeds=(seeds[0],),
         sample_id=table["sample_id"].to_numpy(),
         subject_id=table["subject_id"].to_numpy(),
-        label=table["label"].to_numpy()[:, 0].astype(np.int8),
+        label=label,
         present=present,
-        scores=scores[None],
+        answers=answers[None],
         data=data,
     )

@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 NOTE = (
     "Exact Shapley values of the modalities for the metric of the trained model: its performance "
     "over all 2^M choices of modalities that are kept at test time. They add up to `total`, the "
-    "performance with everything there minus that with nothing there. Mean over runs; 95 % "
-    "intervals by bootstrap over subjects. Samples that lack a modality of themselves stay in."
+    "performance with everything there minus that with nothing there. Of a metric of which less is "
+    "better, the values are what it falls by. Mean over runs; 95 % intervals by bootstrap over "
+    "subjects. Samples that lack a modality of themselves stay in."
 )
 
 
@@ -54,21 +55,22 @@ def shapley(files: Sequence[Path], *, csv: Path, json: Path, resamples: int) -> 
 def attributed(answers: Answers, resamples: int) -> dict[str, Any]:
     """The Shapley values of one experiment, their total, and what each subset is worth.
 
-    Values are fractions of 1; null, where the metric is undefined.
+    Shares are of 1, numbers in their unit; null, where the metric is undefined.
     """
     weights, names = answers.weights(resamples), subset_names(answers.modalities)
     everyone = np.ones_like(answers.present)
     worth = np.stack(
         [answers.performance(number * everyone, weights) for number in range(len(names))]
     )
-    shares = shapley_values(worth)
+    gain = worth if answers.metric.higher_is_better else -worth
+    shares = shapley_values(gain)
     modalities: dict[str, Any] = {
         modality: {**estimate(share), **_lacking(answers.has(modality))}
         for modality, share in zip(answers.modalities, shares, strict=True)
     }
     return {
         "about": answers.described(),
-        "modalities": {**modalities, "total": estimate(worth[-1] - worth[0])},
+        "modalities": {**modalities, "total": estimate(gain[-1] - gain[0])},
         "subsets": {name: estimate(value) for name, value in zip(names, worth, strict=True)},
     }
 

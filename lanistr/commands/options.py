@@ -16,6 +16,7 @@ class Device(StrEnum):
 
 
 RegistryFile = Annotated[Path, typer.Option(help="Registry of experiments (YAML).")]
+TablesFile = Annotated[Path, typer.Option(help="Titles and data sets of the tables (YAML).")]
 RecipeFile = Annotated[Path, typer.Option(help="Sizes and optimisation per stage (YAML).")]
 CacheDir = Annotated[Path, typer.Option(help="Folder made by `lanistr cache`.")]
 Variant = Annotated[

@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from lanistr.commands.options import TablesFile
+
 ResultsFolder = Annotated[Path, typer.Option(help="results/NAME, the folder of a run.")]
 
 
 def report(
     results: ResultsFolder,
     output: Annotated[Path, typer.Option(help="HTML; one file, no network needed to read it.")],
+    tables: TablesFile = Path("config/tables.yaml"),
     config: Annotated[
         str | None, typer.Option(help="Configuration of the workflow (JSON), shown as it is.")
     ] = None,
@@ -20,7 +23,7 @@ def report(
 
     from lanistr.report.report import write_report
 
-    write_report(results, output, json.loads(config) if config else None)
+    write_report(results, output, tables, json.loads(config) if config else None)
 
 
 def figures(

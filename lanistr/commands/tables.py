@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lanistr.commands.options import CacheDir, RegistryFile, Resamples
+from lanistr.commands.options import CacheDir, RegistryFile, Resamples, TablesFile
 
-TableName = Annotated[str, typer.Option(help="table1 to table4, modalities or textsources.")]
+TableName = Annotated[str, typer.Option(help="Name of an entry of config/tables.yaml.")]
 
 
 def evaluate(
@@ -16,7 +16,7 @@ def evaluate(
     output: Annotated[Path, typer.Option(help="JSON.")],
     resamples: Resamples = 2000,
 ) -> None:
-    """AUROC and AUPRC, or accuracy and macro F1, with 95 % intervals, over every test sample."""
+    """The metrics of the task, with 95 % intervals, over every test sample."""
     from lanistr.evaluation.predictions import evaluate
 
     evaluate(predictions, cache, output, resamples)
@@ -27,29 +27,35 @@ def table(
     results: Annotated[Path, typer.Option(help="Holds runs/, predictions/, metrics/, logs/.")],
     registry: RegistryFile,
     seed: Annotated[list[int], typer.Option(help="Seeds that belong to the table.")],
-    manifest: Annotated[Path, typer.Option(help="manifest.json of the shards.")],
+    manifest: Annotated[
+        list[Path], typer.Option(help="manifest.json of the shards; repeat it for more data sets.")
+    ],
     paper: Annotated[Path, typer.Option(help="The paper's numbers (TSV).")],
     csv: Annotated[Path, typer.Option(help="Full precision.")],
     md: Annotated[Path, typer.Option(help="For reading.")],
     tex: Annotated[Path, typer.Option(help="For LaTeX, with booktabs.")],
-    truth: Annotated[Path | None, typer.Option(help="Of generated data: adds a ceiling.")] = None,
+    tables: TablesFile = Path("config/tables.yaml"),
+    truth: Annotated[
+        Path | None, typer.Option(help="What generated data were drawn from: adds a ceiling.")
+    ] = None,
     resamples: Resamples = 2000,
 ) -> None:
     """One row per method: ours with interval, and the paper's number in its own columns."""
     from lanistr.evaluation.render import write_table
     from lanistr.evaluation.tables import assemble
 
-    rows, stamp = assemble(
+    made = assemble(
         table,
         registry=registry,
+        tables=tables,
         results=results,
         seeds=seed,
         paper=paper,
-        manifest=manifest,
+        manifests=manifest,
         resamples=resamples,
         truth=truth,
     )
-    write_table(table, rows, stamp, csv=csv, md=md, tex=tex)
+    write_table(made, csv=csv, md=md, tex=tex)
 
 
 def trace(

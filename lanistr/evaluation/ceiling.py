@@ -8,7 +8,6 @@ and the z_m of the modalities that a sample has: who reads the raw data knows le
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from lanistr.data.cache import SPLITS, STAGES, Cache
 from lanistr.errors import DataContractError
 from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.evaluation.predictions import population
+from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality
 
 NODES = 32  # of the Gauss-Hermite quadrature over a posterior
@@ -55,46 +55,42 @@ def read_truth(path: Path) -> Truth:
         }
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataContractError(
-            f"{path} is not the truth of `python -m preprocessing generate-mimic` "
-            f"({type(error).__name__}). Generate again."
+            f"{path} is not the truth of generated data ({type(error).__name__}). Generate again."
         ) from None
     inside = (risk > 1e-12) & (risk < 1 - 1e-12)
     slope, intercept = np.polyfit(z[inside], np.log(risk[inside] / (1 - risk[inside])), 1)
     return Truth(visits, noise, float(intercept), float(slope))
 
 
-def ideal_auroc(
-    truth: Truth, cache: Cache, modalities: Iterable[Modality], require: frozenset[Modality]
-) -> tuple[float, float]:
+def ideal_auroc(truth: Truth, cache: Cache, experiment: Experiment) -> tuple[float, float]:
     """The AUROC that an ideal reader reaches on the test samples, of 1.
 
     Args:
         truth: of the generator.
         cache: says which test samples there are, what each has, and how it ended.
-        modalities: that the reader sees, where a sample has them.
-        require: the population of the experiment.
+        experiment: says which modalities the reader sees, where a sample has them, and of whom.
 
     Returns:
-        Of the modalities; and of the severity z itself, which only the generator sees.
+        With the modalities; and with the severity z itself, which only the generator sees.
 
     Raises:
         DataContractError: test samples that were not generated.
     """
-    z = severities(truth, of_finetuning(cache))["z"].to_numpy()
-    test = population(cache, require)
+    z = severities(truth, finetuning_samples(cache))["z"].to_numpy()
+    test = population(cache, experiment)
     visits = severities(truth, test)
-    seen = {m: (visits[f"z_{m}"].to_numpy(), test[f"{m}_row"] >= 0) for m in modalities}
+    seen = {m: (visits[f"z_{m}"].to_numpy(), test[f"{m}_row"] >= 0) for m in experiment.modalities}
     risk = risk_given(truth, seen, prior=(float(z.mean()), float(z.std())))
     once = np.ones((1, len(test)))
+    label = cache.targets(test, cache.task_of(experiment))[:, 0]
     known = visits["p_mortality"].to_numpy()
-    label = cache.targets(test, cache.card.tasks[0])[:, 0]
     return (
         float(weighted_auroc(label, risk, once)[0]),
         float(weighted_auroc(label, known, once)[0]),
     )
 
 
-def of_finetuning(cache: Cache) -> np.ndarray:
+def finetuning_samples(cache: Cache) -> np.ndarray:
     """The labeled samples that are learned from; their severities are what one expects."""
     samples = cache.samples
     test = samples["split"] == SPLITS.index("test")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lanistr.evaluation.predictions import Predictions, interval, resample_weights, resampled
+from lanistr.evaluation.predictions import Predictions, differ, interval, resample_weights
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,12 @@ class Difference:
 
 
 def same_samples(one: Predictions, other: Predictions) -> bool:
-    """Whether both answer for the same samples."""
-    return np.array_equal(one.sample_id, other.sample_id) and np.array_equal(one.label, other.label)
+    """Whether both answer the same task for the same samples."""
+    return (
+        one.task.name == other.task.name
+        and np.array_equal(one.sample_id, other.sample_id)
+        and not differ(one.label, other.label).any()
+    )
 
 
 def paired_difference(
@@ -37,7 +41,7 @@ def paired_difference(
 ) -> Difference | None:
     """The difference in the reported metric, with a paired bootstrap over subjects.
 
-    Each resample of patients or products is the same for both methods and all seeds, so what
+    Each resample of subjects is the same for both methods and all seeds, so what
     makes a test set easy or hard for both cancels. In each, the metric is averaged over the runs
     of a method. The interval is the central 95 % of the differences; p is the smallest level at
     which such an interval excludes 0: twice the share of differences on the far side of 0, where
@@ -60,11 +64,11 @@ def paired_difference(
     first = ours[0]
     if not all(same_samples(first, run) for run in [*ours, *theirs]):
         return None
-    metric, weights = first.metrics[first.primary], resample_weights(first.subject_id, resamples)
+    weights = resample_weights(first.subject_id, resamples)
     once = np.ones((1, len(first.label)), weights.dtype)
 
     def mean_of(runs: Sequence[Predictions], weight: np.ndarray) -> np.ndarray:
-        return np.mean([resampled(metric, run.label, run.score, weight) for run in runs], axis=0)
+        return np.mean([run.measure(first.primary, weight) for run in runs], axis=0)
 
     differences = mean_of(ours, weights) - mean_of(theirs, weights)
     if not (ends := interval(differences)):

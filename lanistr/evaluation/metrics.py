@@ -29,6 +29,7 @@ class Metric:
             and labels any answers that rank alike do, such as probabilities or logits.
         percent: whether people write it in percent; the values are shares of 1 all the same.
         higher_is_better: whether more is better.
+        has_unit: whether the values are in the unit of the task.
     """
 
     name: str
@@ -36,6 +37,16 @@ class Metric:
     function: Weighted
     percent: bool = True
     higher_is_better: bool = True
+    has_unit: bool = False
+
+    @property
+    def factor(self) -> int:
+        """What the values are multiplied by for readers."""
+        return 100 if self.percent else 1
+
+    def unit(self, task_unit: str) -> str:
+        """What the numbers that readers see are in: percent, the task's unit, or nothing."""
+        return "percent" if self.percent else task_unit if self.has_unit else ""
 
 
 def weighted_auroc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -232,11 +243,16 @@ METRICS: dict[Kind, tuple[Metric, ...]] = {
             lambda y, p, w: weighted_mae(y[:, 0], p[:, 0], w),
             percent=False,
             higher_is_better=False,
+            has_unit=True,
         ),
         Metric("r2", "R2", lambda y, p, w: weighted_r2(y[:, 0], p[:, 0], w), percent=False),
     ),
 }
 """The metrics of each kind of task; the first is reported and selects, unless the task says."""
+METRIC = {metric.name: metric for metrics in METRICS.values() for metric in metrics}
+"""Every metric by its name, which no two kinds share."""
+KIND_OF = {metric.name: kind for kind, metrics in METRICS.items() for metric in metrics}
+"""The kind of task that each metric is of."""
 
 
 def metrics_of(task: Task) -> dict[str, Metric]:
@@ -264,13 +280,6 @@ def primary_of(task: Task) -> Metric:
     'AUROC'
     """
     return next(iter(metrics_of(task).values()))
-
-
-def functions_of(classes: int) -> dict[str, Weighted]:
-    """The metrics of as many classes, of labels and scores (N,); until all ask for the task."""
-    if classes == 2:
-        return {"auroc": weighted_auroc, "auprc": weighted_auprc}
-    return {"accuracy": weighted_accuracy, "macro_f1": weighted_macro_f1}
 
 
 def _class_weights(

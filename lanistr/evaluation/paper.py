@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DATASETS = {"amazon/All_Beauty": "beauty", "amazon/AMAZON_FASHION": "fashion"}
-"""What the paper calls the datasets of the registry, where it has another name."""
-
 
 @dataclass(frozen=True)
 class PaperResult:
-    """A published number, in percent.
+    """A published number, in percent or in its unit.
 
     Attributes:
         row: method or ablation.

@@ -1,7 +1,7 @@
 """Predictions to metrics, with intervals by bootstrap over subjects. Works without torch.
 
-A subject is a patient, or the product of a review. Resamples are weights: a subject drawn twice
-counts twice.
+A subject is the unit of the data set, such as a patient. Resamples are weights: a subject drawn
+twice counts twice.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from lanistr.data.cache import SPLITS, STAGES, Cache, open_cache
-from lanistr.errors import ConfigError, DataContractError
-from lanistr.evaluation.metrics import Weighted, functions_of
+from lanistr.errors import DataContractError
+from lanistr.evaluation import shares
+from lanistr.evaluation.metrics import Metric, metrics_of, primary_of
 from lanistr.experiments.config import Experiment
-from lanistr.modality import Modality
 from lanistr.task import Task
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,13 @@ class Predictions:
     """What one run predicts for the test split, sorted by sample.
 
     Attributes:
-        experiment: that was run.
-        seed: of the run.
+        experiment: what was trained.
+        seed: seed of the run.
         task: what was asked.
         sample_id: (N,) int64.
-        subject_id: patient or product of each sample, (N,) int64.
-        label: class, (N,) int8; of two classes 1 = positive.
-        score: what the metrics compare with the label: of two classes the probability of the
-            positive one, (N,) float64; else the most probable class, (N,) int64.
+        subject_id: unit of each sample, such as its patient, (N,) int64.
+        label: what is known of the task; NaN = nothing, (N, targets) float64.
+        answer: probabilities of classes or labels, or the number in its unit, (N, outputs) float64.
     """
 
     experiment: Experiment
@@ -49,17 +48,27 @@ class Predictions:
     sample_id: np.ndarray
     subject_id: np.ndarray
     label: np.ndarray
-    score: np.ndarray
+    answer: np.ndarray
 
     @property
-    def metrics(self) -> dict[str, Weighted]:
-        """Those of its number of classes; the first is the one that is reported."""
-        return functions_of(self.task.outputs)
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics of its task; the first is the one that is reported."""
+        return metrics_of(self.task)
 
     @property
-    def primary(self) -> str:
-        """Name of the metric that is reported."""
-        return next(iter(self.metrics))
+    def primary(self) -> Metric:
+        """The metric that is reported."""
+        return primary_of(self.task)
+
+    def measure(self, metric: Metric, weights: np.ndarray) -> np.ndarray:
+        """A metric under each row of weights (R, N), as (R,); NaN where it is not defined."""
+        return resampled(metric, self.label, self.answer, weights)
+
+    def once(self, metric: Metric) -> float:
+        """A metric of the samples as they are; NaN where it is not defined."""
+        if not len(self.label):
+            return float("nan")
+        return float(self.measure(metric, np.ones((1, len(self.label))))[0])
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -67,7 +76,6 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises:
         DataContractError: not such a file, or of more than one run.
-        ConfigError: not a classification.
     """
     import polars as pl
 
@@ -77,14 +85,12 @@ def read_predictions(path: Path) -> Predictions:
         task = TypeAdapter(Task).validate_json(about["task"])
         table = pl.read_parquet(path).sort("sample_id")
         seeds = table["seed"].unique().to_list()
-        label, answer = table["label"].to_numpy(), table["answer"].to_numpy()
+        label, answer = (table[name].to_numpy().astype(np.float64) for name in ("label", "answer"))
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataContractError(
             f"{path} is not a file of `python -m lanistr predict` ({type(error).__name__}). "
             "Predict again."
         ) from None
-    if not task.chooses:
-        raise ConfigError(f"{path} is of a {task.kind} task, evaluate knows classifications.")
     if len(seeds) != 1:
         raise DataContractError(f"{path} holds {len(seeds)} seeds, allowed is one. Predict again.")
     return Predictions(
@@ -93,8 +99,8 @@ def read_predictions(path: Path) -> Predictions:
         task,
         table["sample_id"].to_numpy(),
         table["subject_id"].to_numpy(),
-        label[:, 0].astype(np.int8),
-        answer[:, 1] if task.outputs == 2 else answer.argmax(axis=1),
+        label,
+        answer,
     )
 
 
@@ -104,7 +110,7 @@ def check_complete(predictions: Predictions, cache: Cache, path: Path) -> None:
     Raises:
         DataContractError: samples are missing, repeated or foreign, or have another label.
     """
-    expected = population(cache, predictions.experiment.data.require)
+    expected = population(cache, predictions.experiment)
     ids, counts = np.unique(predictions.sample_id, return_counts=True)
     missing = np.setdiff1d(expected["sample_id"], ids).size
     foreign = np.setdiff1d(ids, expected["sample_id"]).size
@@ -114,25 +120,34 @@ def check_complete(predictions: Predictions, cache: Cache, path: Path) -> None:
             f"{path}: of {len(expected)} test samples {missing} are missing and {repeated} "
             f"repeated; {foreign} others are no test sample. Predict again with this cache."
         )
-    label = cache.targets(expected, predictions.task)[:, 0]
-    for column, known in (("label", label), ("subject_id", expected["subject_id"])):
-        wrong = int((known != getattr(predictions, column)).sum())
-        if wrong:
+    known = cache.targets(expected, cache.task_of(predictions.experiment))
+    for column, there in (("label", known), ("subject_id", expected["subject_id"])):
+        differs = differ(there, getattr(predictions, column))
+        if wrong := int(differs.reshape(len(expected), -1).any(axis=1).sum()):
             raise DataContractError(
                 f"{path}: {column} differs from the cache in {wrong} of {len(expected)} rows. "
                 "Predict again with this cache."
             )
 
 
-def population(cache: Cache, require: frozenset[Modality]) -> np.ndarray:
-    """The test split of fine-tuning, restricted to samples with all required modalities."""
+def differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """True where two arrays are not the same; two NaN are."""
+    if one.shape != other.shape:
+        return np.ones(len(one), bool)
+    return (one != other) & ~((one != one) & (other != other))
+
+
+def population(cache: Cache, experiment: Experiment) -> np.ndarray:
+    """The test split of fine-tuning, of which the task is known and nothing required is absent."""
     samples = cache.samples
     chosen = (samples["stage"] == STAGES.index("finetune")) & (
         samples["split"] == SPLITS.index("test")
     )
-    for modality in require:
+    for modality in experiment.data.require:
         chosen &= samples[f"{modality}_row"] >= 0
-    return np.sort(samples[chosen], order="sample_id")
+    test = samples[chosen]
+    known = ~np.isnan(cache.targets(test, cache.task_of(experiment))).all(axis=1)
+    return np.sort(test[known], order="sample_id")
 
 
 def resample_weights(subjects: np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
@@ -142,7 +157,7 @@ def resample_weights(subjects: np.ndarray, resamples: int, seed: int = 0) -> np.
     same subjects meet the same resamples.
 
     Args:
-        subjects: patient or product of each sample, (N,).
+        subjects: unit of each sample, such as its patient, (N,).
         resamples: R.
         seed: of the draws.
 
@@ -156,11 +171,12 @@ def resample_weights(subjects: np.ndarray, resamples: int, seed: int = 0) -> np.
 
 
 def resampled(
-    metric: Weighted, label: np.ndarray, score: np.ndarray, weights: np.ndarray
+    metric: Metric, label: np.ndarray, answer: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """The metric of every resample, (R,); NaN where undefined."""
     chunks = range(0, len(weights), AT_ONCE)
-    return np.concatenate([metric(label, score, weights[i : i + AT_ONCE]) for i in chunks])
+    parts = [metric.function(label, answer, weights[i : i + AT_ONCE]) for i in chunks]
+    return np.concatenate(parts)
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | None:
@@ -173,48 +189,35 @@ def interval(values: np.ndarray) -> tuple[float, float] | None:
 
 
 def why_undefined(predictions: Predictions) -> str | None:
-    """The reason why no metric is defined, if so."""
-    label = predictions.label
-    if not len(label):
-        return "no test samples"
-    if predictions.task.outputs == 2 and label.min() == label.max():
-        return f"all {len(label)} test samples have label {label[0]}"
-    return None
+    """The reason why the reported metric is not defined, if so."""
+    if not np.isnan(predictions.once(predictions.primary)):
+        return None
+    return shares.why_undefined(predictions.task, predictions.label)
 
 
 def measured(predictions: Predictions, resamples: int) -> dict[str, Any]:
     """Every metric with its interval; values are null, with a reason, where undefined."""
-    label, score = predictions.label, predictions.score
-    if reason := why_undefined(predictions):
-        return {name: {"value": None, "reason": reason} for name in predictions.metrics}
     weights = resample_weights(predictions.subject_id, resamples)
-    result = {}
-    for name, metric in predictions.metrics.items():
-        values = resampled(metric, label, score, weights)
-        low, high = interval(values) or (None, None)
-        result[name] = {
-            "value": float(metric(label, score, np.ones((1, len(label))))[0]),
-            "low": low,
-            "high": high,
-            "level": LEVEL,
-            "resamples": resamples,
-            "undefined_resamples": int(np.isnan(values).sum()),
-        }
-    return result
+    return {
+        name: told(predictions, metric, weights) for name, metric in predictions.metrics.items()
+    }
 
 
-def class_shares(label: np.ndarray, classes: int) -> dict[str, Any]:
-    """How the labels are distributed: of two classes the positives, else all and the largest.
-
-    >>> class_shares(np.array([0, 4, 4, 4]), 5)
-    {'class_counts': [1, 0, 0, 0, 3], 'majority_rate': 0.75}
-    """
-    if classes == 2:
-        prevalence = float(label.mean()) if len(label) else None
-        return {"n_positive": int(label.sum()), "prevalence": prevalence}
-    counts = np.bincount(label, minlength=classes)
-    majority = float(counts.max() / len(label)) if len(label) else None
-    return {"class_counts": counts.tolist(), "majority_rate": majority}
+def told(predictions: Predictions, metric: Metric, weights: np.ndarray) -> dict[str, Any]:
+    """A metric with its interval, or why it has no value."""
+    value = predictions.once(metric)
+    if np.isnan(value):
+        return {"value": None, "reason": shares.why_undefined(predictions.task, predictions.label)}
+    values = predictions.measure(metric, weights)
+    low, high = interval(values) or (None, None)
+    return {
+        "value": value,
+        "low": low,
+        "high": high,
+        "level": LEVEL,
+        "resamples": len(weights),
+        "undefined_resamples": int(np.isnan(values).sum()),
+    }
 
 
 def evaluate(path: Path, cache_folder: Path, output: Path, resamples: int) -> None:
@@ -223,8 +226,8 @@ def evaluate(path: Path, cache_folder: Path, output: Path, resamples: int) -> No
     Args:
         path: made by `lanistr predict`.
         cache_folder: says which samples must be there.
-        output: JSON: counts, shares of the classes and, per metric, value and interval; shares
-            are of 1.
+        output: JSON: counts, what is known of the samples and, per metric, value and interval;
+            shares are of 1, numbers in the task's unit.
         resamples: of the bootstrap.
 
     Raises:
@@ -232,20 +235,22 @@ def evaluate(path: Path, cache_folder: Path, output: Path, resamples: int) -> No
     """
     predictions, cache = read_predictions(path), open_cache(cache_folder)
     check_complete(predictions, cache, path)
-    label = predictions.label
+    label, task, primary = predictions.label, predictions.task, predictions.primary
     content: dict[str, Any] = {
         "experiment": predictions.experiment.name,
         "seed": predictions.seed,
+        "task": task.name,
         "split": "test",
         "n": len(label),
         "n_subjects": len(np.unique(predictions.subject_id)),
-        **class_shares(label, predictions.task.outputs),
+        **shares.shares(task, label),
+        "trivial": shares.trivial(task, primary, label),
         "metrics": measured(predictions, resamples),
         "data": {**cache.provenance, "cache": cache.digest},
     }
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(content, indent=2) + "\n")
-    primary = predictions.primary
-    value = content["metrics"][primary]["value"]
+    value = content["metrics"][primary.name]["value"]
     shown = "undefined" if value is None else f"{value:.4f}"
-    log.info("%s, seed %d: %s %s", predictions.experiment.name, predictions.seed, primary, shown)
+    name = predictions.experiment.name
+    log.info("%s, seed %d: %s %s", name, predictions.seed, primary.name, shown)

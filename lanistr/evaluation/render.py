@@ -2,71 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from lanistr.evaluation.row import Row, write_csv
+from lanistr.evaluation.metrics import METRICS
+from lanistr.evaluation.row import Row, Stamp, Table, write_csv
+from lanistr.task import Kind
 
-# What readers must be told about each metric.
+# What readers must be told about each kind of task.
 NOTES = {
-    "auroc": "bootstrap over patients. Trivial: constant predictions. Prevalence is also the AUPRC "
-    "of constant predictions.",
-    "accuracy": "bootstrap over products. Majority class: always the most frequent class of the "
-    "test set; a method below it has learned less than that.",
+    Kind.BINARY: "Trivial: constant predictions. Prevalence is also the AUPRC of constant "
+    "predictions.",
+    Kind.MULTICLASS: "Majority class: always the most frequent class of the test set; a method "
+    "below it has learned less than that.",
+    Kind.MULTILABEL: "Macro: mean over the labels that some test samples have and others lack; "
+    "micro: over all pairs of sample and label. Trivial: the same for every sample.",
+    Kind.REGRESSION: "Trivial: always the median of the test set. Spread: standard deviation of "
+    "the true numbers.",
 }
-METRIC_NAMES = {"auroc": "AUROC", "accuracy": "Accuracy", "parameters_million": "Parameters (M)"}
 
 
-def write_table(
-    table: str, rows: list[Row], stamp: dict[str, Any], *, csv: Path, md: Path, tex: Path
-) -> None:
+def write_table(table: Table, *, csv: Path, md: Path, tex: Path) -> None:
     """Write a table in its three forms."""
-    write_csv(csv, table, rows, stamp)
+    write_csv(csv, table)
     for path, render in ((md, markdown), (tex, latex)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(table, rows, stamp))
+        path.write_text(render(table))
 
 
-def caption(table: str, rows: list[Row], stamp: dict[str, Any]) -> list[str]:
+def caption(table: Table) -> list[str]:
     """What a reader must know to read the table, as sentences."""
-    measured = sorted({row.metric for row in rows})
-    metrics = [METRIC_NAMES[name] for name in measured]
-    kind = {
-        "smoke": "Scale smoke: generated data and tiny models; "
-        "our numbers are not comparable with the paper's column.",
-        "demo": "Scale demo: a few open patients, with generated radiographs and notes, and tiny "
-        "models; our numbers are not comparable with the paper's column.",
-    }.get(stamp["scale"], f"Scale {stamp['scale']}.")
-    why = "written after the outcome" if stamp["dataset"] == "mimic" else "may name the label"
-    leaky = f", {why} (leaky)" if stamp["leaky_text"] else ""
-    switches = ", ".join(f"{name}={value}" for name, value in sorted(stamp["switches"].items()))
+    layout, rows, stamp = table.layout, table.rows, table.stamp
+    notes = " ".join(NOTES[kind] for kind in sorted({row.kind for row in rows}))
     return [
-        f"{title(table)}: {', '.join(metrics)} in percent "
+        f"{layout.title}. {', '.join(measured(rows))} "
         f"on {', '.join(sorted({row.dataset for row in rows}))}.",
+        *filter(None, [layout.note]),
         *unfinished(rows),
-        kind,
+        SCALES.get(stamp.scale, f"Scale {stamp.scale}."),
         "Ours: mean and standard deviation over seeds (n - 1); the 95 % interval of the mean is by "
-        f"{' '.join(NOTES[name] for name in measured if name in NOTES)} "
+        f"bootstrap over {stamp.subjects}. {notes} "
         "From LANISTR: difference of the means, its 95 % interval and the two-sided p of a paired "
         "bootstrap, not adjusted for the number of rows. "
         "Seconds: wall time of one run, with that of its pretraining.",
-        *of_generated(rows),
-        f"Data {stamp['digest']}, profile {stamp['profile']}, text {stamp['text_source']}{leaky}"
-        + (f"; switches: {switches}." if switches else "."),
+        *told_ceilings(rows),
+        told_data(stamp),
     ]
 
 
-def title(table: str) -> str:
-    """What a table is called.
+SCALES = {
+    "smoke": "Scale smoke: generated data and tiny models; "
+    "our numbers are not comparable with the paper's column.",
+    "demo": "Scale demo: a few open patients, with generated radiographs and notes, and tiny "
+    "models; our numbers are not comparable with the paper's column.",
+}
 
-    >>> title("table3"), title("modalities")
-    ('Table 3', 'Modalities')
-    """
-    return table.replace("table", "table ").capitalize()
+
+def measured(rows: Sequence[Row]) -> list[str]:
+    """The metrics of a table with their units, and which of them are better the lower they are."""
+    units = {(row.metric, row.unit): row.measure for row in rows}
+    return [
+        metric.title
+        + (f" in {metric.unit(unit)}" if metric.unit(unit) else "")
+        + ("" if metric.higher_is_better else " (lower is better)")
+        for (_, unit), metric in sorted(units.items())
+    ]
 
 
-def unfinished(rows: list[Row]) -> list[str]:
+def told_data(stamp: Stamp) -> str:
+    """What the numbers are of."""
+    leaky = f", {stamp.leaky} (leaky)" if stamp.leaky_text else ""
+    text = f", text {stamp.text_source}{leaky}" if stamp.text_source else ""
+    switches = ", ".join(f"{name}={value}" for name, value in sorted(stamp.switches.items()))
+    profile = f", profile {stamp.profile}" if stamp.profile else ""
+    return f"Data {stamp.digest}{profile}{text}" + (f"; switches: {switches}." if switches else ".")
+
+
+def unfinished(rows: Sequence[Row]) -> list[str]:
     """What readers must know of rows whose runs are not all there."""
     several = len({row.dataset for row in rows}) > 1
     return [
@@ -77,7 +89,7 @@ def unfinished(rows: list[Row]) -> list[str]:
     ]
 
 
-def of_generated(rows: list[Row]) -> list[str]:
+def told_ceilings(rows: Sequence[Row]) -> list[str]:
     """What the ceilings of generated data mean."""
     known = sorted({row.ceiling_severity for row in rows if row.ceiling_severity is not None})
     if not known:
@@ -90,20 +102,23 @@ def of_generated(rows: list[Row]) -> list[str]:
     ]
 
 
-def cells(row: Row) -> dict[str, str]:
+def cells(row: Row, subjects: str) -> dict[str, str]:
     """The columns that readers see, as text; an empty cell does not apply."""
     interval = "" if row.low is None else f"{row.low:.2f} to {row.high:.2f}"
     ours = "" if row.mean is None else plus_minus(row.mean, row.std)
     seconds = "" if row.seconds is None else f"{row.seconds:.0f}"
     if row.pretraining_seconds is not None:
         seconds += f" + {row.pretraining_seconds:.0f}"
+    others = [m for m in METRICS[row.kind] if m.name != row.metric]
     return {
         "Method": row.row,
         "Ours": ours or row.status,
         "95 % interval": interval,
         "From LANISTR": difference(row),
         "Runs": str(row.n_runs) if row.status == "ok" or not row.n_runs else row.status,
-        **(of_classes(row) if row.metric == "accuracy" else of_two_classes(row)),
+        **{metric.title: number(getattr(row, metric.name)) for metric in others},
+        **{name: tell(row) for name, tell in BESIDE[row.kind].items()},
+        counted(row.kind, subjects): "" if row.n_subjects is None else counts(row),
         "Trained parameters": ""
         if row.trainable_parameters is None
         else f"{row.trainable_parameters:,}",
@@ -113,26 +128,39 @@ def cells(row: Row) -> dict[str, str]:
     }
 
 
-def of_two_classes(row: Row) -> dict[str, str]:
-    """The columns beside an AUROC."""
-    subjects = f"{row.n_subjects} ({row.n_positive} / {row.n_test})"
-    return {
-        "AUPRC": number(row.auprc),
-        "Trivial": number(row.trivial),
-        "Ceiling": number(row.ceiling),
-        "Prevalence": number(row.prevalence),
-        "Patients (positive / samples)": "" if row.n_subjects is None else subjects,
-    }
+# The columns between the metrics and the counts, by the kind of the task.
+BESIDE: dict[Kind, dict[str, Callable[[Row], str]]] = {
+    Kind.BINARY: {
+        "Trivial": lambda row: number(row.trivial),
+        "Ceiling": lambda row: number(row.ceiling),
+        "Prevalence": lambda row: number(row.prevalence),
+    },
+    Kind.MULTICLASS: {"Majority class": lambda row: number(row.majority_rate)},
+    Kind.MULTILABEL: {
+        "Trivial": lambda row: number(row.trivial),
+        "Labels": lambda row: "" if row.n_labels_defined is None else str(row.n_labels_defined),
+    },
+    Kind.REGRESSION: {
+        "Trivial": lambda row: number(row.trivial),
+        "Spread": lambda row: number(row.label_std),
+    },
+}
 
 
-def of_classes(row: Row) -> dict[str, str]:
-    """The columns beside an accuracy."""
-    subjects = f"{row.n_subjects} ({row.n_test})"
-    return {
-        "Macro F1": number(row.macro_f1),
-        "Majority class": number(row.majority_rate),
-        "Products (samples)": "" if row.n_subjects is None else subjects,
-    }
+def counted(kind: Kind, subjects: str) -> str:
+    """Heading of the column of counts.
+
+    >>> counted(Kind.BINARY, "patients")
+    'Patients (positive / samples)'
+    """
+    what = "positive / samples" if kind == Kind.BINARY else "samples"
+    return f"{subjects.capitalize()} ({what})"
+
+
+def counts(row: Row) -> str:
+    """How many subjects there are, and in brackets how many samples."""
+    positive = "" if row.n_positive is None else f"{row.n_positive} / "
+    return f"{row.n_subjects} ({positive}{row.n_test})"
 
 
 def difference(row: Row) -> str:
@@ -163,17 +191,20 @@ def name_of(row: Row, several: bool) -> str:
     return f"{row.row}, {row.dataset}" if several else row.row
 
 
-def columns(rows: list[Row]) -> list[dict[str, str]]:
+def columns(table: Table) -> list[dict[str, str]]:
     """The cells of all rows, without columns that are empty in each of them."""
-    several = len({row.dataset for row in rows}) > 1
-    lines = [{**cells(row), "Method": name_of(row, several)} for row in rows]
-    used = [name for name in lines[0] if any(line[name] for line in lines)]
-    return [{name: line[name] for name in used} for line in lines]
+    several = len({row.dataset for row in table.rows}) > 1
+    lines = [
+        {**cells(row, table.stamp.subjects), "Method": name_of(row, several)} for row in table.rows
+    ]
+    names = dict.fromkeys(name for line in lines for name in line)
+    used = [name for name in names if any(line.get(name) for line in lines)]
+    return [{name: line.get(name, "") for name in used} for line in lines]
 
 
-def markdown(table: str, rows: list[Row], stamp: dict[str, Any]) -> str:
+def markdown(table: Table) -> str:
     """The table for reading, with numbers flush right."""
-    lines = columns(rows)
+    lines = columns(table)
     head = list(lines[0])
 
     def line(values: list[str]) -> str:
@@ -181,14 +212,14 @@ def markdown(table: str, rows: list[Row], stamp: dict[str, Any]) -> str:
 
     body = [line([value.replace("|", "\\|") for value in cells.values()]) for cells in lines]
     rule = line([":--", *["--:"] * (len(head) - 1)])
-    what, *notes = caption(table, rows, stamp)
+    what, *notes = caption(table)
     below = "\n\n".join(notes)
     return "\n".join([f"**{what}**", "", line(head), rule, *body, "", below]) + "\n"
 
 
-def latex(table: str, rows: list[Row], stamp: dict[str, Any]) -> str:
+def latex(table: Table) -> str:
     """The table for a paper; needs the packages booktabs and graphicx."""
-    lines = columns(rows)
+    lines = columns(table)
     head = list(lines[0])
 
     def line(values: list[str], change: Callable[[str], str] = escaped) -> str:
@@ -198,8 +229,8 @@ def latex(table: str, rows: list[Row], stamp: dict[str, Any]) -> str:
         [
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{escaped(' '.join(caption(table, rows, stamp)))}}}",
-            rf"  \label{{tab:{table}}}",
+            rf"  \caption{{{escaped(' '.join(caption(table)))}}}",
+            rf"  \label{{tab:{table.name}}}",
             r"  \resizebox{\linewidth}{!}{%",
             rf"  \begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
             r"    \toprule",

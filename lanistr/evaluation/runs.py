@@ -98,7 +98,8 @@ def read_run(files: RunFiles) -> Run:
     """
     metrics = json.loads(files.metrics.read_text())
     predictions = read_predictions(files.predictions)
-    value, again = metrics["metrics"][predictions.primary]["value"], recomputed(predictions)
+    primary = predictions.primary
+    value, again = metrics["metrics"][primary.name]["value"], predictions.once(primary)
     if value is not None and not np.isclose(value, again, rtol=0, atol=1e-9):
         raise DataContractError(
             f"{files.metrics} does not follow from {files.predictions}. "
@@ -107,24 +108,22 @@ def read_run(files: RunFiles) -> Run:
     return Run(files, metrics, json.loads(files.story.read_text()), predictions)
 
 
-def recomputed(predictions: Predictions) -> float:
-    """The reported metric from the predictions alone, of 1; NaN where undefined."""
-    once = np.ones((1, len(predictions.label)))
-    metric = predictions.metrics[predictions.primary]
-    return float(metric(predictions.label, predictions.score, once)[0])
-
-
-def check_data(runs: Iterable[Run], stamp: dict[str, Any]) -> None:
+def check_data(runs: Iterable[Run], digests: Mapping[str, str]) -> None:
     """All runs come from the shards that the table names.
+
+    Args:
+        runs: what was evaluated.
+        digests: digest of the shards of each data set.
 
     Raises:
         DataContractError: they do not.
     """
     for run in runs:
-        if (digest := run.metrics["data"]["digest"]) != stamp["digest"]:
+        known = digests.get(run.predictions.experiment.dataset)
+        if (digest := run.metrics["data"]["digest"]) != known:
             raise DataContractError(
                 f"{run.files.metrics} is of shards {digest}, the manifest is of "
-                f"{stamp['digest']}. Train and evaluate again: snakemake tables."
+                f"{known or 'another data set'}. Train and evaluate again: snakemake tables."
             )
 
 

@@ -1,14 +1,14 @@
 """The rows of a table of the paper: our runs, with intervals, beside the published numbers.
 
 A row never vanishes: one that failed, was not run or is not built says so. Rows stand in the
-paper's order, then those that it does not have. Metrics are in percent, as in the paper. Works
-without torch.
+paper's order, then those that it does not have. Shares are in percent, as in the paper, numbers in
+the unit of their task. Works without torch.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,93 +19,98 @@ from lanistr.data.manifest import read_manifest
 from lanistr.errors import ConfigError
 from lanistr.evaluation.ceiling import Truth, ideal_auroc, read_truth
 from lanistr.evaluation.comparison import paired_difference
-from lanistr.evaluation.paper import DATASETS, paper_columns, paper_results
-from lanistr.evaluation.predictions import (
-    Predictions,
-    interval,
-    resample_weights,
-    resampled,
-    why_undefined,
-)
-from lanistr.evaluation.row import Row
-from lanistr.evaluation.runs import Entries, Run, Runs, check_data, mean_seconds, read_runs
-from lanistr.experiments.config import Experiment
+from lanistr.evaluation.layout import layout_of
+from lanistr.evaluation.metrics import primary_of
+from lanistr.evaluation.paper import PaperResult, paper_columns, paper_results
+from lanistr.evaluation.predictions import Predictions, interval, resample_weights, why_undefined
+from lanistr.evaluation.row import Row, Table, stamp_of
+from lanistr.evaluation.runs import Run, Runs, mean_seconds
+from lanistr.evaluation.sources import Sources, compared, reference, rows_of
 from lanistr.experiments.recipes import read_registry, started_from
+from lanistr.task import Task
 
 log = logging.getLogger(__name__)
-
-REFERENCE = "LANISTR"
-"""The row that the others are compared with."""
 
 
 def assemble(
     table: str,
     *,
     registry: Path,
+    tables: Path,
     results: Path,
     seeds: Sequence[int],
     paper: Path,
-    manifest: Path,
+    manifests: Sequence[Path],
     resamples: int,
     truth: Path | None = None,
-) -> tuple[list[Row], dict[str, Any]]:
-    """All rows of a table, and what must be stamped on it.
+) -> Table:
+    """A table with all its rows, and what must be stamped on it.
 
     Args:
         table: such as `table1`.
-        registry: whose entries with this table are rows.
+        registry: experiments; those with this table are rows.
+        tables: titles of the tables, and what the paper calls their data sets.
         results: holds runs/, predictions/, metrics/, logs/ and cache/.
         seeds: runs that belong to the table.
         paper: paper_results.tsv; its rows without an entry are "not built".
-        manifest: of the shards behind the runs.
-        resamples: of the bootstrap.
-        truth: of generated data, for the ceilings.
+        manifests: those of the shards behind the runs.
+        resamples: number of resamples of the bootstrap.
+        truth: what generated data were drawn from, for the ceilings.
 
     Raises:
-        ConfigError: neither the registry nor the paper knows the table.
+        ConfigError: there is no such table, or it has no row.
         DataContractError: metrics and predictions disagree, or come from other shards.
     """
-    entries = read_registry(registry)
+    entries, layout = read_registry(registry), layout_of(tables, table)
     names = {
-        named(entry, table): name for name, entry in entries.items() if table in rows_of(entry)
+        (rows_of(entry)[table], layout.told(entry["dataset"])): name
+        for name, entry in entries.items()
+        if table in rows_of(entry)
     }
     published = paper_results(paper, table)
     if not names and not published:
-        raise ConfigError(
-            f"{table}: neither {registry} nor {paper} has a row of it. "
-            "Allowed are the names in the column `table` of the latter."
-        )
-    stamp = read_manifest(manifest).provenance
-    source = read_truth(truth) if truth and not stamp["leaky_text"] else None
-    runs = {name: read_runs(entries, results, name, seeds) for name in compared(entries, names)}
-    check_data([run for each in runs.values() for run in each.done], stamp)
-    rows = []
-    for (row, dataset), name in in_order(names, list(published)):
-        told = paper_columns(published.get((row, dataset)))
-        if name is None:
-            rows.append(Row(row, "not built", None, dataset, **told))
-            continue
-        ours = {
-            **our_columns(runs[name], resamples),
-            **beside(runs[name], reference(entries, runs, name), resamples),
-            **time_before(runs[name], results, entries[name], seeds),
-            **(ceilings(source, runs[name], results) if source else {}),
-        }
-        rows.append(
-            Row(row, experiment=name, dataset=dataset, **{"metric": "auroc", **told, **ours})
-        )
+        raise ConfigError(f"{table}: neither {registry} nor {paper} has a row of it. Add one.")
+    told = [read_manifest(path) for path in manifests]
+    stamp = stamp_of(told)
+    known = read_truth(truth) if truth and not stamp.leaky_text else None
+    by_dataset = {manifest.dataset: manifest for manifest in told}
+    sources = Sources(entries, results, seeds, by_dataset, resamples, known)
+    runs = sources.read(compared(sources, names))
+    rows = [
+        made_row(sources, key, name, runs, published.get(key))
+        for key, name in in_order(names, list(published))
+    ]
     log.info("%s: %s", table, ", ".join(f"{row.row} {row.status}" for row in rows))
-    return rows, stamp
+    return Table(table, layout, rows, stamp)
 
 
-def rows_of(entry: dict[str, Any]) -> dict[str, str]:
-    """Which row of which tables an entry is."""
-    return entry.get("rows") or {}
+def made_row(
+    sources: Sources,
+    key: tuple[str, str],
+    name: str | None,
+    runs: Mapping[str, Runs],
+    published: PaperResult | None,
+) -> Row:
+    """One row: the paper's number, and ours if there is an experiment."""
+    row, dataset = key
+    told = paper_columns(published)
+    if name is None:
+        return Row(row, "not built", None, dataset, **told)
+    ours = {
+        **asked(sources.task_of(name)),
+        **told,
+        **our_columns(runs[name], sources.resamples),
+        **beside(runs[name], reference(sources, runs, name), sources.resamples),
+        **time_before(runs[name], sources, name),
+        **ceilings(sources.truth, runs[name], sources.results),
+    }
+    return Row(row, experiment=name, dataset=dataset, **ours)
 
 
-def named(entry: dict[str, Any], table: str) -> tuple[str, str]:
-    """Row and dataset, both as the paper calls them."""
-    return rows_of(entry)[table], DATASETS.get(entry["dataset"], entry["dataset"])
+def asked(task: Task) -> dict[str, Any]:
+    """The metric that a task is reported by, and its unit where that is not percent."""
+    metric = primary_of(task)
+    return {"metric": metric.name, "unit": "" if metric.percent else metric.unit(task.unit)}
 
 
 def in_order(
@@ -119,42 +124,22 @@ def in_order(
     return [(key, names.get(key)) for key in dict.fromkeys([*published, *names])]
 
 
-def reference_of(entries: Entries, name: str) -> str | None:
-    """The experiment that is LANISTR, in whichever table, on the dataset of another one."""
-    dataset = entries[name]["dataset"]
-    candidates = [
-        other
-        for other, entry in entries.items()
-        if entry["dataset"] == dataset and REFERENCE in rows_of(entry).values()
-    ]
-    return candidates[0] if candidates else None
-
-
-def compared(entries: Entries, names: dict[tuple[str, str], str]) -> list[str]:
-    """The experiments of a table, and those that they are compared with."""
-    wanted = [*names.values(), *[reference_of(entries, name) for name in names.values()]]
-    return list(dict.fromkeys(name for name in wanted if name))
-
-
-def reference(entries: Entries, runs: dict[str, Runs], name: str) -> Runs | None:
-    """The runs that a row is compared with; None for LANISTR itself."""
-    other = reference_of(entries, name)
-    return None if other in (None, name) else runs[other]
-
-
 def our_columns(runs: Runs, resamples: int) -> dict[str, Any]:
     """What the runs of an experiment say."""
     columns: dict[str, Any] = {"status": runs.status, "reason": runs.reason}
     if not runs.done:
         return columns
     first, predictions = runs.done[0].metrics, runs.predictions[0]
+    primary = predictions.primary
     columns |= {
-        "metric": predictions.primary,
+        **asked(predictions.task),
         "n_runs": len(runs.done),
         "seeds": " ".join(str(run.files.seed) for run in runs.done),
-        "trivial": 50.0 if predictions.primary == "auroc" else percent(first["majority_rate"]),
-        "prevalence": percent(first.get("prevalence")),
-        "majority_rate": percent(first.get("majority_rate")),
+        "trivial": scaled(first["trivial"], primary.factor),
+        "prevalence": scaled(first.get("prevalence"), 100),
+        "majority_rate": scaled(first.get("majority_rate"), 100),
+        "label_std": first.get("label_std"),
+        "n_labels_defined": first.get("n_labels_defined"),
         "n_test": first["n"],
         "n_positive": first.get("n_positive"),
         "n_subjects": first["n_subjects"],
@@ -170,18 +155,28 @@ def means(runs: list[Run], resamples: int) -> dict[str, Any]:
     """The metrics over runs, the reported one with its spread and interval."""
     first = runs[0].predictions
     values = {
-        name: [100 * run.metrics["metrics"][name]["value"] for run in runs]
-        for name in first.metrics
+        name: [scaled(run.metrics["metrics"][name]["value"], metric.factor) for run in runs]
+        for name, metric in first.metrics.items()
     }
-    primary = values.pop(first.primary)
+    primary = [value for value in values.pop(first.primary.name) if value is not None]
     low, high = interval_of_mean([run.predictions for run in runs], resamples) or (None, None)
     return {
         "mean": float(np.mean(primary)),
         "std": float(np.std(primary, ddof=1)) if len(primary) > 1 else None,
         "low": low,
         "high": high,
-        **{name: float(np.mean(others)) for name, others in values.items()},
+        **{name: mean_of(others) for name, others in values.items()},
     }
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """The mean over runs; None where the metric is not defined.
+
+    >>> mean_of([50.0, 60.0]), mean_of([None, None])
+    (55.0, None)
+    """
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def beside(runs: Runs, other: Runs | None, resamples: int) -> dict[str, Any]:
@@ -190,45 +185,46 @@ def beside(runs: Runs, other: Runs | None, resamples: int) -> dict[str, Any]:
         return {}
     if not (found := paired_difference(runs.predictions, other.predictions, resamples)):
         return {}
+    factor = runs.predictions[0].primary.factor
     return {
-        "difference": 100 * found.value,
-        "difference_low": 100 * found.low,
-        "difference_high": 100 * found.high,
+        "difference": factor * found.value,
+        "difference_low": factor * found.low,
+        "difference_high": factor * found.high,
         "p_value": found.p_value,
     }
 
 
-def time_before(
-    runs: Runs, results: Path, entry: dict[str, Any], seeds: Sequence[int]
-) -> dict[str, Any]:
+def time_before(runs: Runs, sources: Sources, name: str) -> dict[str, Any]:
     """The wall time of what the runs start from."""
     if not runs.done:
         return {}
-    return {"pretraining_seconds": mean_seconds(results, started_from(entry), seeds)}
+    before = started_from(sources.entries[name])
+    return {"pretraining_seconds": mean_seconds(sources.results, before, sources.seeds)}
 
 
-def ceilings(truth: Truth, runs: Runs, results: Path) -> dict[str, Any]:
+def ceilings(truth: Truth | None, runs: Runs, results: Path) -> dict[str, Any]:
     """What an ideal reader of the modalities of the runs reaches on their test samples."""
-    if not runs.done or why_undefined(runs.predictions[0]):
+    if not truth or not runs.done or why_undefined(runs.predictions[0]):
         return {}
-    made: Experiment = runs.predictions[0].experiment
-    cache = open_cache(results / "cache" / made.dataset)
-    seen, known = ideal_auroc(truth, cache, made.modalities, made.data.require)
+    first = runs.predictions[0]
+    cache = open_cache(results / "cache" / first.experiment.dataset)
+    if first.task.name != cache.card.tasks[0].name:  # the outcome that was generated
+        return {}
+    seen, known = ideal_auroc(truth, cache, first.experiment)
     return {"ceiling": 100 * seen, "ceiling_severity": 100 * known}
 
 
-def percent(share: float | None) -> float | None:
-    """A share of 1 in percent."""
-    return None if share is None else 100 * share
+def scaled(value: float | None, factor: int) -> float | None:
+    """A value as readers see it, such as a share in percent."""
+    return None if value is None else factor * value
 
 
 def interval_of_mean(predictions: list[Predictions], resamples: int) -> tuple[float, float] | None:
-    """95 % interval of the mean over seeds, in percent, by bootstrap over subjects.
+    """95 % interval of the mean over seeds, by bootstrap over subjects.
 
     Each resample of subjects is the same for every seed.
     """
-    one = predictions[0]
-    weights = resample_weights(one.subject_id, resamples)
-    metric = one.metrics[one.primary]
-    values = [resampled(metric, p.label, p.score, weights) for p in predictions]
-    return interval(100 * np.mean(values, axis=0))
+    first = predictions[0].primary
+    weights = resample_weights(predictions[0].subject_id, resamples)
+    values = [each.measure(first, weights) for each in predictions]
+    return interval(first.factor * np.mean(values, axis=0))

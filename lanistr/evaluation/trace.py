@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,25 +11,24 @@ import numpy as np
 
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.predictions import read_predictions
-from lanistr.evaluation.runs import recomputed
+from lanistr.evaluation.row import Row, read_csv
 from lanistr.evaluation.status import RunFiles
 
-TOLERANCE = 1e-9  # percent points: the csv keeps full precision
+TOLERANCE = 1e-9  # of the metric's unit: the csv keeps full precision
 
 
-def read_lines(path: Path, row: str) -> list[dict[str, str]]:
-    """The lines of a table for one row, one per dataset.
+def read_rows(path: Path, name: str) -> list[Row]:
+    """The rows of a table with one name, one per dataset.
 
     Raises:
         ConfigError: no such table or row.
     """
     if not path.is_file():
         raise ConfigError(f"{path} is not there. Make the table: snakemake {path.stem}.")
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    if not (found := [line for line in lines if line["row"] == row]):
-        known = list(dict.fromkeys(line["row"] for line in lines))
-        raise ConfigError(f"{path} has no row {row!r}. Allowed: {known}.")
+    rows, _ = read_csv(path)
+    if not (found := [row for row in rows if row.row == name]):
+        known = list(dict.fromkeys(row.row for row in rows))
+        raise ConfigError(f"{path} has no row {name!r}. Allowed: {known}.")
     return found
 
 
@@ -50,26 +48,26 @@ def trace(results: Path, table: str, row: str) -> Iterator[str]:
         DataContractError: a file is missing, or the number differs; raised after the last line.
     """
     path = results / "tables" / f"{table}.csv"
-    for line in read_lines(path, row):
-        yield f"{path}: {row}, {line['dataset']}, {line['metric']}: {line['status']}"
-        if not line["mean"]:
-            yield f"  no number to trace{': ' + line['reason'] if line['reason'] else ''}"
+    for line in read_rows(path, row):
+        yield f"{path}: {row}, {line.dataset}, {line.metric}: {line.status}"
+        if line.mean is None or line.experiment is None:
+            yield f"  no number to trace{': ' + line.reason if line.reason else ''}"
             continue
         values = []
-        for seed in map(int, line["seeds"].split()):
-            files = RunFiles(results, line["experiment"], seed)
-            values.append(100 * value_of(files))
+        for seed in map(int, line.seeds.split()):
+            files = RunFiles(results, line.experiment, seed)
+            values.append(line.measure.factor * value_of(files))
             yield from (f"  {told}" for told in origin(files, values[-1]))
         mean = float(np.mean(values))
         std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-        yield f"  mean {mean!r}, in the table {line['mean']}"
-        check(path, row, "mean", mean, line["mean"])
-        check(path, row, "std", std, line["std"])
+        yield f"  mean {mean!r}, in the table {line.mean!r}"
+        check(path, row, "mean", mean, line.mean)
+        check(path, row, "std", std, line.std)
         yield "  equal"
 
 
 def value_of(files: RunFiles) -> float:
-    """The reported metric of a run, from its predictions, of 1.
+    """The reported metric of a run, from its predictions; shares are of 1.
 
     Raises:
         DataContractError: there are no predictions, or those of another run.
@@ -80,7 +78,7 @@ def value_of(files: RunFiles) -> float:
             f"{files.predictions} holds {predictions.experiment.name}, seed {predictions.seed}. "
             "Predict again."
         )
-    return recomputed(predictions)
+    return predictions.once(predictions.primary)
 
 
 def origin(files: RunFiles, value: float) -> Iterator[str]:
@@ -114,13 +112,12 @@ def read_story(files: RunFiles) -> dict[str, Any]:
     return json.loads(files.story.read_text())
 
 
-def check(path: Path, row: str, column: str, again: float | None, cell: str) -> None:
+def check(path: Path, row: str, column: str, again: float | None, written: float | None) -> None:
     """Compare a recomputed number with its cell.
 
     Raises:
         DataContractError: they differ.
     """
-    written = float(cell) if cell else None
     if again is None or written is None:
         equal = again is None and written is None
     else:

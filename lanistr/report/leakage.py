@@ -158,7 +158,7 @@ def _drawn(entry: Entry) -> str:
     measures = [m for gate in entry["gates"] for m in gate["measures"] if m["low"] is not None]
     if not measures:
         return paragraph("No giveaway could be measured: too few test samples have one.")
-    metric = measures[0]["metric"]
+    metric = ", ".join(dict.fromkeys(measure["metric"] for measure in measures))
     with figure(height=0.9 + 0.32 * len(measures)) as (fig, axes):
         for place, measure in enumerate(measures):
             stronger = measure["low"] > measure["chance"]

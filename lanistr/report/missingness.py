@@ -8,7 +8,7 @@ from typing import Any
 
 from lanistr.report.audit import read_audit, write_audit_page
 from lanistr.report.missingness_series import of_series, percent
-from lanistr.report.missingness_units import counted, in_order, of_unit, title_of
+from lanistr.report.missingness_units import counted, in_order, of_unit
 from lanistr.report.page import Cell, Section, notice, paragraph, table
 
 Audit = Mapping[str, Any]
@@ -52,10 +52,10 @@ def dataset_sections(dataset: Audit, anchor: str) -> Iterator[Section]:
     told = dataset["provenance"]
     text = f", text from {told['text_source']}" if told["text_source"] else ""
     about = paragraph(f"Shards {told['digest']}, scale {told['scale']}{text}.")
-    yield Section(anchor, title_of(dataset), about + completeness(dataset))
+    yield Section(anchor, dataset["title"], about + completeness(dataset))
     for unit in shown_units(dataset):
         body = of_unit(dataset, unit)
-        yield Section(f"{anchor}-{unit['name']}", title_of(unit), body, level=3)
+        yield Section(f"{anchor}-{unit['name']}", unit["title"], body, level=3)
     yield Section(f"{anchor}-reasons", "Reasons for absence", reasons(dataset), level=3)
     if dataset["observed"]:
         yield Section(
@@ -65,7 +65,7 @@ def dataset_sections(dataset: Audit, anchor: str) -> Iterator[Section]:
 
 def shown_units(dataset: Audit) -> list[Audit]:
     """The units without those that are only in the files, as they follow from others."""
-    return [unit for unit in dataset["units"] if not unit.get("only_in_files")]
+    return [unit for unit in dataset["units"] if not unit["only_in_files"]]
 
 
 def completeness(dataset: Audit) -> str:
@@ -75,7 +75,7 @@ def completeness(dataset: Audit) -> str:
     with_join = any(entry["join_rows"] is not None for entry in shown)
     lines: list[dict[str, Cell]] = [
         {
-            "unit": title_of(units[entry["unit"]]),
+            "unit": units[entry["unit"]]["title"],
             "what": units[entry["unit"]]["definition"],
             "count": counted(entry["count"]),
             "share": percent(entry["share"], 2),
@@ -90,7 +90,7 @@ def completeness(dataset: Audit) -> str:
             "count": entry["count"],
             "share": percent(entry["incomplete"] / entry["count"], 2),
         }
-        for entry in dataset.get("published", ())
+        for entry in dataset["published"]
     ]
     columns = {"unit": "Counted", "count": "Number", "share": "Incomplete"}
     joined = table(
@@ -102,7 +102,7 @@ def completeness(dataset: Audit) -> str:
         },
         f"Units that lack at least one of {', '.join(dataset['complete_with'])}.",
     )
-    notes = [*([JOIN] if with_join else []), *filter(None, [dataset.get("note")])]
+    notes = [*([JOIN] if with_join else []), *filter(None, [dataset["note"]])]
     return joined + "".join(map(paragraph, notes))
 
 
@@ -119,7 +119,7 @@ def reasons(dataset: Audit) -> str:
     rows = [row for row in dataset["rows"] if row["kind"] == "absence"]
     if not rows:
         return notice("None is known.")
-    titles = {unit["name"]: title_of(unit) for unit in dataset["units"]}
+    titles = {unit["name"]: unit["title"] for unit in dataset["units"]}
     by_reason: dict[tuple[str, str], dict[str, Cell]] = {}
     for row in rows:
         modality, reason = row["name"].split(": ", 1)

@@ -25,7 +25,7 @@ def of_unit(dataset: Audit, unit: Audit) -> str:
     shown.sort(key=lambda row: -(row["count"] or 0))
     total = overall["total", "any"]
     sizes = {name: overall["has", name]["count"] for name in unit["modalities"]}
-    title = f"{title_of(unit)}: {title_of(dataset)}"
+    title = f"{unit['title']}: {dataset['title']}"
     drawn = upset.plot([(r["name"], r["count"]) for r in shown], sizes, title)
     caption = (
         f"Patterns of {unit['definition']}. Bars at the top are those with exactly the modalities "
@@ -41,22 +41,10 @@ def of_unit(dataset: Audit, unit: Audit) -> str:
             "outcome": f"Outcome: {unit['outcome']}",
             "known": "Outcome known of",
         },
-        f"{title_of(unit)}: patterns that occur. Of all other sets of modalities there are none.",
+        f"{unit['title']}: patterns that occur. Of all other sets of modalities there are none.",
     )
     names = [row["name"] for row in shown]
     return captioned(drawn, caption) + listed + breakdowns(unit, own, names)
-
-
-def title_of(entry: Audit) -> str:
-    """What a unit or a data set is called; one that does not say by its name.
-
-    >>> title_of({"name": "stay_48h"}), title_of({"name": "stay", "title": "ICU stays"})
-    ('Stay 48h', 'ICU stays')
-    """
-    if title := entry.get("title"):
-        return str(title)
-    name: str = entry.get("name") or entry["dataset"]
-    return name.replace("_", " ").capitalize()
 
 
 def pattern_line(row: Row) -> dict[str, Cell]:

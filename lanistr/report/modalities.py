@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lanistr.evaluation.render import METRIC_NAMES
+from lanistr.evaluation.metrics import METRIC, Metric
 from lanistr.report.figures import GREY, INK, PALETTE, STROKES, figure, svg
 from lanistr.report.page import Cell, Section, beside, captioned, folded, notice, paragraph, table
 
@@ -39,47 +39,66 @@ def sections(results: Path) -> list[Section]:
 
 def shares(one: Entry) -> str:
     """The Shapley values of an experiment with their intervals, as bars from zero."""
-    name, metric = one["about"]["experiment"], METRIC_NAMES[one["about"]["metric"]]
+    name, metric = one["about"]["experiment"], METRIC[one["about"]["metric"]]
+    factor, points = metric.factor, points_of(one["about"])
     known = {what: e for what, e in one["modalities"].items() if e["value"] is not None}
     with figure(height=0.9 + 0.4 * max(len(known), 1)) as (fig, axes):
         for place, (what, estimate) in enumerate(known.items()):
             colour = GREY if what == "total" else PALETTE[place % len(PALETTE)]
-            axes.barh(place, 100 * estimate["value"], 0.6, color=colour, alpha=0.8)
+            axes.barh(place, factor * estimate["value"], 0.6, color=colour, alpha=0.8)
             if estimate["low"] is not None:
-                ends = [[100 * estimate["low"], 100 * estimate["high"]], [place, place]]
+                ends = [[factor * estimate["low"], factor * estimate["high"]], [place, place]]
                 axes.plot(*ends, color=INK, linestyle="-", linewidth=1, marker="|")
         axes.set_yticks(range(len(known)), list(known))
-        axes.set(ylim=(len(known) - 0.4, -0.6), xlabel=f"{metric}, percent points")
+        axes.set(ylim=(len(known) - 0.4, -0.6), xlabel=f"{metric.title}{points}")
         axes.axvline(0, color=INK, linestyle="-", linewidth=0.8)
         axes.grid(False, axis="y")
-        drawn = svg(fig, title=f"Shapley values of {name}", description=told(known))
-    return captioned(drawn, f"Shapley values: shares of {metric}, with 95 % interval.")
+        drawn = svg(fig, title=f"Shapley values of {name}", description=told(known, metric, points))
+    return captioned(drawn, f"Shapley values: shares of {metric.title}, with 95 % interval.")
 
 
-def told(known: Mapping[str, Entry]) -> str:
+def points_of(about: Entry) -> str:
+    """What differences of a metric are in.
+
+    >>> points_of({"unit": "percent"}), points_of({"unit": "hours"}), points_of({"unit": ""})
+    (', percent points', ', hours', '')
+    """
+    points = {"percent": "percent points"}.get(about["unit"], about["unit"])
+    return f", {points}" if points else ""
+
+
+def unit_of(about: Entry) -> str:
+    """What a metric is in, after its name."""
+    return f" in {about['unit']}" if about["unit"] else ""
+
+
+def told(known: Mapping[str, Entry], metric: Metric, points: str) -> str:
     """The values in words."""
+    unit = points.replace(",", "")
     return " ".join(
-        f"{what}: {percent(estimate)} percent points." for what, estimate in known.items()
+        f"{what}: {written(estimate, metric)}{unit}." for what, estimate in known.items()
     )
 
 
-def percent(estimate: Entry) -> str:
-    """An estimate in percent with its interval.
+def written(estimate: Entry, metric: Metric) -> str:
+    """An estimate as readers see it, with its interval.
 
-    >>> percent({"value": 0.5, "low": 0.4, "high": 0.6})
+    >>> written({"value": 0.5, "low": 0.4, "high": 0.6}, METRIC["auroc"])
     '50.0 (40.0 to 60.0)'
     """
     if estimate["value"] is None:
         return "undefined"
-    if estimate["low"] is None:
-        return f"{100 * estimate['value']:.1f}"
-    low, high = 100 * estimate["low"], 100 * estimate["high"]
-    return f"{100 * estimate['value']:.1f} ({low:.1f} to {high:.1f})"
+    digits = 1 if metric.percent else 2
+    value, low, high = (
+        None if estimate[end] is None else f"{metric.factor * estimate[end]:.{digits}f}"
+        for end in ("value", "low", "high")
+    )
+    return f"{value}" if low is None else f"{value} ({low} to {high})"
 
 
 def curves(points: Sequence[Entry]) -> str:
     """Performance against the share of a modality that is removed, a line per modality."""
-    name, metric = points[0]["experiment"], METRIC_NAMES[points[0]["metric"]]
+    name, metric = points[0]["experiment"], METRIC[points[0]["metric"]]
     names = list(dict.fromkeys(point["modality"] for point in points))
     ends = []
     with figure(height=2.9) as (fig, axes):
@@ -88,7 +107,7 @@ def curves(points: Sequence[Entry]) -> str:
             if not own:
                 continue
             removed = [p["percent_removed"] for p in own]
-            value = [scaled(p, "value") for p in own]
+            value = [scaled(p, "value", metric) for p in own]
             style = {
                 "color": PALETTE[place % len(PALETTE)],
                 "linestyle": STROKES[place % len(STROKES)],
@@ -96,10 +115,10 @@ def curves(points: Sequence[Entry]) -> str:
             axes.plot(removed, value, label=modality, **style)
             # At the right end only, and beside each other: bands would hide one another.
             last = [removed[-1] + 2 * (place + 1)] * 2
-            interval = [scaled(own[-1], end) for end in ("low", "high")]
+            interval = [scaled(own[-1], end, metric) for end in ("low", "high")]
             axes.plot(last, interval, color=style["color"], linestyle="-", linewidth=1, marker="_")
             ends.append(f"{modality}: {value[0]:.1f} with all, {value[-1]:.1f} with none of it.")
-        axes.set(xlabel="removed at test time, percent", ylabel=f"{metric} in percent")
+        axes.set(xlabel="removed at test time, percent", ylabel=metric.title + unit_of(points[0]))
         axes.legend()
         drawn = svg(fig, title=f"Removal of modalities, {name}", description=" ".join(ends))
     return captioned(
@@ -107,17 +126,19 @@ def curves(points: Sequence[Entry]) -> str:
     )
 
 
-def scaled(point: Entry, end: str) -> float:
-    """A value or an end of its interval in percent; without an interval, the value itself."""
-    return 100 * float(point["value"] if point[end] is None else point[end])
+def scaled(point: Entry, end: str, metric: Metric) -> float:
+    """A value or an end of its interval for readers; without an interval, the value itself."""
+    return metric.factor * float(point["value"] if point[end] is None else point[end])
 
 
 def subsets(one: Entry) -> str:
     """What the model reaches when only a subset of the modalities is kept."""
+    metric = METRIC[one["about"]["metric"]]
     rows: list[dict[str, Cell]] = [
-        {"subset": name, "value": percent(estimate)} for name, estimate in one["subsets"].items()
+        {"subset": name, "value": written(estimate, metric)}
+        for name, estimate in one["subsets"].items()
     ]
-    metric = METRIC_NAMES[one["about"]["metric"]]
-    headings = {"subset": "Kept at test time", "value": f"{metric} in percent (95 % interval)"}
+    heading = f"{metric.title}{unit_of(one['about'])} (95 % interval)"
+    headings = {"subset": "Kept at test time", "value": heading}
     name = one["about"]["experiment"]
-    return table(rows, headings, f"{name}: {metric} by the modalities that are kept.")
+    return table(rows, headings, f"{name}: {metric.title} by the modalities that are kept.")

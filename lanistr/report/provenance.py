@@ -18,10 +18,11 @@ SEED = re.compile(r"_seed\d+$")
 
 
 def manifests(results: Path) -> dict[str, dict[str, Any]]:
-    """The manifest of each dataset's shards."""
+    """The manifest of each data set's shards, and of each variant's, by its folder."""
+    shards = results / "shards"
     return {
-        path.parent.name: json.loads(path.read_text())
-        for path in sorted((results / "shards").glob("*/manifest.json"))
+        path.parent.relative_to(shards).as_posix(): json.loads(path.read_text())
+        for path in sorted(shards.glob("**/manifest.json"))
     }
 
 
@@ -56,14 +57,14 @@ TRACED = (
 
 
 def data(results: Path) -> str:
-    """Digest, scale and switches of each dataset."""
+    """Digest, scale and switches of each data set."""
     found = manifests(results)
     if not found:
         return notice("No manifest of shards was found.")
     return "".join(
         facts(
             {
-                "Dataset": name,
+                "Data set": f"{manifest['card']['title']} ({name})",
                 "Digest": manifest["digest"],
                 "Scale": manifest["scale"],
                 "Profile": manifest["profile"],

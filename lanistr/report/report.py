@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lanistr.errors import DataContractError
+from lanistr.evaluation.layout import Layout, read_layouts
+from lanistr.evaluation.row import read_csv
+from lanistr.evaluation.sources import REFERENCE
 from lanistr.report import (
     audit,
     curves,
@@ -35,14 +38,17 @@ FLOW = (
 )
 
 
-def write_report(results: Path, output: Path, config: dict[str, Any] | None = None) -> None:
+def write_report(
+    results: Path, output: Path, layouts: Path, config: dict[str, Any] | None = None
+) -> None:
     """Write the report of a results folder.
 
     Args:
         results: holds tables/, predictions/, runs/, audit/, analysis/, ledger/ and so on; what is
             missing is said to be missing.
         output: HTML file.
-        config: that the workflow ran with; shown as it is.
+        layouts: config/tables.yaml, what the tables are called.
+        config: configuration of the workflow; shown as it is.
 
     Raises:
         DataContractError: nothing was run there.
@@ -50,21 +56,26 @@ def write_report(results: Path, output: Path, config: dict[str, Any] | None = No
     manifests = provenance.manifests(results)
     if not manifests:
         raise DataContractError(
-            f"{results} holds no shards/*/manifest.json. Give the folder of a run, results/NAME."
+            f"{results} holds no shards/**/manifest.json. Give the folder of a run, results/NAME."
         )
     scales = dict.fromkeys(manifest["scale"] for manifest in manifests.values())
     stamp = [in_words(scale) for scale in scales]
-    content = page(f"LANISTR: report of {results.name}", list(parts(results, config)), stamp=stamp)
+    families = {name.partition("/")[0] for name in manifests}
+    known = tables.expected(results, read_layouts(layouts), families)
+    sections = list(parts(results, known, config))
+    content = page(f"LANISTR: report of {results.name}", sections, stamp=stamp)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(content)
     log.info("report of %s: %.1f MB in %s", results, len(content) / 1e6, output)
 
 
-def parts(results: Path, config: dict[str, Any] | None) -> Iterable[Section]:
+def parts(
+    results: Path, layouts: Mapping[str, Layout], config: dict[str, Any] | None
+) -> Iterable[Section]:
     """The sections in their order."""
-    yield Section("summary", "Summary", summary(results))
-    yield from tables.sections(results)
-    yield from predicted.sections(results)
+    yield Section("summary", "Summary", summary(results, layouts))
+    yield from tables.sections(results, layouts)
+    yield from predicted.sections(results, layouts)
     yield from modalities.sections(results)
     yield from curves.sections(results)
     yield from audits(results)
@@ -72,55 +83,57 @@ def parts(results: Path, config: dict[str, Any] | None) -> Iterable[Section]:
     yield from provenance.sections(results, config)
 
 
-def summary(results: Path) -> str:
+def summary(results: Path, layouts: Mapping[str, Layout]) -> str:
     """What ran, table by table."""
     stories = provenance.stories(results)
     names = {story["experiment"]["name"] for story in stories}
     minutes = sum(story["seconds"] for story in stories) / 60
     what = {
-        "Datasets": "; ".join(
-            f"{name}: {ORIGINS.get(manifest['scale'], 'read from your files')}"
-            for name, manifest in provenance.manifests(results).items()
+        "Data sets": "; ".join(
+            dict.fromkeys(
+                f"{manifest['card']['title']}: "
+                f"{ORIGINS.get(manifest['scale'], 'read from your files')}"
+                for manifest in provenance.manifests(results).values()
+            )
         ),
         "Trained": f"{len(names)} experiments in {len(stories)} runs",
         "Training time": f"{minutes:,.1f} minutes, all runs one after the other",
     }
     ran = table(
-        [line for name in tables.PAPERS for line in lines(name, results)],
+        [line for item in layouts.items() if item[1].all for line in lines(*item, results)],
         {
             "table": "Table",
-            "dataset": "Dataset",
+            "dataset": "Data set",
             "rows": "Rows",
             "ok": "Complete",
             "lanistr": "LANISTR",
             "trivial": "Trivial baseline",
             "paper": "LANISTR in the paper",
         },
-        "What ran. Metrics in percent, ours with their 95 % interval over subjects.",
+        "What ran. Shares in percent, ours with their 95 % interval over subjects.",
     )
     return facts(what) + ran + paragraph(FLOW)
 
 
-def lines(name: str, results: Path) -> list[dict[str, Cell]]:
-    """A table in one line per dataset: how many rows are complete, and the row of LANISTR."""
-    heading = tables.HEADINGS[name]
-    path = results / "tables" / f"{name}.csv"
+def lines(name: str, layout: Layout, results: Path) -> list[dict[str, Cell]]:
+    """A table in one line per data set: how many rows are complete, and the row of LANISTR."""
+    heading, path = layout.title, tables.table_file(results, name)
     if not path.is_file():
         return [{"table": heading, "lanistr": "not run"}]
-    rows, _ = tables.read_rows(path)
+    rows, _ = read_csv(path)
     found: list[dict[str, Cell]] = []
     for dataset in dict.fromkeys(row.dataset for row in rows):
         own = [row for row in rows if row.dataset == dataset]
-        best = next((row for row in own if row.row in ("LANISTR", "100 %")), None)
+        full = next((row for row in own if row.row in (REFERENCE, "100 %")), None)
         found.append(
             {
                 "table": heading,
                 "dataset": dataset,
                 "rows": len(own),
                 "ok": sum(row.status == "ok" for row in own),
-                "lanistr": tables.number_told(best) if best else "",
-                "trivial": best.trivial if best else None,
-                "paper": best.paper if best else None,
+                "lanistr": tables.number_told(full) if full else "",
+                "trivial": full.trivial if full else None,
+                "paper": full.paper if full else None,
             }
         )
     return found

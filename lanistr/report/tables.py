@@ -1,114 +1,111 @@
-"""The paper's tables with ours, and a figure of each; the paper's numbers stay apart."""
+"""The tables with ours beside the paper's numbers, and a figure of each."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from lanistr.evaluation.render import METRIC_NAMES, caption, columns
-from lanistr.evaluation.row import Row
+from lanistr.evaluation.layout import Layout
+from lanistr.evaluation.metrics import Metric
+from lanistr.evaluation.render import caption, columns, counted
+from lanistr.evaluation.row import Row, Table, read_csv
 from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
 from lanistr.report.page import SMALLEST, Section, beside, captioned, folded, listing, notice, table
 
-HEADINGS = {
-    "table1": "Table 1: mortality in MIMIC-IV",
-    "table2": "Table 2: stars of Amazon reviews",
-    "table3": "Table 3: what each part contributes",
-    "table4": "Table 4: learning from more unlabeled data",
-    "modalities": "One modality at a time",
-}
-PAPERS = tuple(name for name in HEADINGS if name.startswith("table"))
-"""Those that the paper has."""
 FIRST = ("Method", "Ours", "95 % interval", "Paper", "Paper's runs")
 """The columns that are in sight without scrolling."""
-PATIENTS = "Patients (positive / samples)"
 
 
-def read_rows(path: Path) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of a table's csv and its stamp; columns of an older file may be missing."""
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    hints = get_type_hints(Row)
-    rows = [
-        Row(
-            **{
-                name: typed(value, str(hints[name]))
-                for name, value in line.items()
-                if name in hints
-            }
-        )
-        for line in lines
-    ]
-    first = lines[0]
-    stamp = {name: first[name] for name in ("scale", "profile", "text_source")} | {
-        "leaky_text": first["leaky_text"] == "True",
-        "digest": first["data_digest"],
-        "switches": json.loads(first["switches"]),
-        "dataset": "mimic" if rows[0].dataset == "mimic" else "amazon",
-    }
-    return rows, stamp
+def table_file(results: Path, name: str) -> Path:
+    """The csv of a table."""
+    return results / "tables" / f"{name}.csv"
 
 
-def typed(text: str, hint: str) -> Any:
-    """A value of a csv as its field has it.
+def expected(
+    results: Path, layouts: Mapping[str, Layout], families: Collection[str]
+) -> dict[str, Layout]:
+    """The tables that were made, and those that `snakemake tables` would make of these data.
 
-    >>> typed("", "float | None"), typed("3", "int"), typed("0.5", "float | None")
-    (None, 3, 0.5)
+    Args:
+        results: folder of the run.
+        layouts: every table.
+        families: data sets that there are shards of.
     """
-    if not text and "None" in hint:
-        return None
-    return int(text) if "int" in hint else float(text) if "float" in hint else text
+    return {
+        name: layout
+        for name, layout in layouts.items()
+        if table_file(results, name).is_file() or (layout.all and layout.family in families)
+    }
 
 
-def sections(results: Path) -> list[Section]:
+def sections(results: Path, layouts: Mapping[str, Layout]) -> list[Section]:
     """A section per table; one that was not made says so."""
     return [
-        Section(name, heading, body(name, results / "tables" / f"{name}.csv"))
-        for name, heading in HEADINGS.items()
-        if name in PAPERS or (results / "tables" / f"{name}.csv").is_file()
+        Section(name, layout.title, body(name, layout, table_file(results, name)))
+        for name, layout in layouts.items()
     ]
 
 
-def body(name: str, path: Path) -> str:
+def body(name: str, layout: Layout, path: Path) -> str:
     """Figure, table and what must be known to read them."""
     if not path.is_file():
         return notice(f"Not run. Make it with: snakemake {name}")
-    rows, stamp = read_rows(path)
-    title, *notes = caption(name, rows, stamp)
-    lines = [withheld(line, row) for line, row in zip(columns(rows), rows, strict=True)]
-    order = [*FIRST, *(name for name in lines[0] if name not in FIRST)]
-    headings = [name for name in order if name in lines[0]]
-    drawn = learning_curve(title, rows) if name == "table4" else bars(name, rows)
+    made = Table(name, layout, *read_csv(path))
+    title, *notes = caption(made)
+    subjects = made.stamp.subjects
+    lines = [
+        withheld(line, row, subjects) for line, row in zip(columns(made), made.rows, strict=True)
+    ]
+    order = [*FIRST, *(heading for heading in lines[0] if heading not in FIRST)]
+    headings = [heading for heading in order if heading in lines[0]]
+    drawn = learning_curve(title, made.rows) if layout.curve else bars(layout.title, made.rows)
     return drawn + table(lines, headings, title) + folded("How to read it", listing(notes))
 
 
-def withheld(cells: dict[str, str], row: Row) -> dict[str, str]:
+def withheld(cells: dict[str, str], row: Row, subjects: str) -> dict[str, str]:
     """The cells without small counts, nor the share from which one could be computed."""
     if row.n_positive is None or row.n_test is None:
         return cells
     if SMALLEST <= row.n_positive <= row.n_test - SMALLEST:
         return cells
-    hidden = {PATIENTS: f"{row.n_subjects} (withheld / {row.n_test})", "Prevalence": "withheld"}
+    hidden = {
+        counted(row.kind, subjects): f"{row.n_subjects} (withheld / {row.n_test})",
+        "Prevalence": "withheld",
+    }
     return {name: hidden.get(name, cell) for name, cell in cells.items()}
 
 
-def bars(name: str, rows: Sequence[Row]) -> str:
-    """One figure per dataset: ours with its interval above the paper's number."""
-    datasets = list(dict.fromkeys(row.dataset for row in rows))
-    several = [[row for row in rows if row.dataset == dataset] for dataset in datasets]
-    return beside([bar_chart(name, own) for own in several], wide=True)
+def bars(title: str, rows: Sequence[Row]) -> str:
+    """One figure per dataset and metric: ours with its interval above the paper's number."""
+    several = dict.fromkeys((row.dataset, row.metric) for row in rows)
+    drawn = [
+        bar_chart(title, [row for row in rows if (row.dataset, row.metric) == key])
+        for key in several
+    ]
+    return beside(drawn, wide=True)
 
 
-def bar_chart(name: str, rows: Sequence[Row]) -> str:
+def named(metric: Metric, unit: str) -> str:
+    """A metric with what it is in.
+
+    >>> from lanistr.evaluation.metrics import METRIC
+    >>> named(METRIC["auroc"], ""), named(METRIC["mae"], "hours")
+    ('AUROC in percent', 'MAE in hours')
+    """
+    known = metric.unit(unit)
+    return metric.title + (f" in {known}" if known else "")
+
+
+def bar_chart(title: str, rows: Sequence[Row]) -> str:
     """Bars from zero, so that their lengths may be compared."""
-    metric, dataset = METRIC_NAMES[rows[0].metric], rows[0].dataset
+    metric, dataset = rows[0].measure, rows[0].dataset
     with figure(width=WIDTH, height=0.9 + 0.4 * len(rows)) as (fig, axes):
+        if metric.percent:
+            axes.set_xlim(0, 100)
         for place, row in enumerate(rows):
             if row.mean is None:
-                axes.text(1, place - 0.2, row.status, va="center", fontsize=8)
+                axes.text(0.01, place - 0.2, row.status, va="center", fontsize=8, **in_width(axes))
             else:
                 axes.barh(place - 0.2, row.mean, 0.36, color=PALETTE[0])
             if row.mean is not None and row.low is not None:
@@ -120,25 +117,30 @@ def bar_chart(name: str, rows: Sequence[Row]) -> str:
         if trivial is not None:
             axes.axvline(trivial, color=PALETTE[1], linestyle="--", linewidth=1.2)
         axes.set_yticks(range(len(rows)), [row.row for row in rows])
-        axes.set(xlim=(0, 100), ylim=(len(rows) - 0.4, -0.6), xlabel=f"{metric} in percent")
+        lower = "" if metric.higher_is_better else "; lower is better"
+        axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel=named(metric, rows[0].unit) + lower)
         axes.grid(False, axis="y")
-        legend(fig, trivial is not None)
-        drawing = svg(fig, title=f"{HEADINGS[name]}, {dataset}: {metric}", description=told(rows))
+        legend(fig, trivial is not None, any(row.paper is not None for row in rows))
+        drawing = svg(fig, title=f"{title}, {dataset}: {metric.title}", description=told(rows))
     return captioned(
         drawing,
-        f"{metric} on {dataset}: ours with its 95 % interval, and the paper's number.",
+        f"{metric.title} on {dataset}: ours with its 95 % interval, and the paper's number.",
     )
 
 
-def legend(fig: Any, with_trivial: bool) -> None:
+def in_width(axes: Any) -> dict[str, Any]:
+    """Places of text as shares of the axes' width, whatever their scale is."""
+    return {"transform": axes.get_yaxis_transform()}
+
+
+def legend(fig: Any, with_trivial: bool, with_paper: bool) -> None:
     """Above the axes: whose number is whose."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles: list[Any] = [
-        Patch(color=PALETTE[0], label="ours"),
-        Patch(color=GREY, alpha=0.75, label="paper"),
-    ]
+    handles: list[Any] = [Patch(color=PALETTE[0], label="ours")]
+    if with_paper:
+        handles.append(Patch(color=GREY, alpha=0.75, label="paper"))
     if with_trivial:
         handles.append(Line2D([], [], color=PALETTE[1], linestyle="--", label="trivial"))
     fig.legend(handles=handles, loc="outside upper center", ncols=3)
@@ -162,15 +164,15 @@ def learning_curve(title: str, rows: Sequence[Row]) -> str:
             axes.plot(
                 *zip(*paper, strict=True), marker="s", color=GREY, linestyle="--", label="paper"
             )
-        axes.set(xlabel="unlabeled data used, percent", ylabel="AUROC in percent")
+        axes.set(xlabel="unlabeled data used, percent", ylabel=named(rows[0].measure, rows[0].unit))
         if ours or paper:
             axes.legend()
         drawing = svg(fig, title=f"Learning curve. {title}", description=told(rows))
-    return captioned(drawing, "Band: 95 % interval over patients. The paper gives no interval.")
+    return captioned(drawing, "Band: 95 % interval over subjects. The paper gives no interval.")
 
 
 def share_of(name: str) -> float | None:
-    """The share of unlabeled data that a row of Table 4 is named after.
+    """The share of unlabeled data that a row of a learning curve is named after.
 
     >>> share_of("25 %"), share_of("LANISTR")
     (25.0, None)
@@ -192,5 +194,6 @@ def number_told(row: Row) -> str:
     """Our number with its interval, or why there is none."""
     if row.mean is None:
         return row.status
-    ends = "" if row.low is None else f" ({row.low:.1f} to {row.high:.1f})"
-    return f"{row.mean:.1f}{ends}"
+    digits = 1 if row.measure.percent else 2
+    ends = "" if row.low is None else f" ({row.low:.{digits}f} to {row.high:.{digits}f})"
+    return f"{row.mean:.{digits}f}{ends}"

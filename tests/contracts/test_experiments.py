@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from lanistr.errors import ConfigError
-from lanistr.evaluation.paper import DATASETS
+from lanistr.evaluation.layout import read_layouts
 from lanistr.experiments.recipes import load_experiment, read_registry, started_from
 
 RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper", "physionet2012-tiny"]
@@ -56,10 +56,11 @@ def family(entry):
     return entry["dataset"].split("/")[0]
 
 
-def rows(entries):
+def rows(entries, repository):
     """Table, row and dataset of every row, with the name of its entry."""
+    layouts = read_layouts(repository / "config/tables.yaml")
     return [
-        ((table, row, DATASETS.get(entry["dataset"], entry["dataset"])), name)
+        ((table, row, layouts[table].told(entry["dataset"])), name)
         for name, entry in entries.items()
         for table, row in entry.get("rows", {}).items()
     ]
@@ -74,13 +75,13 @@ def test_entries_parse_over_the_recipes_of_their_dataset(repository, entries, re
             assert load_experiment(registry, path, name).name == name
 
 
-def test_rows_are_the_papers_or_known_to_be_ours(entries, published):
-    for key, _ in rows(entries):
+def test_rows_are_the_papers_or_known_to_be_ours(entries, published, repository):
+    for key, _ in rows(entries, repository):
         assert key in published or key[:2] in OURS or key[0] in OUR_TABLES
 
 
-def test_every_row_of_tables_3_and_4_is_built_once(entries, published):
-    built = [key for key, _ in rows(entries)]
+def test_every_row_of_tables_3_and_4_is_built_once(entries, published, repository):
+    built = [key for key, _ in rows(entries, repository)]
     assert len(built) == len(set(built))
     assert {key for key in published if key[0] in ("table3", "table4")} <= set(built)
 
@@ -102,7 +103,7 @@ def mimic(repository, name, recipe="mimic-paper"):
 def test_an_ablation_differs_from_the_whole_in_what_it_says(repository, entries, recipe):
     """Both stages see the same modalities, and fine-tuning the same patients."""
     whole = {stage: mimic(repository, name, recipe) for stage, name in WHOLE.items()}
-    for (table, row, _), name in rows(entries):
+    for (table, row, _), name in rows(entries, repository):
         if table in ("table3", "table4") and row in ABLATED:
             tuned = mimic(repository, name, recipe)
             (start,) = tuned.init

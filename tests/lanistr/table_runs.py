@@ -2,14 +2,12 @@
 
 import json
 
-import numpy as np
-import polars as pl
 import yaml
 
 from lanistr.data.cache import open_cache
 from lanistr.evaluation.predictions import evaluate
 from lanistr.evaluation.tables import assemble
-from tests.lanistr.shards import experiment
+from tests.lanistr.made_predictions import MORTALITY, of_cache, write
 
 REGISTRY = {
     "pre": {"stage": "pretrain", "dataset": "mimic"},
@@ -45,35 +43,22 @@ def write_story(results, name, seed, seconds):
     path.write_text(json.dumps(story))
 
 
-def write_run(results, cache, name, seed):
-    opened = open_cache(cache)
-    test = opened.samples[(opened.samples["stage"] == 1) & (opened.samples["split"] == 2)]
-    rng = np.random.default_rng(seed)
-    score = 0.3 * test["label"] + 0.7 * rng.random(len(test))
-    path = results / f"predictions/{name}/seed{seed}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = experiment(name=name)
-    pl.DataFrame(
-        {
-            "experiment": name,
-            "seed": seed,
-            "sample_id": test["sample_id"],
-            "subject_id": test["subject_id"],
-            "label": test["label"],
-            "probabilities": np.stack([1 - score, score], axis=1),
-        }
-    ).write_parquet(path, metadata={"experiment": made.model_dump_json()})
+def write_run(results, cache, name, seed, task=MORTALITY):
+    made = of_cache(open_cache(cache), task, seed, name=name)
+    path = write(results / f"predictions/{name}/seed{seed}.parquet", made)
     evaluate(path, cache, results / f"metrics/{name}/seed{seed}.json", resamples=50)
     write_story(results, name, seed, seconds=10 + seed)
 
 
-def table1(results, cache, repository, table="table1", seeds=SEEDS):
+def made_table(results, cache, repository, table="table1", seeds=SEEDS):
+    own = results / "tables.yaml"
     return assemble(
         table,
         registry=results / "registry.yaml",
+        tables=own if own.is_file() else repository / "config/tables.yaml",
         results=results,
         seeds=seeds,
         paper=repository / "config/paper_results.tsv",
-        manifest=cache.parent / "shards/manifest.json",
+        manifests=[cache.parent / "shards/manifest.json"],
         resamples=200,
     )

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from itertools import pairwise, permutations
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from lanistr.analysis.shapley import shapley
 from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.errors import DataContractError
 from lanistr.modality import Modality
+from lanistr.task import Task
+from tests.lanistr.made_predictions import MORTALITY, SIGNS, STARS, STAY
 from tests.lanistr.shards import experiment
 
 ALL = in_order([Modality.TIMESERIES, Modality.IMAGE, Modality.TEXT])
@@ -87,7 +90,7 @@ def made_up(folder: Path, seed: int = 0, image: float = 0.0, **settings) -> Path
             "seed": [seed] * SAMPLES,
             "sample_id": np.arange(SAMPLES) + 500,
             "subject_id": np.arange(SAMPLES) // 2,
-            "label": label,
+            "label": pl.Series(label[:, None], dtype=pl.Array(pl.Float32, 1)),
             "present": ["text+image+timeseries" if t else "image+timeseries" for t in has[ALL[0]]],
             **columns,
         }
@@ -95,7 +98,11 @@ def made_up(folder: Path, seed: int = 0, image: float = 0.0, **settings) -> Path
     made = experiment(modalities=list(ALL), **settings)
     path = folder / made.name / f"seed{seed}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"experiment": made.model_dump_json(), "data": json.dumps({"scale": "smoke"})}
+    about = {
+        "experiment": made.model_dump_json(),
+        "task": json.dumps(asdict(MORTALITY)),
+        "data": json.dumps({"scale": "smoke"}),
+    }
     table.sample(fraction=1, shuffle=True, seed=seed).write_parquet(path, metadata=about)
     return path
 
@@ -140,8 +147,10 @@ def test_experiments_are_told_apart(tmp_path):
 def test_one_class_alone_has_no_auroc(tmp_path):
     path = made_up(tmp_path)
     about = pl.read_parquet_metadata(path)
-    kept = {name: about[name] for name in ("experiment", "data")}
-    pl.read_parquet(path).filter(label=0).write_parquet(path, metadata=kept)
+    kept = {name: about[name] for name in ("experiment", "task", "data")}
+    pl.read_parquet(path).filter(pl.col("label").arr.first() == 0).write_parquet(
+        path, metadata=kept
+    )
     rows, document = attributed(tmp_path, [path])
     assert {row["value"] for row in rows} == {""}
     assert document["experiments"][0]["subsets"]["none"]["value"] is None
@@ -182,7 +191,7 @@ def test_what_is_no_file_of_presence_is_refused(tmp_path):
         read_answers([path, path])
     other = made_up(tmp_path, seed=1)
     about = pl.read_parquet_metadata(other)
-    kept = {name: about[name] for name in ("experiment", "data")}
+    kept = {name: about[name] for name in ("experiment", "task", "data")}
     pl.read_parquet(other).with_columns(label=1 - pl.col("label")).write_parquet(
         other, metadata=kept
     )
@@ -193,26 +202,60 @@ def test_what_is_no_file_of_presence_is_refused(tmp_path):
         read_answers([path])
 
 
-def test_several_classes_are_compared_by_the_one_predicted(tmp_path):
-    made = experiment(modalities=["text"], classes=3)
-    chances = np.array([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])
-    kind = pl.Array(pl.Float64, 3)
+def written(folder: Path, task: Task, label: list, answers: dict[str, list]) -> Path:
+    """Answers given by hand, of samples that have a text, each of its own subject."""
+    made = experiment(modalities=["text"], task=task.name)
+    kind = pl.Array(pl.Float64, task.outputs)
     pl.DataFrame(
         {
-            "seed": [0, 0],
-            "sample_id": [1, 2],
-            "subject_id": [1, 2],
-            "label": [1, 2],
-            "present": ["text", "none"],
-            "none": pl.Series(chances[[1, 1]], dtype=kind),
-            "text": pl.Series(chances, dtype=kind),
+            "seed": [0] * len(label),
+            "sample_id": range(len(label)),
+            "subject_id": range(len(label)),
+            "label": pl.Series(label, dtype=pl.Array(pl.Float32, task.targets)),
+            "present": ["text"] * len(label),
+            **{name: pl.Series(values, dtype=kind) for name, values in answers.items()},
         }
     ).write_parquet(
-        tmp_path / "p.parquet", metadata={"experiment": made.model_dump_json(), "data": "{}"}
+        folder / "p.parquet",
+        metadata={
+            "experiment": made.model_dump_json(),
+            "task": json.dumps(asdict(task)),
+            "data": "{}",
+        },
     )
-    (answers,) = read_answers([tmp_path / "p.parquet"])
-    assert isinstance(answers, Answers) and answers.scores.tolist() == [[[0, 0], [1, 0]]]
+    return folder / "p.parquet"
+
+
+def test_several_classes_are_compared_by_the_one_predicted(tmp_path):
+    chances = [[0, 0.2, 0.5, 0.3, 0], [0, 0.6, 0.3, 0.1, 0]]
+    path = written(tmp_path, STARS, [[2], [3]], {"none": [chances[1]] * 2, "text": chances})
+    (answers,) = read_answers([path])
+    assert isinstance(answers, Answers) and answers.metric.name == "accuracy"
     assert answers.performance(answers.present, np.ones((1, 2))).tolist() == [0.5]
+
+
+def test_a_modality_that_takes_error_away_has_a_positive_share(tmp_path):
+    answers = {"none": [[20.0], [20.0]], "text": [[11.0], [29.0]]}
+    path = written(tmp_path, STAY, [[10.0], [30.0]], answers)
+    rows, document = attributed(tmp_path, [path])
+    subsets = document["experiments"][0]["subsets"]
+    assert (subsets["none"]["value"], subsets["text"]["value"]) == (10, 1)  # hours of error
+    assert {row["modality"]: float(row["value"]) for row in rows} == {"text": 9, "total": 9}
+    assert {(row["metric"], row["unit"]) for row in rows} == {("mae", "hours")}
+    removal([path], csv=tmp_path / "r.csv", json=tmp_path / "r.json", resamples=RESAMPLES)
+    points = json.loads((tmp_path / "r.json").read_text())["points"]
+    assert [p["value"] for p in points[:: len(PERCENT) - 1][:2]] == [1, 10]
+
+
+def test_labels_that_are_not_known_count_for_nothing(tmp_path):
+    nan = np.nan
+    label = [[0.0, 1.0, nan], [1.0, 0.0, nan], [1.0, nan, 1.0], [0.0, 0.0, 0.0]]
+    text = [[0.1, 0.9, 0.5], [0.9, 0.1, 0.5], [0.8, 0.5, 0.6], [0.2, 0.2, 0.4]]
+    path = written(tmp_path, SIGNS, label, {"none": [[0.5] * 3] * 4, "text": text})
+    (answers,) = read_answers([path])
+    once = np.ones((1, 4))
+    assert answers.performance(answers.present, once).tolist() == [1]
+    assert answers.performance(0 * answers.present, once).tolist() == [0.5]
 
 
 def test_what_comes_after_the_model_needs_no_torch():

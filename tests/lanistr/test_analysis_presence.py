@@ -16,7 +16,7 @@ from lanistr.data.samples import select
 from lanistr.methods.build import build
 from lanistr.modality import Modality
 from lanistr.training import checkpoint
-from lanistr.training.predict import predict
+from lanistr.training.predict import answers, predict
 from tests.lanistr.shards import experiment, write_cache
 
 ALL = in_order([Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES])
@@ -63,7 +63,7 @@ def test_everything_is_what_predict_says(folder, tmp_path):
     for column in ("seed", "sample_id", "subject_id", "label"):
         assert table[column].to_list() == predicted[column].to_list()
     np.testing.assert_allclose(
-        table["text+image+timeseries"].to_numpy(), predicted["probabilities"].to_numpy(), atol=1e-6
+        table["text+image+timeseries"].to_numpy(), predicted["answer"].to_numpy(), atol=1e-6
     )
     about = pl.read_parquet_metadata(tmp_path / "a.parquet")
     assert json.loads(about["data"])["dataset"] == "mimic"
@@ -77,15 +77,15 @@ def test_the_same_input_gets_the_same_answer_to_the_last_bit(folder, tmp_path):
         calls.append(len(some))
         return answers(model, some).numpy()
 
-    answers, present = under_subsets(samples, ALL, 2, ask)
+    said, present = under_subsets(samples, ALL, 2, ask)
     assert len(calls) == 8 and calls[0] == 1
     for subset in range(8):
         for part in range(8):
             same = present & subset == present & part
-            assert np.array_equal(answers[subset][same], answers[part][same])
+            assert np.array_equal(said[subset][same], said[part][same])
     image = samples.records["image_row"] >= 0
     assert np.array_equal(present >> 1 & 1 == 1, image) and not image.all()
-    assert len(np.unique(answers[0b010][~image], axis=0)) == 1
+    assert len(np.unique(said[0b010][~image], axis=0)) == 1
 
 
 def test_the_command_line_from_run_to_results(folder, tmp_path):

@@ -11,6 +11,8 @@ from lanistr.errors import DataContractError
 from lanistr.evaluation.ceiling import ideal_auroc, read_truth, risk_given
 from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.modality import Modality
+from tests.lanistr.made_predictions import MORTALITY
+from tests.lanistr.shards import experiment
 
 NOISE = {"text": 1.2, "image": 1.0, "timeseries": 0.8, "tabular": 2.0}
 N = 4000
@@ -37,10 +39,21 @@ def truth(visits, tmp_path_factory):
 def cache(visits):
     """Every third sample lacks a text, every second is a test sample."""
     samples = np.zeros(N, SAMPLE)
-    samples["sample_id"], samples["label"] = visits["stay_id"], visits["died"]
+    samples["sample_id"] = visits["stay_id"]
     samples["stage"], samples["split"] = 1, 2 * (np.arange(N) % 2)
+    samples["labels_row"] = np.arange(N)
     samples["text_row"] = np.where(np.arange(N) % 3 == 0, -1, 0)
-    return SimpleNamespace(samples=samples)
+    died = visits["died"].to_numpy()[:, None]
+    return SimpleNamespace(
+        samples=samples,
+        task_of=lambda experiment: MORTALITY,
+        targets=lambda records, task: died[records["labels_row"]].astype(np.float32),
+    )
+
+
+def ideal(truth, cache, *modalities, require=()):
+    made = experiment(modalities=modalities, data={"require": list(require)})
+    return ideal_auroc(truth, cache, made)
 
 
 def test_the_laws_are_read_off_the_draws(truth):
@@ -49,22 +62,22 @@ def test_the_laws_are_read_off_the_draws(truth):
 
 
 def test_more_modalities_tell_more_and_the_severity_most(truth, cache):
-    one, known = ideal_auroc(truth, cache, [Modality.TIMESERIES], frozenset())
-    text, _ = ideal_auroc(truth, cache, [Modality.TEXT], frozenset())
-    both, same = ideal_auroc(truth, cache, [Modality.TEXT, Modality.TIMESERIES], frozenset())
+    one, known = ideal(truth, cache, Modality.TIMESERIES)
+    text, _ = ideal(truth, cache, Modality.TEXT)
+    both, same = ideal(truth, cache, Modality.TEXT, Modality.TIMESERIES)
     assert 0.5 < text < one < both < known == same < 1
-    with_text, _ = ideal_auroc(truth, cache, [Modality.TEXT], frozenset({Modality.TEXT}))
+    with_text, _ = ideal(truth, cache, Modality.TEXT, require=[Modality.TEXT])
     assert with_text > text  # nobody lacks it
 
 
 def test_no_other_reader_of_the_same_is_better(truth, cache, visits):
     test = cache.samples["split"] == 2
     seen = {m: visits[f"z_{m}"].to_numpy()[test] for m in (Modality.IMAGE, Modality.TIMESERIES)}
-    ideal, _ = ideal_auroc(truth, cache, seen, frozenset())
+    best, _ = ideal(truth, cache, *seen)
     once, label = np.ones((1, test.sum())), visits["died"].to_numpy()[test]
     for weight in np.linspace(0, 1, 11):
         score = weight * seen[Modality.IMAGE] + (1 - weight) * seen[Modality.TIMESERIES]
-        assert weighted_auroc(label, score, once)[0] < ideal + 0.005
+        assert weighted_auroc(label, score, once)[0] < best + 0.005
 
 
 def test_the_risk_is_the_frequency_of_death(truth, visits):
@@ -79,7 +92,7 @@ def test_the_risk_is_the_frequency_of_death(truth, visits):
 def test_stays_that_were_not_generated_are_refused(truth, cache):
     cache.samples["sample_id"][1] = 10**7
     with pytest.raises(DataContractError, match="1 of 2000 samples are not in"):
-        ideal_auroc(truth, cache, [Modality.TEXT], frozenset())
+        ideal(truth, cache, Modality.TEXT)
 
 
 def test_another_file_is_refused(tmp_path):

@@ -140,18 +140,13 @@ import json, sys
 sys.modules["torch"] = None
 from dataclasses import asdict
 from pathlib import Path
-import numpy as np, polars as pl
+from dataclasses import replace
 from lanistr.data.cache import open_cache
-from lanistr.evaluation.predictions import evaluate, population
-from tests.lanistr.shards import experiment
+from lanistr.evaluation.predictions import evaluate
+from tests.lanistr.made_predictions import MORTALITY, of_cache, write
 folder = Path(sys.argv[1])
-cache = open_cache(folder / "cache")
-task = cache.task_of(experiment())
-test = population(cache, frozenset())
-pl.DataFrame({"seed": 0, "sample_id": test["sample_id"], "subject_id": test["subject_id"],
-    "label": cache.targets(test, task), "answer": np.full((len(test), 2), 0.5)}
-).write_parquet(folder / "p", metadata={"experiment": experiment().model_dump_json(),
-    "task": json.dumps(asdict(task))})
+made = of_cache(open_cache(folder / "cache"), MORTALITY)
+write(folder / "p", replace(made, answer=0 * made.answer + 0.5))
 evaluate(folder / "p", folder / "cache", folder / "m.json", 10)
 """
     done = python(code, files)

@@ -1,18 +1,13 @@
 """The paired bootstrap: p-values are uniform without a difference, and pairing takes out luck."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lanistr.evaluation.comparison import paired_difference, two_sided
 from lanistr.evaluation.metrics import weighted_auroc
-from lanistr.evaluation.predictions import Predictions
-from tests.lanistr.shards import experiment
-
-
-def predictions(label, score, subjects=None):
-    ids = np.arange(len(label))
-    subjects = ids if subjects is None else subjects
-    return Predictions(experiment(), 0, ids, subjects, label.astype(np.int8), score)
+from tests.lanistr.made_predictions import MORTALITY, STAY, predictions
 
 
 def drawn(rng, n=200, skill=(1.0, 1.0), shared=0.0):
@@ -20,15 +15,15 @@ def drawn(rng, n=200, skill=(1.0, 1.0), shared=0.0):
     label = rng.random(n) < 0.3
     common = rng.standard_normal(n)
     noise = [shared * common + (1 - shared) * rng.standard_normal(n) for _ in skill]
-    return [predictions(label, s * label + e) for s, e in zip(skill, noise, strict=True)]
+    return [predictions(MORTALITY, label, s * label + e) for s, e in zip(skill, noise, strict=True)]
 
 
 def test_the_difference_is_that_of_the_means_over_runs():
     rng = np.random.default_rng(0)
     label = rng.random(80) < 0.4
-    runs = [predictions(label, label * s + rng.random(80)) for s in (0.1, 0.5, 0.9)]
+    runs = [predictions(MORTALITY, label, label * s + rng.random(80)) for s in (0.1, 0.5, 0.9)]
     once = np.ones((1, 80))
-    areas = [weighted_auroc(run.label, run.score, once)[0] for run in runs]
+    areas = [weighted_auroc(run.label[:, 0], run.answer[:, 1], once)[0] for run in runs]
     found = paired_difference(runs[:2], runs[2:], 100)
     assert found.value == pytest.approx(np.mean(areas[:2]) - areas[2])
 
@@ -65,8 +60,17 @@ def test_a_method_does_not_differ_from_itself():
 
 def test_other_test_samples_are_not_compared():
     run = drawn(np.random.default_rng(5))[0]
-    fewer = predictions(run.label[:150], run.score[:150])
+    fewer = predictions(MORTALITY, run.label[:150], run.answer[:150])
     assert paired_difference([run], [fewer], 50) is None
+    other = replace(run, task=replace(MORTALITY, name="readmission"))
+    assert paired_difference([run], [other], 50) is None
+
+
+def test_numbers_are_compared_in_their_unit():
+    true = np.array([10.0, 20.0, 30.0, 40.0])
+    near, far = (predictions(STAY, true, (true + off)[:, None]) for off in (1.0, 4.0))
+    found = paired_difference([near], [far], 50)
+    assert (found.value, found.low, found.high) == (-3, -3, -3)
 
 
 def test_undefined_resamples_do_not_count():

@@ -5,28 +5,35 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from lanistr.errors import DataContractError
-from lanistr.evaluation.row import Row, write_csv
+from lanistr.evaluation.layout import Layout
+from lanistr.evaluation.render import counted
+from lanistr.evaluation.row import Row, Stamp, Table, read_csv, write_csv
 from lanistr.report.curves import histories, panels, read_history, write_run_figures
-from lanistr.report.page import page
+from lanistr.report.page import Section, page
 from lanistr.report.report import write_report
-from lanistr.report.tables import PATIENTS, learning_curve, read_rows, withheld
+from lanistr.report.tables import bars, learning_curve, withheld
+from tests.lanistr.made_predictions import MORTALITY, predictions, write
 from tests.lanistr.pages import check
+from tests.lanistr.shards import CARD
 
-STAMP = {
-    "scale": "smoke",
-    "profile": "corrected",
-    "text_source": "radiology_48h",
-    "leaky_text": False,
-    "digest": "abc123",
-    "switches": {"age": "admission"},
-}
+STAMP = Stamp(
+    scale="smoke",
+    profile="corrected",
+    text_source="radiology_48h",
+    leaky_text=False,
+    digest="abc123",
+    switches={"age": "admission"},
+    subjects="patients",
+)
+LAYOUT = Layout(title="Table 1: mortality", data="mimic", all=True, predictions=True)
+CONFIG = Path("config/tables.yaml")
 FIRST_ID = 30_000_017
 SAMPLES = 120
 LATE = Row(
@@ -55,10 +62,12 @@ MISSING = Row("MedFuse", "not built", None, "mimic", "auroc", paper=78.12)
 @pytest.fixture
 def results(tmp_path):
     """A run with Table 1, two seeds of one experiment, a ledger and a manifest; nothing else."""
-    write_csv(tmp_path / "tables/table1.csv", "table1", [LATE, MISSING], STAMP)
+    write_csv(tmp_path / "tables/table1.csv", Table("table1", LAYOUT, [LATE, MISSING], STAMP))
     for seed in range(2):
         write_run(tmp_path, "mimic-latefusion", seed)
-    write_json(tmp_path / "shards/mimic/manifest.json", {**STAMP, "dataset": "mimic"})
+    manifest = {**asdict(STAMP), "dataset": "mimic", "card": CARD}
+    for folder in ("mimic", "mimic/discharge"):
+        write_json(tmp_path / f"shards/{folder}/manifest.json", manifest)
     drop = {"table": "icu/icustays", "reason": "younger", "rows_before": 90, "rows_after": 50}
     write_json(tmp_path / "ledger/mimic_cohort.json", {"step": "x", "entries": [drop]})
     benchmark = tmp_path / "benchmarks/train/mimic-latefusion_seed0.tsv"
@@ -77,16 +86,8 @@ def write_run(results, name, seed):
     label = np.arange(SAMPLES) % 4 == 0
     score = np.clip(0.3 * label + 0.7 * rng.random(SAMPLES), 0, 1)
     ids = FIRST_ID + 31 * np.arange(SAMPLES)
-    path = results / f"predictions/{name}/seed{seed}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(
-        {
-            "sample_id": ids,
-            "subject_id": ids + 7,
-            "label": label.astype(np.int8),
-            "probabilities": np.stack([1 - score, score], axis=1),
-        }
-    ).write_parquet(path)
+    made = replace(predictions(MORTALITY, label, score, ids + 7, seed, name=name), sample_id=ids)
+    write(results / f"predictions/{name}/seed{seed}.parquet", made)
     folder = results / f"runs/{name}/seed{seed}"
     story = {
         "experiment": {"name": name, "stage": "finetune"},
@@ -111,7 +112,7 @@ def write_run(results, name, seed):
 
 
 def test_the_page_is_navigable_and_holds_no_identifier(results):
-    write_report(results, results / "report.html", {"name": "tiny", "mimic": {"parts": 1}})
+    write_report(results, results / "report.html", CONFIG, {"name": "tiny", "mimic": {"parts": 1}})
     html = (results / "report.html").read_text()
     outline = check(html)
     assert len(outline.all("svg")) == 3  # bars, ROC with calibration, curves
@@ -120,7 +121,7 @@ def test_the_page_is_navigable_and_holds_no_identifier(results):
     assert not numbers & {*ids.tolist(), *(ids + 7).tolist()}
     for text in (
         "Generated data",
-        "mimic: generated, nobody in it is real",
+        "made-up stays: generated, nobody in it is real",
         "abc123",
         "0123abc",
         "mimic.parts",
@@ -131,12 +132,13 @@ def test_the_page_is_navigable_and_holds_no_identifier(results):
 
 
 def test_what_was_not_run_says_so(results):
-    write_report(results, results / "report.html")
+    write_report(results, results / "report.html", CONFIG)
     html = (results / "report.html").read_text()
-    for command in ("table2", "table3", "table4", "analysis", "audit"):
+    for command in ("table3", "table4", "analysis", "audit"):
         assert f"Not run. Make it with: snakemake {command}" in html
     assert "not built" in html
     assert "without its configuration" in html
+    assert "snakemake table2" not in html  # of data that are not there
 
 
 def test_the_report_says_what_the_runs_of_each_table_were_selected_on(results):
@@ -145,7 +147,7 @@ def test_the_report_says_what_the_runs_of_each_table_were_selected_on(results):
     write_json(results / "audit/leakage/selection/table1.json", {"gates": [gate]})
     audit = {"limit": 10, "datasets": [], "acknowledged_without_finding": []}
     write_json(results / "audit/leakage.json", audit)
-    write_report(results, results / "report.html")
+    write_report(results, results / "report.html", CONFIG)
     html = (results / "report.html").read_text()
     check(html)
     assert "Were the runs selected on test cases?" in html and "table1: not found" in html
@@ -153,13 +155,13 @@ def test_the_report_says_what_the_runs_of_each_table_were_selected_on(results):
 
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(DataContractError, match=r"manifest\.json"):
-        write_report(tmp_path, tmp_path / "report.html")
+        write_report(tmp_path, tmp_path / "report.html", CONFIG)
 
 
 def test_the_same_files_give_the_same_page(results):
     pages = []
     for name in ("one.html", "two.html"):
-        write_report(results, results / name)
+        write_report(results, results / name, CONFIG)
         pages.append((results / name).read_text())
     assert pages[0] == pages[1]
 
@@ -167,24 +169,25 @@ def test_the_same_files_give_the_same_page(results):
 def test_the_report_needs_no_torch(results):
     code = (
         "import sys; from pathlib import Path; from lanistr.report.report import write_report; "
-        "write_report(Path(sys.argv[1]), Path(sys.argv[1]) / 'r.html'); "
+        "folder = Path(sys.argv[1]); "
+        "write_report(folder, folder / 'r.html', Path('config/tables.yaml')); "
         "assert not {'torch', 'transformers', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(results)], check=True)
 
 
 def test_a_row_is_read_as_it_was_written(results):
-    rows, stamp = read_rows(results / "tables/table1.csv")
-    assert rows == [LATE, MISSING]
-    assert stamp == {**STAMP, "dataset": "mimic"}
+    assert read_csv(results / "tables/table1.csv") == ([LATE, MISSING], STAMP)
 
 
 @pytest.mark.parametrize(("positive", "told"), [(9, False), (10, True), (110, True), (111, False)])
 def test_few_patients_are_withheld(positive, told):
     row = Row("A", "ok", "a", "mimic", "auroc", n_test=120, n_positive=positive, n_subjects=99)
-    cells = {PATIENTS: f"99 ({positive} / 120)", "Prevalence": "9.00", "Ours": "80"}
-    assert (withheld(cells, row) == cells) is told
-    assert ("9.00" in withheld(cells, row).values()) is told
+    heading = counted(row.kind, "patients")
+    cells = {heading: f"99 ({positive} / 120)", "Prevalence": "9.00", "Ours": "80"}
+    shown = withheld(cells, row, "patients")
+    assert (shown == cells) is told
+    assert ("9.00" in shown.values()) is told
 
 
 def test_the_learning_curve_is_drawn_with_what_there_is():
@@ -197,13 +200,28 @@ def test_the_learning_curve_is_drawn_with_what_there_is():
     assert "25 %: ours 71.0 (60.0 to 80.0), paper not given." in learning_curve("Table 4", [ours])
 
 
+def test_numbers_have_bars_in_their_unit():
+    rows = [
+        Row("LANISTR", "ok", "e", "stays", "mae", mean=21.25, low=20.0, high=23.0, unit="hours"),
+        Row("w/o text", "not run", None, "stays", "mae", unit="hours"),
+        Row("LANISTR", "ok", "f", "stays", "auroc", mean=80.0, trivial=50.0, paper=81.0),
+    ]
+    html = bars("Both tasks", rows)
+    check(page("T", [Section("a", "A", html)]))
+    assert html.count("<svg") == 2
+    assert ">MAE in hours; lower is better</text>" in html and ">AUROC in percent</text>" in html
+    assert "LANISTR: ours 21.25 (20.00 to 23.00), paper not given." in html
+    first, second = html.split("</svg>")[:2]
+    assert ">paper</text>" not in first and ">paper</text>" in second
+
+
 def test_every_run_has_a_figure(results):
     assert write_run_figures(results, results / "figures/runs") == 2
     for seed in range(2):
         drawn = results / f"figures/runs/mimic-latefusion_seed{seed}.svg"
         assert ElementTree.parse(drawn).getroot().get("role") == "img"
         text = drawn.read_text()
-        for words in ("cross-entropy", "learning rate", "samples per second", "auroc", "valid"):
+        for words in ("of the task", "learning rate", "samples per second", "auroc", "valid"):
             assert f">{words}</text>" in text
 
 
@@ -237,7 +255,7 @@ def test_runs_are_found_by_experiment_and_seed(results):
 def test_modalities_are_shown_with_their_intervals(tmp_path):
     from lanistr.report.modalities import sections
 
-    about = {"experiment": "mimic-lanistr", "metric": "auroc"}
+    about = {"experiment": "mimic-lanistr", "metric": "auroc", "unit": "percent"}
     value = {"value": 0.2, "low": 0.1, "high": 0.3}
     experiment = {
         "about": about,
@@ -254,3 +272,14 @@ def test_modalities_are_shown_with_their_intervals(tmp_path):
     assert len(check(html).all("svg")) == 2
     assert "text: 20.0 (10.0 to 30.0) percent points" in html
     assert ">50.0</td>" in html
+
+
+def test_what_error_a_modality_takes_away_is_in_its_unit(tmp_path):
+    from lanistr.report.modalities import shares, subsets
+
+    about = {"experiment": "stay", "metric": "mae", "unit": "hours"}
+    value = {"value": 2.0, "low": 1.5, "high": 2.5}
+    one = {"about": about, "modalities": {"total": value}, "subsets": {"none": value}}
+    assert "total: 2.00 (1.50 to 2.50) hours." in shares(one)
+    assert ">MAE, hours</text>" in shares(one)
+    assert "MAE in hours (95 % interval)" in subsets(one)

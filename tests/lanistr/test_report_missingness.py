@@ -24,6 +24,13 @@ def row(name: str, count: int | None, **columns: Any) -> dict[str, Any]:
     } | columns  # fmt: skip
 
 
+def unit(name: str, title: str, *, only_in_files: bool) -> dict[str, Any]:
+    about = {"definition": "stays in an ICU", "outcome": "died in hospital"}
+    return {
+        "name": name, "title": title, "modalities": MODALITIES, "only_in_files": only_in_files,
+    } | about  # fmt: skip
+
+
 def audit() -> dict[str, Any]:
     """An audit with a withheld pattern, a breakdown withheld as a whole, and a small series."""
     rows = [
@@ -56,10 +63,8 @@ def audit() -> dict[str, Any]:
                                "count": 400, "incomplete": 143}],
                 "provenance": {"digest": "abc123", "scale": "smoke", "text_source": "discharge"},
                 "units": [
-                    {"name": "stay", "title": "ICU stays", "definition": "stays in an ICU",
-                     "outcome": "died in hospital", "modalities": MODALITIES},
-                    {"name": "short", "only_in_files": True, "definition": "", "outcome": "",
-                     "modalities": MODALITIES},
+                    unit("stay", "ICU stays", only_in_files=False),
+                    unit("short", "Short stays", only_in_files=True),
                 ],
                 "rows": rows,
                 "complete_with": ["image", "text", "timeseries"],

@@ -10,7 +10,7 @@ from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.render import write_table
 from lanistr.evaluation.trace import trace
 from tests.lanistr.shards import write_cache
-from tests.lanistr.table_runs import table1, write_runs
+from tests.lanistr.table_runs import made_table, write_runs
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def made(cache, tmp_path, repository):
     results = tmp_path
     write_runs(results, cache)
     files = {form: results / f"tables/table1.{form}" for form in ("csv", "md", "tex")}
-    write_table("table1", *table1(results, cache, repository), **files)
+    write_table(made_table(results, cache, repository), **files)
     return results
 
 
