@@ -21,7 +21,7 @@ OBJECTIVE_MODALITY = {
 class Objectives(Part):
     """Weights of the pretraining losses and what they hide; a weight of 0 leaves one out.
 
-    Source: LANISTR Table 5 (MIMIC-IV column).
+    Source: LANISTR Table 5, column of the ICU stays.
     """
 
     mlm: float = Field(1.0, ge=0, description="Weight of masked language modeling.")

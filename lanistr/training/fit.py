@@ -28,9 +28,9 @@ def check_fit(experiment: Experiment, cache: Cache, folder: Path) -> None:
         )
     if experiment.learns_findings and not (cache.findings >= 0).any():
         raise ConfigError(
-            f"{experiment.name} learns the findings of radiographs, {folder} holds none. They "
-            "come from mimic-cxr-2.0.0-chexpert.csv.gz of MIMIC-CXR-JPG: put it into mimic.cxr "
-            "and make shards and cache again, or leave the experiments of medfuse out."
+            f"{experiment.name} learns what pictures are labelled with, {folder} holds no such "
+            "findings. Put the file of the labels (of radiographs that of CheXpert) beside the "
+            "pictures and make shards and cache again, or leave the experiments of medfuse out."
         )
     differences = [
         f"  encoders.text.{name}: {experiment.name} has {wanted[name]!r}, the cache {value!r}"

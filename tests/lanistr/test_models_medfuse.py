@@ -343,6 +343,6 @@ def test_findings_that_the_data_do_not_have_are_asked_for_before_training(tmp_pa
     manifest.write_text(json.dumps({**facts, "image": {"px": shards.PX}}))
     encoders = Encoders.model_validate(shards.ENCODERS)
     build_cache(manifest, encoders, tmp_path / "cache", threads=1)
-    with pytest.raises(ConfigError, match=r"mimic-cxr-2\.0\.0-chexpert\.csv\.gz"):
+    with pytest.raises(ConfigError, match="holds no such findings"):
         stages(tmp_path / "cache", tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
