@@ -7,7 +7,7 @@ sooner, so that the list of all commands appears at once.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pkgutil import resolve_name
@@ -32,7 +32,7 @@ def command_line(steps: Mapping[str, tuple[str, str]], words: str) -> typer.Type
 
     Args:
         steps: by the name of the command, "module:function" and one line of help. A text that
-            the function returns is printed.
+            the function returns, or lines that it yields, are printed.
         words: about the command line.
     """
 
@@ -74,8 +74,10 @@ def _command(name: str, target: str, words: str) -> Any:
     options = _options(function)
 
     def step(**given: Any) -> None:
-        if isinstance(told := _call(function, given), str):
-            typer.echo(told)
+        told = _call(function, given)
+        if isinstance(told, str | Iterator):
+            for line in [told] if isinstance(told, str) else told:
+                typer.echo(line)
 
     step.__signature__ = inspect.Signature(list(options.values()))  # type: ignore[attr-defined]
     step.__annotations__ = {option.name: option.annotation for option in options.values()}

@@ -7,49 +7,46 @@ import sys
 from commandline import command_line
 from lanistr.errors import LanistrError
 
-TRAINING, INFERENCE, TABLES, ANALYSIS = (
-    f"lanistr.commands.{group}" for group in ("training", "inference", "tables", "analysis")
-)
 STEPS = {
     "cache": (
-        f"{TRAINING}:cache",
+        "lanistr.commands.training:cache",
         "Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index",
     ),
     "train": (
-        f"{TRAINING}:train",
+        "lanistr.commands.training:train",
         "Pretrain or fine-tune; an interrupted run goes on where it stopped. "
         "Several processes: torchrun --nproc-per-node N -m lanistr train ...",
     ),
     "export": (
-        f"{INFERENCE}:export",
+        "lanistr.inference.export:export",
         "Make a folder of a run that needs nothing else: weights, tokenizer, statistics, labels",
     ),
     "predict": (
-        f"{INFERENCE}:predict",
+        "lanistr.commands.inference:predict",
         "Answer for new rows by a model, or for every test sample of a cache by a run",
     ),
     "embed": (
-        f"{INFERENCE}:embed",
+        "lanistr.inference.files:embed_rows",
         "Make one vector per row, whatever it consists of; similar rows have similar vectors",
     ),
     "nearest": (
-        f"{INFERENCE}:nearest",
+        "lanistr.inference.neighbours:write_neighbours",
         "Find the rows of a gallery that are most like each query: any modality to any other",
     ),
     "evaluate": (
-        f"{TABLES}:evaluate",
+        "lanistr.evaluation.predictions:evaluate",
         "Measure predictions over every test sample, with 95 % intervals",
     ),
     "table": (
-        f"{TABLES}:table",
+        "lanistr.evaluation.render:write_table",
         "Make a table, one row per method: ours with interval, and published numbers beside it",
     ),
     "trace": (
-        f"{TABLES}:trace",
+        "lanistr.evaluation.trace:trace",
         "Name the files behind a cell and make its number again; 1 if it differs",
     ),
     "cost": (
-        f"{TABLES}:cost",
+        "lanistr.commands.cost:cost",
         "Estimate the GPU hours of all that a table is trained from",
     ),
     "parameters": (
@@ -57,35 +54,35 @@ STEPS = {
         "Count millions of parameters beside published counts, without weights",
     ),
     "presence": (
-        f"{ANALYSIS}:presence",
+        "lanistr.analysis.presence:presence",
         "Answer for every test sample under each subset of the modalities",
     ),
     "shapley": (
-        f"{ANALYSIS}:shapley",
+        "lanistr.analysis.shapley:shapley",
         "Compute exact Shapley values of the modalities, with 95 % intervals",
     ),
     "removal": (
-        f"{ANALYSIS}:removal",
+        "lanistr.analysis.removal:removal",
         "Measure performance against the share of each modality removed at test time",
     ),
     "audit-vocabulary": (
-        "lanistr.commands.leakage:audit_vocabulary",
+        "lanistr.data.vocabulary:audit",
         "Train the tokenizer again on the training texts; fail if the cache has another one",
     ),
     "leakage-page": (
-        "lanistr.commands.leakage:leakage_page",
+        "lanistr.report.leakage:write_page",
         "Write the leakage audit as one self-contained page",
     ),
     "missingness-page": (
-        "lanistr.commands.missingness:missingness_page",
+        "lanistr.report.missingness:write_page",
         "Write the missingness audit as one self-contained page",
     ),
     "figures": (
-        "lanistr.commands.report:figures",
+        "lanistr.report.curves:write_run_figures",
         "Draw a figure per training run: losses by term, learning rate and throughput by epoch",
     ),
     "report": (
-        "lanistr.commands.report:report",
+        "lanistr.report.report:write_report",
         "Write tables, figures, audits, cohort flow and provenance of a run as one page",
     ),
 }

@@ -7,13 +7,16 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import polars as pl
+from typer import Option
 
 from lanistr.analysis.subsets import in_order, subset_names
 from lanistr.data.samples import ROW_FIELDS, Samples
 from lanistr.modality import Modality
+from lanistr.options import CacheDir, OnDevice, RunDir, Threads, Workers
 from lanistr.training.distributed import world
 from lanistr.training.predict import answers, read_run
 
@@ -21,13 +24,13 @@ log = logging.getLogger(__name__)
 
 
 def presence(
-    run: Path,
-    cache_folder: Path,
-    output: Path,
+    run: RunDir,
+    cache_folder: CacheDir,
+    output: Annotated[Path, Option(help="Parquet to write, one row for each test sample")],
     *,
-    device: str = "auto",
-    threads: int | None = None,
-    workers: int = 0,
+    device: OnDevice = "auto",
+    threads: Threads = None,
+    workers: Workers = 0,
 ) -> None:
     """Write what a run's checkpoint says when only some modalities are there, for all choices.
 

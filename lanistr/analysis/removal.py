@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.results import estimate, write_results
 from lanistr.modality import Modality
+from lanistr.options import EstimatesCsv, EstimatesJson, PresenceFiles, Resamples
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ NOTE = (
 )
 
 
-def removal(files: Sequence[Path], *, csv: Path, json: Path, resamples: int) -> None:
+def removal(
+    files: PresenceFiles,
+    *,
+    csv: EstimatesCsv,
+    json: EstimatesJson,
+    resamples: Resamples = 2000,
+) -> None:
     """Write the curves of all experiments.
-
-    Args:
-        files: made by `lanistr presence`; runs of one experiment belong together.
-        csv: one row per experiment, modality and percentage.
-        json: the same as one list, with a note.
-        resamples: of the bootstrap.
 
     Raises:
         DataContractError: not such files.

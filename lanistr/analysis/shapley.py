@@ -8,8 +8,6 @@ itself stays in: for it the modality changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.games import shapley_values
 from lanistr.analysis.results import estimate, write_results
 from lanistr.analysis.subsets import subset_names
+from lanistr.options import EstimatesCsv, EstimatesJson, PresenceFiles, Resamples
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +29,14 @@ NOTE = (
 )
 
 
-def shapley(files: Sequence[Path], *, csv: Path, json: Path, resamples: int) -> None:
+def shapley(
+    files: PresenceFiles,
+    *,
+    csv: EstimatesCsv,
+    json: EstimatesJson,
+    resamples: Resamples = 2000,
+) -> None:
     """Write the Shapley values of all experiments.
-
-    Args:
-        files: made by `lanistr presence`; runs of one experiment belong together.
-        csv: one row per experiment and modality, and one with their total.
-        json: the same, with the performance under every subset.
-        resamples: of the bootstrap.
 
     Raises:
         DataContractError: not such files.

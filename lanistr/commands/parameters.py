@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from lanistr.commands.options import RecipeFile, RegistryFile
+from lanistr.options import RecipeFile, RegistryFile
 
 
 def parameters(
     registry: RegistryFile,
     recipe: RecipeFile,
-    experiment: Annotated[list[str], typer.Option(help="Entry of the registry; repeatable.")],
-    published: Annotated[Path, typer.Option(help="Published counts (TSV).")] = Path(
+    experiment: Annotated[list[str], typer.Option(help="Entry of the registry; repeatable")],
+    published: Annotated[Path, typer.Option(help="Published counts (TSV)")] = Path(
         "config/published_parameters.tsv"
     ),
-    columns: Annotated[Path, typer.Option(help="Columns of the full datasets (TSV).")] = Path(
+    columns: Annotated[Path, typer.Option(help="Columns of the full datasets (TSV)")] = Path(
         "config/full_columns.tsv"
     ),
 ) -> None:

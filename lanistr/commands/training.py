@@ -4,11 +4,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
-from lanistr.commands.options import (
+from lanistr.options import (
     CacheDir,
-    Device,
+    ManifestFile,
     OnDevice,
     RecipeFile,
     RegistryFile,
@@ -18,14 +18,14 @@ from lanistr.commands.options import (
 
 
 def cache(
-    manifest: Annotated[Path, typer.Option(help="manifest.json of the shards.")],
+    manifest: ManifestFile,
     recipe: RecipeFile,
-    output_dir: Annotated[Path, typer.Option(help="Receives the arrays and spec.json.")],
+    output_dir: Annotated[Path, Option(help="Folder of the arrays and spec.json to write")],
     variant: Variant = None,
     vocabulary: Annotated[
-        Path | None, typer.Option(help="Cache whose tokenizer is used, so that weights fit both.")
+        Path | None, Option(help="Cache whose tokenizer is used, so that weights fit both")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="That decode images.")] = 2,
+    threads: Annotated[int, Option(min=1, help="Number of threads that decode images")] = 2,
 ) -> None:
     """Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index."""
     from lanistr.data.cache import build_cache
@@ -38,32 +38,30 @@ def cache(
 def train(
     registry: RegistryFile,
     recipe: RecipeFile,
-    experiment: Annotated[str, typer.Option(help="Entry of the registry.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order, masks and dropout.")],
+    experiment: Annotated[str, Option(help="Entry of the registry")],
+    seed: Annotated[int, Option(min=0, help="Seed of weights, order, masks and dropout")],
     cache: CacheDir,
-    output_dir: Annotated[Path, typer.Option(help="runs/<experiment>/seed<k>.")],
+    output_dir: Annotated[Path, Option(help="Folder runs/<experiment>/seed<k> to write")],
     init: Annotated[
         list[Path] | None,
-        typer.Option(help="Checkpoint of each name in the experiment's `init`, same seed."),
+        Option(help="Checkpoint of a name in the experiment's `init`, same seed; in its order"),
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(help="Of a fine-tuning: also write these, as `predict` does."),
+        Option(help="Predictions of a fine-tuning to write as well, as `predict` does"),
     ] = None,
-    device: OnDevice = Device.AUTO,
+    device: OnDevice = "auto",
     threads: Threads = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Reading processes; default: 0 on a CPU, 4 on a GPU.")
+        int | None, Option(min=0, help="Processes that read; default: 0 on a CPU, 4 on a GPU")
     ] = None,
     save_every: Annotated[
         float | None,
-        typer.Option(min=0, help="Seconds between states; default: as often as is cheap."),
+        Option(min=0, help="Seconds between states; default: as often as is cheap"),
     ] = None,
-    compile: Annotated[
-        bool, typer.Option("--compile", help="Steps through torch.compile.")
-    ] = False,
+    compile: Annotated[bool, Option("--compile", help="Steps go through torch.compile")] = False,
     features: Annotated[
-        bool, typer.Option(help="In fine-tuning, let frozen encoders see each sample once.")
+        bool, Option(help="Frozen encoders of a fine-tuning see each sample once")
     ] = True,
 ) -> None:
     """Pretrain or fine-tune; an interrupted run goes on where it stopped.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Option
 
 from lanistr.data.arrays import train_texts
 from lanistr.data.cache import open_cache
 from lanistr.data.manifest import read_manifest
 from lanistr.data.tokenizer import saved_tokenizer, wordpiece_vocabulary
 from lanistr.errors import LeakageError
+from lanistr.options import CacheDir, ManifestFile, Variant
 
 log = logging.getLogger(__name__)
 
@@ -21,23 +23,20 @@ GATE = "vocabulary-outside-training"
 
 
 def audit(
-    manifest_path: Path,
-    cache_folder: Path,
-    acknowledged: Collection[str],
+    manifest_path: ManifestFile,
+    cache_folder: CacheDir,
+    acknowledged: Annotated[
+        list[str] | None,
+        Option("--acknowledge", help="Gate whose findings do not stop the run; repeatable"),
+    ] = None,
     *,
-    variant: str | None = None,
-    vocabulary: Path | None = None,
-    output: Path,
+    variant: Variant = None,
+    vocabulary: Annotated[
+        Path | None, Option(help="Cache whose tokenizer is used, as given to `cache`")
+    ] = None,
+    output: Annotated[Path, Option(help="JSON for merge-leakage to write, in any case")],
 ) -> None:
     """Write what was found, for `python -m preprocessing merge-leakage`.
-
-    Args:
-        manifest_path: manifest.json of the shards.
-        cache_folder: made of them.
-        acknowledged: the names of gates whose findings do not stop the run.
-        variant: folder beside the manifest whose own manifest is meant; None = the one given.
-        vocabulary: cache whose tokenizer is used; its own audit is about the training texts.
-        output: JSON; written even if the run is stopped.
 
     Raises:
         LeakageError: other tokens than those of the training texts, and not acknowledged.
@@ -46,7 +45,7 @@ def audit(
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(facts, indent=1) + "\n")
     log.info("%s: %s", GATE, "clean" if facts["of_training"] else "found")
-    if not facts["of_training"] and GATE not in acknowledged:
+    if not facts["of_training"] and GATE not in (acknowledged or ()):
         raise LeakageError(
             f"{cache_folder}: {facts['foreign_tokens']} of {facts['tokens']} tokens do not come "
             f"from the training texts ({facts['compared_with']}). Remove the folder and run again, "

@@ -10,16 +10,18 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import TypeAdapter
+from typer import Option
 
 from lanistr.data.cache import SPLITS, STAGES, Cache, open_cache
 from lanistr.errors import DataContractError
 from lanistr.evaluation import shares
 from lanistr.evaluation.metrics import Metric, metrics_of, primary_of
 from lanistr.experiments.config import Experiment
+from lanistr.options import CacheDir, JsonFile, Resamples
 from lanistr.task import Task
 
 log = logging.getLogger(__name__)
@@ -220,15 +222,13 @@ def told(predictions: Predictions, metric: Metric, weights: np.ndarray) -> dict[
     }
 
 
-def evaluate(path: Path, cache_folder: Path, output: Path, resamples: int) -> None:
+def evaluate(
+    path: Annotated[Path, Option("--predictions", help="File of `lanistr predict`")],
+    cache_folder: CacheDir,
+    output: JsonFile,
+    resamples: Resamples = 2000,
+) -> None:
     """Write the metrics of a predictions file as JSON.
-
-    Args:
-        path: made by `lanistr predict`.
-        cache_folder: says which samples must be there.
-        output: JSON: counts, what is known of the samples and, per metric, value and interval;
-            shares are of 1, numbers in the task's unit.
-        resamples: of the bootstrap.
 
     Raises:
         DataContractError: not exactly the test samples.

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
+from typer import Option
+
+from commandline import Made
 from lanistr.evaluation.metrics import METRICS
 from lanistr.evaluation.row import Row, Stamp, Table, write_csv
+from lanistr.evaluation.tables import assemble
 from lanistr.task import Kind
 
 # What readers must be told about each kind of task.
@@ -22,7 +27,13 @@ NOTES = {
 }
 
 
-def write_table(table: Table, *, csv: Path, md: Path, tex: Path) -> None:
+def write_table(
+    table: Annotated[Table, Made(assemble)],
+    *,
+    csv: Annotated[Path, Option(help="CSV to write, in full precision")],
+    md: Annotated[Path, Option(help="Markdown to write")],
+    tex: Annotated[Path, Option(help="LaTeX to write, with booktabs")],
+) -> None:
     """Write a table in its three forms."""
     write_csv(csv, table)
     for path, render in ((md, markdown), (tex, latex)):

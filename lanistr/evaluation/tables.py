@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from typer import Option
 
 from lanistr.data.cache import open_cache
 from lanistr.data.manifest import read_manifest
@@ -27,35 +28,29 @@ from lanistr.evaluation.row import Row, Table, stamp_of
 from lanistr.evaluation.runs import Run, Runs, mean_seconds
 from lanistr.evaluation.sources import Sources, compared, reference, rows_of
 from lanistr.experiments.recipes import read_registry, started_from
+from lanistr.options import RegistryFile, Resamples, ResultsDir, TableName, TablesFile
 from lanistr.task import Task
 
 log = logging.getLogger(__name__)
 
 
 def assemble(
-    table: str,
+    table: TableName,
     *,
-    registry: Path,
-    tables: Path,
-    results: Path,
-    seeds: Sequence[int],
-    paper: Path,
-    manifests: Sequence[Path],
-    resamples: int,
-    truth: Path | None = None,
+    registry: RegistryFile,
+    tables: TablesFile = Path("config/tables.yaml"),
+    results: ResultsDir,
+    seeds: Annotated[list[int], Option("--seed", help="Seed that belongs to the table")],
+    paper: Annotated[Path, Option(help="The paper's numbers (TSV)")],
+    manifests: Annotated[
+        list[Path], Option("--manifest", help="manifest.json of shards; repeat it for more")
+    ],
+    resamples: Resamples = 2000,
+    truth: Annotated[
+        Path | None, Option(help="Severities of generated data, which give a ceiling")
+    ] = None,
 ) -> Table:
     """A table with all its rows, and what must be stamped on it.
-
-    Args:
-        table: such as `table1`.
-        registry: experiments; those with this table are rows.
-        tables: titles of the tables, and what the paper calls their data sets.
-        results: holds runs/, predictions/, metrics/, logs/ and cache/.
-        seeds: runs that belong to the table.
-        paper: paper_results.tsv; its rows without an entry are "not built".
-        manifests: those of the shards behind the runs.
-        resamples: number of resamples of the bootstrap.
-        truth: what generated data were drawn from, for the ceilings.
 
     Raises:
         ConfigError: there is no such table, or it has no row.

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from typer import Option
 
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.predictions import read_predictions
 from lanistr.evaluation.row import Row, read_csv
 from lanistr.evaluation.status import RunFiles
+from lanistr.options import ResultsDir, TableName
 
 TOLERANCE = 1e-9  # of the metric's unit: the csv keeps full precision
 
@@ -32,13 +34,12 @@ def read_rows(path: Path, name: str) -> list[Row]:
     return found
 
 
-def trace(results: Path, table: str, row: str) -> Iterator[str]:
+def trace(
+    results: ResultsDir,
+    table: TableName,
+    row: Annotated[str, Option(help="Row as in the table, such as 'w/o MIM'")],
+) -> Iterator[str]:
     """Tell what a row's number was made of, and make it again from the predictions.
-
-    Args:
-        results: holds tables/, runs/ and predictions/.
-        table: such as `table3`.
-        row: as in the table.
 
     Yields:
         Lines for a reader.

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Annotated
+
+from typer import Option
 
 from lanistr.data.cache import open_cache
 from lanistr.data.processor import copy_processor
 from lanistr.methods.build import build
+from lanistr.options import CacheDir, RunDir
 from lanistr.training.checkpoint import read_checkpoint
 from lanistr.training.fit import check_fit
 
 log = logging.getLogger(__name__)
 
 
-def export(run: Path, cache_folder: Path, folder: Path) -> None:
+def export(
+    run: RunDir,
+    cache_folder: CacheDir,
+    folder: Annotated[Path, Option("--output-dir", help="Folder of the model to write")],
+) -> None:
     """Write model.safetensors, config.json, processor.json, the tokenizer and vocabularies.
-
-    Args:
-        run: folder with checkpoint.safetensors.
-        cache_folder: the cache that it was trained on.
-        folder: is made if needed; `Predictor.from_pretrained` opens it.
 
     Raises:
         WeightsError: not a run.

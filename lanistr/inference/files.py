@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from typer import Option
 
 from lanistr.errors import DataContractError
 from lanistr.inference.predictor import Predictor
 from lanistr.inference.rows import read_table
 from lanistr.modality import Modality
+from lanistr.options import ModelName, OnDevice, RowsFile, Threads
 from lanistr.training.distributed import world
 
 log = logging.getLogger(__name__)
@@ -35,13 +37,16 @@ def predict_rows(
 
 
 def embed_rows(
-    model: str,
-    rows: Path,
-    output: Path,
-    modalities: Sequence[Modality] | None = None,
+    model: ModelName,
+    rows: RowsFile,
+    output: Annotated[Path, Option(help="Parquet to write, one row for each row")],
+    modalities: Annotated[
+        list[Modality] | None,
+        Option("--modality", help="Modality to look at; default: all that a row has"),
+    ] = None,
     *,
-    device: str = "auto",
-    threads: int | None = None,
+    device: OnDevice = "auto",
+    threads: Threads = None,
 ) -> None:
     """Write the embeddings of the rows of a file.
 

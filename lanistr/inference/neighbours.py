@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
 import torch
+from typer import Option
 
 from lanistr.errors import DataContractError
+from lanistr.inference.files import write_table
 from lanistr.inference.rows import SAMPLE_ID
 from lanistr.methods.lanistr.retrieval import nearest
+
+
+def write_neighbours(
+    queries: Annotated[Path, Option(help="File of `lanistr embed`")],
+    gallery: Annotated[Path, Option(help="File of `lanistr embed` with the same model")],
+    output: Annotated[Path, Option(help="Parquet or CSV to write, --count rows for each query")],
+    count: Annotated[int, Option(min=1, help="Neighbours of each query")] = 10,
+) -> None:
+    """Write the rows of a gallery that are most similar to each query; see `neighbours`."""
+    write_table(neighbours(queries, gallery, count), output)
 
 
 def neighbours(queries: Path, gallery: Path, count: int) -> pl.DataFrame:

@@ -6,9 +6,12 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Option
 
 from lanistr.errors import DataContractError
+from lanistr.options import ResultsDir
 from lanistr.report.figures import PALETTE, WIDTH, figure, svg, svg_file
 from lanistr.report.page import Section, beside, captioned, folded, notice, paragraph
 
@@ -182,12 +185,11 @@ def told(shown: Sequence[tuple[str, Any]], runs: Mapping[int, History]) -> str:
     return f"{seeds}, first to last of {len(history)} epochs. {'; '.join(ends)}."
 
 
-def write_run_figures(results: Path, output: Path) -> int:
+def write_run_figures(
+    results: ResultsDir,
+    output: Annotated[Path, Option(help="Folder of <experiment>_seed<k>.svg to write")],
+) -> int:
     """Draw every training run of a results folder.
-
-    Args:
-        results: holds runs/<experiment>/seed<k>/history.jsonl.
-        output: folder that receives <experiment>_seed<k>.svg.
 
     Returns:
         How many were drawn.

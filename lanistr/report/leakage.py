@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
+from typer import Option
+
+from lanistr.options import HtmlFile
 from lanistr.report.audit import read_audit, write_audit_page
 from lanistr.report.figures import GREY, INK, PALETTE, figure, svg
 from lanistr.report.page import (
@@ -44,7 +47,9 @@ READING = (
 )
 
 
-def write_page(audit_path: Path, output: Path) -> None:
+def write_page(
+    audit_path: Annotated[Path, Option("--audit", help="audit/leakage.json")], output: HtmlFile
+) -> None:
     """Write audit/leakage.html."""
     audit = read_audit(audit_path)
     scales = (entry["scale"] for entry in audit["datasets"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from typer import Option
+
+from lanistr.options import HtmlFile
 from lanistr.report.audit import read_audit, write_audit_page
 from lanistr.report.missingness_series import of_series, percent
 from lanistr.report.missingness_units import counted, in_order, of_unit
@@ -27,7 +30,9 @@ SUPPRESSION = (
 )
 
 
-def write_page(audit_path: Path, output: Path) -> None:
+def write_page(
+    audit_path: Annotated[Path, Option("--audit", help="audit/missingness.json")], output: HtmlFile
+) -> None:
     """Write audit/missingness.html."""
     audit = read_audit(audit_path)
     scales = (dataset["provenance"]["scale"] for dataset in audit["datasets"])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Option
 
 from lanistr.errors import DataContractError
 from lanistr.evaluation.layout import Layout, read_layouts
 from lanistr.evaluation.row import read_csv
 from lanistr.evaluation.sources import REFERENCE
+from lanistr.options import HtmlFile, ResultsDir, TablesFile
 from lanistr.report import (
     audit,
     curves,
@@ -39,16 +43,14 @@ FLOW = (
 
 
 def write_report(
-    results: Path, output: Path, layouts: Path, config: dict[str, Any] | None = None
+    results: ResultsDir,
+    output: HtmlFile,
+    layouts: TablesFile = Path("config/tables.yaml"),
+    config: Annotated[
+        str | None, Option(help="Configuration of the workflow (JSON), shown as it is")
+    ] = None,
 ) -> None:
     """Write the report of a results folder.
-
-    Args:
-        results: holds tables/, predictions/, runs/, audit/, analysis/, ledger/ and so on; what is
-            missing is said to be missing.
-        output: HTML file.
-        layouts: config/tables.yaml, what the tables are called.
-        config: configuration of the workflow; shown as it is.
 
     Raises:
         DataContractError: nothing was run there.
@@ -62,7 +64,7 @@ def write_report(
     stamp = [in_words(scale) for scale in scales]
     families = {name.partition("/")[0] for name in manifests}
     known = tables.expected(results, read_layouts(layouts), families)
-    sections = list(parts(results, known, config))
+    sections = list(parts(results, known, json.loads(config) if config else None))
     content = page(f"LANISTR: report of {results.name}", sections, stamp=stamp)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(content)

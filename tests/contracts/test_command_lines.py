@@ -33,10 +33,7 @@ def options(package, name):
     return {option.opts[0]: option for option in command.params}
 
 
-PHRASED = [each for each in COMMANDS if each[0] == "preprocessing"]
-
-
-@pytest.mark.parametrize(("package", "name"), PHRASED)
+@pytest.mark.parametrize(("package", "name"), COMMANDS)
 def test_a_command_says_what_each_option_is(package, name):
     for option, found in options(package, name).items():
         assert found.help, option

@@ -112,7 +112,9 @@ def write_run(results, name, seed):
 
 
 def test_the_page_is_navigable_and_holds_no_identifier(results):
-    write_report(results, results / "report.html", CONFIG, {"name": "tiny", "mimic": {"parts": 1}})
+    write_report(
+        results, results / "report.html", CONFIG, '{"name": "tiny", "mimic": {"parts": 1}}'
+    )
     html = (results / "report.html").read_text()
     outline = check(html)
     assert len(outline.all("svg")) == 3  # bars, ROC with calibration, curves

@@ -1,0 +1,48 @@
+"""Options that several steps share, as annotations of their parameters."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+Device = Literal["auto", "cpu", "cuda"]
+
+RegistryFile = Annotated[Path, Option("--registry", help="Registry of experiments (YAML)")]
+TablesFile = Annotated[Path, Option("--tables", help="Titles and data sets of the tables (YAML)")]
+RecipeFile = Annotated[
+    Path, Option("--recipe", help="Sizes and optimisation for each stage (YAML)")
+]
+ManifestFile = Annotated[Path, Option("--manifest", help="manifest.json of the shards")]
+CacheDir = Annotated[Path, Option("--cache", help="Folder of `lanistr cache`")]
+Variant = Annotated[
+    str | None,
+    Option(
+        "--variant",
+        "--category",
+        help="Folder beside the manifest whose own manifest is read; --category is its old name",
+    ),
+]
+RunDir = Annotated[Path, Option("--run", help="Folder with checkpoint.safetensors")]
+ModelName = Annotated[str, Option("--model", help="Folder of `lanistr export`, or a hub name")]
+RowsFile = Annotated[
+    Path, Option("--rows", help="Parquet, or CSV without time series; null = absent")
+]
+OnDevice = Annotated[Device, Option("--device", help="Device of tensors; auto = a GPU if any")]
+Threads = Annotated[
+    int | None, Option("--threads", min=1, help="Number of torch threads; default: its own choice")
+]
+Workers = Annotated[int, Option("--workers", min=0, help="Number of processes that read")]
+Resamples = Annotated[
+    int, Option("--resamples", min=1, help="Resamples of the bootstrap over subjects")
+]
+TableName = Annotated[str, Option("--table", help="Entry of config/tables.yaml")]
+ResultsDir = Annotated[Path, Option("--results", help="Folder results/NAME of a run")]
+HtmlFile = Annotated[Path, Option("--output", help="HTML page to write, which needs no network")]
+JsonFile = Annotated[Path, Option("--output", help="JSON file to write")]
+PresenceFiles = Annotated[
+    list[Path], Option("--presence", help="File of `lanistr presence`; repeat it for more")
+]
+EstimatesCsv = Annotated[Path, Option("--csv", help="CSV to write, one row for each estimate")]
+EstimatesJson = Annotated[
+    Path, Option("--json", help="JSON to write of the same, with a note on how it was made")
+]
