@@ -21,7 +21,7 @@ def parameters(
 ) -> None:
     """Millions of parameters beside published counts; no weights, and no memory but AutoGluon's."""
     from lanistr.experiments.recipes import load_experiment
-    from lanistr.experiments.sizes import size_of
+    from lanistr.methods.sizes import size_of
 
     for name in experiment:
         made = load_experiment(registry, recipe, name)

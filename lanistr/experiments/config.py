@@ -127,7 +127,7 @@ else:  # a section for each method that has settings, under its name
         "Sections",
         __base__=Part,
         **{
-            name: (method.settings, method.settings())
+            name: (method.settings, Field(method.settings(), description=method.settings.__doc__))
             for name, method in methods().items()
             if method.settings
         },
@@ -137,31 +137,33 @@ else:  # a section for each method that has settings, under its name
 class Experiment(Sections):
     """One row of a table, or the pretraining that rows share: an entry laid over a recipe."""
 
-    name: str
-    stage: Literal["pretrain", "finetune"]
-    method: Annotated[str, AfterValidator(known)] = "lanistr"
-    dataset: str
-    modalities: Modalities = Field(min_length=1)
+    name: str = Field(description="Name of the entry.")
+    stage: Literal["pretrain", "finetune"] = Field(description="Stage of training.")
+    method: Annotated[str, AfterValidator(known)] = Field(
+        "lanistr", description="Name of the method, a folder of lanistr/methods."
+    )
+    dataset: str = Field(description="Data set, or a variant as <data set>/<variant>.")
+    modalities: Modalities = Field(min_length=1, description="Modalities that the model reads.")
     init: OneOrMore = Field(
         (), description="Experiments whose runs of the same seed give the initial weights, in turn."
     )
     rows: dict[str, str] = Field(
-        {}, description="Which row of which tables this is, both as in paper_results.tsv."
+        {}, description="Row of each table that this is, both as in paper_results.tsv."
     )
     task: str | None = Field(
-        None, description="What fine-tuning learns, of the data set's tasks; null = its first."
+        None, description="Task of the data set that fine-tuning learns; null = its first."
     )
     freeze: Literal["pretrained", "none"] = Field(
         "pretrained",
-        description="In fine-tuning: encoders that start from trained weights are frozen, "
-        "those that start at random are trained; 'none' trains all.",
+        description="Encoders that fine-tuning leaves as they are: those that start from trained "
+        "weights, or none.",
     )
-    data: Data = Data()
-    encoders: Encoders = Encoders()
-    fusion: Fusion = Fusion()
-    objectives: Objectives = Objectives()
-    variants: Variants = Variants()
-    optim: Optim
+    data: Data = Field(Data(), description="Samples that a run sees.")
+    encoders: Encoders = Field(Encoders(), description="Sizes of an encoder per modality.")
+    fusion: Fusion = Field(Fusion(), description="Sizes of what joins the modalities.")
+    objectives: Objectives = Field(Objectives(), description="Losses of LANISTR's pretraining.")
+    variants: Variants = Field(Variants(), description="Departures of LANISTR's official code.")
+    optim: Optim = Field(description="Rule, rate and length of training.")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Experiment:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lanistr.data.card import Card
 from lanistr.errors import ConfigError
@@ -130,6 +130,21 @@ def test_default_weights_are_those_of_table_5():
         "mlm_over": "hidden",
         "absent": "masked",
     }
+
+
+def described(model, above=""):
+    """Every setting by its path, with what is said about it."""
+    for name, field in model.model_fields.items():
+        yield f"{above}{name}", field.description
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from described(field.annotation, f"{above}{name}.")
+
+
+@pytest.mark.parametrize(("setting", "words"), list(described(Experiment)))
+def test_a_setting_says_what_it_is(setting, words):
+    assert words, setting
+    assert words[0].isupper() or words.startswith("timm")
+    assert not words.startswith(("Of ", "At ", "In ", "That ", "Which ", "What ", "Keep "))
 
 
 def test_modalities_keep_their_columns():

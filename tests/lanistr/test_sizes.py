@@ -6,7 +6,7 @@ import pytest
 from lanistr.commands.parameters import parameters
 from lanistr.errors import ConfigError
 from lanistr.experiments.recipes import load_experiment, read_registry
-from lanistr.experiments.sizes import model_of, size_of
+from lanistr.methods.sizes import model_of, size_of
 
 CONFIG = Path("config")
 

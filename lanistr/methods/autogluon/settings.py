@@ -15,7 +15,7 @@ class AutoGluon(Part):
     """AutoGluon's multimodal predictor; its text and image encoders have LANISTR's sizes."""
 
     fusion: Literal["mlp", "transformer"] = Field(
-        "mlp", description="What joins the modalities: AutoGluon-MLP or AutoGluon-TF."
+        "mlp", description="Kind of fusion: that of AutoGluon-MLP or of AutoGluon-TF."
     )
     image_checkpoint: str | None = Field(
         None,

@@ -30,7 +30,7 @@ class ResNet(Part):
 class MedFuse(Part):
     """MedFuse: an LSTM over the modalities that a stay has. Source: its code and scripts."""
 
-    image: ResNet = ResNet()
+    image: ResNet = Field(ResNet(), description="Encoder of radiographs.")
     series_hidden: int = Field(256, gt=0, description="Width of the LSTM over hours.")
     series_layers: int = Field(2, gt=0, description="Layers of the LSTM over hours.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout on the last state of that LSTM.")
