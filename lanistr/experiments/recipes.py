@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from lanistr.data.card import Card
 from lanistr.errors import ConfigError
 from lanistr.experiments.architecture import Encoders, Part
 from lanistr.experiments.config import Experiment
+from lanistr.experiments.methods import methods
 from lanistr.modality import Modality
 
 P = TypeVar("P", bound=Part)
@@ -78,6 +79,24 @@ def chosen_modalities(settings: dict[str, Any], card: Card | None, where: str) -
             raise ConfigError(f"{where}: without: {absent} are none of modalities, {named}.")
         named = [each for each in named or [] if each not in without]
     return rest | ({"modalities": named} if named is not None else {})
+
+
+def can_read(entry: Mapping[str, Any], modalities: Iterable[Modality]) -> bool:
+    """Whether data have what an entry of the registry names, and its method can read the rest.
+
+    Args:
+        entry: completed.
+        modalities: those of the data set.
+
+    >>> entry = {"stage": "finetune", "modalities": "all", "without": ["text"]}
+    >>> can_read(entry, ["text", "tabular"]), can_read(entry, ["text"]), can_read(entry, ["image"])
+    (True, False, False)
+    """
+    has, asked = set(modalities), entry.get("modalities", "all")
+    seen, without = has if asked == "all" else set(asked), set(entry.get("without") or ())
+    method = methods()[entry.get("method", "lanistr")]
+    fits = frozenset(seen - without) in method.stages.get(entry["stage"], ())
+    return fits and seen | without <= has
 
 
 def read_registry(path: Path) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,12 @@ from lanistr.data.manifest import read_manifest
 from lanistr.evaluation.status import missing_extra
 from lanistr.experiments.cost import cost, counts_of
 from lanistr.experiments.methods import methods
-from lanistr.experiments.recipes import load_experiment, needed_for, started_from
+from lanistr.experiments.recipes import (
+    can_read,
+    load_experiment,
+    needed_for,
+    started_from,
+)
 
 # A method whose library is an extra is trained where that is installed; elsewhere the
 # tables say what to install.
@@ -20,26 +25,14 @@ def dataset(experiment):
     return REGISTRY[experiment]["dataset"]
 
 
-def lacks_modality(entry):
-    """Whether the data of an entry have not what it or its method asks for."""
-    has = registration(entry["dataset"]).modalities
-    if has is None:
-        return False
-    asked, without = entry["modalities"], set(entry.get("without", []))
-    seen = set(has if asked == "all" else asked)
-    method = methods()[entry.get("method", "lanistr")]
-    return not seen | without <= set(has) or seen - without not in map(
-        set, method.stages[entry["stage"]]
-    )
-
-
 @functools.cache
 def is_possible(experiment):
     """Whether the configuration has the data of an experiment and of those it starts from."""
     entry = REGISTRY[experiment]
+    has = registration(entry["dataset"]).modalities
     return (
         is_at_hand(entry["dataset"])
-        and not lacks_modality(entry)
+        and (has is None or can_read(entry, has))
         and all(map(is_possible, started_from(entry)))
     )
 
