@@ -16,7 +16,7 @@ import numpy as np
 from typer import Option
 
 from lanistr.data.cache import open_cache
-from lanistr.data.manifest import read_manifest
+from lanistr.data.manifest import Manifest, read_manifest
 from lanistr.errors import ConfigError
 from lanistr.evaluation.ceiling import Truth, ideal_auroc, read_truth
 from lanistr.evaluation.comparison import paired_difference
@@ -27,7 +27,7 @@ from lanistr.evaluation.predictions import Predictions, interval, resample_weigh
 from lanistr.evaluation.row import Row, Table, stamp_of
 from lanistr.evaluation.runs import Run, Runs, mean_seconds
 from lanistr.evaluation.sources import Sources, compared, reference, rows_of
-from lanistr.experiments.recipes import read_registry, started_from
+from lanistr.experiments.recipes import can_read, read_registry, started_from
 from lanistr.options import RegistryFile, Resamples, ResultsDir, TableName, TablesFile
 from lanistr.task import Task
 
@@ -57,18 +57,18 @@ def assemble(
         DataContractError: metrics and predictions disagree, or come from other shards.
     """
     entries, layout = read_registry(registry), layout_of(tables, table)
-    names = {
-        (rows_of(entry)[table], layout.told(entry["dataset"])): name
-        for name, entry in entries.items()
-        if table in rows_of(entry)
-    }
-    published = paper_results(paper, table)
-    if not names and not published:
-        raise ConfigError(f"{table}: neither {registry} nor {paper} has a row of it. Add one.")
     told = [read_manifest(path) for path in manifests]
     stamp = stamp_of(told)
     known = read_truth(truth) if truth and not stamp.leaky_text else None
     by_dataset = {manifest.dataset: manifest for manifest in told}
+    names = {
+        (rows_of(entry)[table], layout.told(entry["dataset"])): name
+        for name, entry in entries.items()
+        if table in rows_of(entry) and can_be_row(entry, by_dataset)
+    }
+    published = paper_results(paper, table)
+    if not names and not published:
+        raise ConfigError(f"{table}: neither {registry} nor {paper} has a row of it. Add one.")
     sources = Sources(entries, results, seeds, by_dataset, resamples, known)
     runs = sources.read(compared(sources, names))
     rows = [
@@ -77,6 +77,12 @@ def assemble(
     ]
     log.info("%s: %s", table, ", ".join(f"{row.row} {row.status}" for row in rows))
     return Table(table, layout, rows, stamp)
+
+
+def can_be_row(entry: Mapping[str, Any], manifests: Mapping[str, Manifest]) -> bool:
+    """Whether an entry is on data at hand, with the modalities that it is about."""
+    manifest = manifests.get(entry["dataset"])
+    return manifest is not None and can_read(entry, manifest.card.modalities)
 
 
 def made_row(

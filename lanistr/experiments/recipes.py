@@ -95,7 +95,7 @@ def can_read(entry: Mapping[str, Any], modalities: Iterable[Modality]) -> bool:
     has, asked = set(modalities), entry.get("modalities", "all")
     seen, without = has if asked == "all" else set(asked), set(entry.get("without") or ())
     method = methods()[entry.get("method", "lanistr")]
-    fits = frozenset(seen - without) in method.stages.get(entry["stage"], ())
+    fits = frozenset(seen - without) in method.stages.get(entry.get("stage", "finetune"), ())
     return fits and seen | without <= has
 
 

@@ -94,7 +94,7 @@ def test_results_of_an_earlier_pretraining_do_not_stand_for_one_that_failed(
 
 def test_a_method_that_is_not_installed_says_so(results, cache, repository, monkeypatch):
     monkeypatch.setattr(methods, "find_spec", lambda name: None)
-    change(results, "late", method="autogluon")
+    change(results, "late", method="autogluon", modalities=["text"])
     log_of(results, "train", "late", 0, "error: a round before the library was removed\n")
     row = row_of("LateFusion", results, cache, repository)
     assert (row.status, row.mean) == ("not installed", None)
@@ -277,13 +277,15 @@ def test_rows_of_all_kinds_stand_in_one_table(asked, cache, repository, tmp_path
         assert list(trace(asked, "every", row))[-1].strip() == "equal"
 
 
-def test_a_data_set_without_its_manifest_is_refused(asked, cache, repository):
+@pytest.mark.parametrize("change", [{"dataset": "elsewhere"}, {"without": ["tabular"]}])
+def test_an_entry_on_other_data_or_modalities_is_no_row(asked, cache, repository, change):
     path = asked / "registry.yaml"
     entries = yaml.safe_load(path.read_text())
-    entries["full-phenotypes"]["dataset"] = "elsewhere"
+    entries["late-phenotypes"] |= change
     path.write_text(yaml.safe_dump(entries, sort_keys=False))
-    with pytest.raises(DataContractError, match=r"full-phenotypes is on elsewhere.*--manifest"):
-        made_table(asked, cache, repository, "every")
+    rows = {row.row for row in made_table(asked, cache, repository, "every").rows}
+    assert "LANISTR: phenotypes" in rows
+    assert "LateFusion: phenotypes" not in rows
 
 
 def test_a_task_that_the_data_set_does_not_have_is_refused(asked, cache, repository):
