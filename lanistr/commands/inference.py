@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from lanistr.errors import ConfigError
 from lanistr.options import OnDevice, Threads, Workers
 
 
 def predict(
+    folder: Annotated[str | None, Argument(metavar="MODEL", help="The same as --model")] = None,
+    table: Annotated[Path | None, Argument(metavar="ROWS", help="The same as --rows")] = None,
+    *,
     output: Annotated[Path, Option(help="Parquet to write, of rows also CSV; a row per sample")],
     model: Annotated[
         str | None, Option(help="Folder of `lanistr export`, or a hub name; with --rows")
@@ -30,6 +33,7 @@ def predict(
     Raises:
         ConfigError: neither pair of options.
     """
+    model, rows = model or folder, rows or table
     if run and cache and not (model or rows):
         from lanistr.training import predict as step
 
@@ -40,6 +44,6 @@ def predict(
         predict_rows(model, rows, output, device=device, threads=threads)
     else:
         raise ConfigError(
-            "predict: give --run and --cache for the test samples of a run, or --model and --rows "
-            "for rows of your own."
+            "predict: give --run and --cache for the test samples of a run, or MODEL and ROWS for "
+            "rows of your own."
         )

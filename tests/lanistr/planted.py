@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,16 +45,15 @@ class Outcome:
     high: float
 
 
-def outcome(model: Model, make: Callable[[int], Batch], *, steps: int, lr: float) -> Outcome:
-    """Fine-tune on a few batches again and again, then ask about new samples.
+def fitted(model: Model, learned: Sequence[Batch], *, steps: int, lr: float) -> list[float]:
+    """Fine-tune on a few batches again and again; returns the loss of each step.
 
     Args:
         model: in training mode.
-        make: a batch for each number; the first four are learned from.
-        steps: of the optimiser.
-        lr: of the optimiser.
+        learned: the batches.
+        steps: steps of the optimiser.
+        lr: rate of the optimiser.
     """
-    learned = [make(number) for number in range(4)]
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=lr)
     losses = []
@@ -66,6 +65,19 @@ def outcome(model: Model, make: Callable[[int], Batch], *, steps: int, lr: float
         optimiser.step()
         model.after_step((step + 1) / steps)
         losses.append(loss.item())
+    return losses
+
+
+def outcome(model: Model, make: Callable[[int], Batch], *, steps: int, lr: float) -> Outcome:
+    """Fine-tune on a few batches again and again, then ask about new samples.
+
+    Args:
+        model: in training mode.
+        make: a batch for each number; the first four are learned from.
+        steps: of the optimiser.
+        lr: of the optimiser.
+    """
+    losses = fitted(model, [make(number) for number in range(4)], steps=steps, lr=lr)
     new = [make(100 + number) for number in range(NEW)]
     with torch.no_grad():
         logits = torch.cat([model.eval()(batch) for batch in new]).double()

@@ -138,6 +138,8 @@ def test_the_command_line(stays, tmp_path):
     new = ["--model", model, "--rows", tmp_path / "rows.parquet", "--device", "cpu"]
     call("predict", *new, "--output", tmp_path / "answers.csv")
     assert pl.read_csv(tmp_path / "answers.csv").columns[-2:] == ["died", "prediction"]
+    call("predict", model, tmp_path / "rows.parquet", "--output", tmp_path / "same.csv")
+    assert (tmp_path / "same.csv").read_bytes() == (tmp_path / "answers.csv").read_bytes()
     call("embed", *new, "--modality", "timeseries", "--output", tmp_path / "e.parquet")
     call(
         *("nearest", "--queries", tmp_path / "e.parquet", "--gallery", tmp_path / "e.parquet"),
