@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from lanistr.methods.build import build
 from lanistr.modality import Modality
+from lanistr.task import Kind, Task
 from tests.lanistr.planted import outcome, planted, shuffled
 
 
@@ -26,11 +29,9 @@ def test_pooled_embeddings_are_concatenated_and_absent_ones_zero(model, batch):
 
 
 def test_table_rows_are_pooled_over_steps_and_a_regression_has_one_output(experiment, spec, batch):
+    hours = replace(spec, task=Task("stay", Kind.REGRESSION, "length of stay", unit="hours"))
     model = build(
-        experiment(
-            "finetune", method="latefusion", task="regression", modalities=["text", "tabular"]
-        ),
-        spec,
+        experiment("finetune", method="latefusion", modalities=["text", "tabular"]), hours
     )
     samples = batch("text tabular", "text", "tabular")
     assert model(samples).shape == (3, 1)
