@@ -176,3 +176,32 @@ def test_columns_as_text_needs_columns(cache):
     tab2txt = on_beauty(modalities=["text"], data={"columns_as_text": True})
     with pytest.raises(ConfigError, match="cached without the columns"):
         select(without, tab2txt, "train")
+
+
+def test_a_data_set_of_a_table_alone_is_cached(tmp_path):
+    write_reviews(tmp_path / "shards")
+    path = tmp_path / "shards/All_Beauty/manifest.json"
+    facts = json.loads(path.read_text())
+    facts["card"]["modalities"] = {"tabular": facts["card"]["modalities"]["tabular"]}
+    del facts["image"]
+    path.write_text(json.dumps(facts))
+    build_cache(path, RECIPE, tmp_path / "cache", threads=1)
+    cache = open_cache(tmp_path / "cache")
+    batch = select(cache, on_beauty(modalities=["tabular"]), "train").batch(np.arange(3))
+    assert batch.has(Modality.TABULAR).all()
+    assert not batch.has_any({Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES}).any()
+    assert batch.categories.shape == (3, 4) and batch.pixels.shape == (3, 3, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "rows"}, "rows has the card of amazon"),
+        ({"image": None}, "image: is in the card, but nothing is said of it"),
+    ],
+)
+def test_a_manifest_that_is_not_of_its_card_is_refused(folder, tables, tmp_path, changes, message):
+    facts = json.loads((folder / "shards/All_Beauty/manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(facts | changes))
+    with pytest.raises(DataContractError, match=message):
+        build_cache(tmp_path / "manifest.json", RECIPE, tmp_path / "cache", threads=1)
