@@ -17,6 +17,14 @@ STEPS = {
         "Pretrain or fine-tune; an interrupted run goes on where it stopped. "
         "Several processes: torchrun --nproc-per-node N -m lanistr train ...",
     ),
+    "init": (
+        "lanistr.own:describe_rows",
+        "Look at a file of own rows and write a configuration to be corrected",
+    ),
+    "fit": (
+        "lanistr.own:fit_model",
+        "Train a model of own rows: shards, gates, cache, pretraining, fine-tuning, test report",
+    ),
     "export": (
         "lanistr.inference.export:export",
         "Make a folder of a run that needs nothing else: weights, tokenizer, statistics, labels",

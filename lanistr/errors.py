@@ -27,3 +27,7 @@ class TrainingError(LanistrError):
 
 class LeakageError(LanistrError):
     """The answer gets into the input, and the configuration does not acknowledge it."""
+
+
+class ProcessError(LanistrError):
+    """A step of the other package that failed, with its own message."""

@@ -24,9 +24,8 @@ Variant = Annotated[
 ]
 RunDir = Annotated[Path, Option("--run", help="Folder with checkpoint.safetensors")]
 ModelName = Annotated[str, Option("--model", help="Folder of `lanistr export`, or a hub name")]
-RowsFile = Annotated[
-    Path, Option("--rows", help="Parquet, or CSV without time series; null = absent")
-]
+ROWS = "New rows, Parquet or CSV, own ones as the training rows stood; null = absent"
+RowsFile = Annotated[Path, Option("--rows", help=ROWS)]
 OnDevice = Annotated[Device, Option("--device", help="Device of tensors; auto = a GPU if any")]
 Threads = Annotated[
     int | None, Option("--threads", min=1, help="Number of torch threads; default: its own choice")

@@ -6,19 +6,22 @@ from typing import Annotated
 from typer import Argument, Option
 
 from lanistr.errors import ConfigError
-from lanistr.options import OnDevice, Threads, Workers
+from lanistr.options import ROWS, OnDevice, Threads, Workers
 
 
 def predict(
     folder: Annotated[str | None, Argument(metavar="MODEL", help="The same as --model")] = None,
     table: Annotated[Path | None, Argument(metavar="ROWS", help="The same as --rows")] = None,
     *,
-    output: Annotated[Path, Option(help="Parquet to write, of rows also CSV; a row per sample")],
+    output: Annotated[
+        Path, Option("--output", "-o", help="Parquet to write, of rows also CSV; a row per sample")
+    ],
     model: Annotated[
         str | None, Option(help="Folder of `lanistr export`, or a hub name; with --rows")
     ] = None,
-    rows: Annotated[
-        Path | None, Option(help="Parquet, or CSV without time series; null = absent")
+    rows: Annotated[Path | None, Option(help=f"{ROWS}; with --model")] = None,
+    series: Annotated[
+        Path | None, Option(help="Measurements of own rows over time, csv or Parquet")
     ] = None,
     run: Annotated[
         Path | None, Option(help="Folder with checkpoint.safetensors; with --cache")
@@ -41,7 +44,7 @@ def predict(
     elif model and rows and not (run or cache):
         from lanistr.inference.files import predict_rows
 
-        predict_rows(model, rows, output, device=device, threads=threads)
+        predict_rows(model, rows, output, series=series, device=device, threads=threads)
     else:
         raise ConfigError(
             "predict: give --run and --cache for the test samples of a run, or MODEL and ROWS for "

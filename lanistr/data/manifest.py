@@ -75,6 +75,9 @@ class Manifest(Facts):
     timeseries: SeriesFacts | None = None
     image: ImageFacts | None = None
     tabular: dict[str, Any] = Field({}, description="Columns of the table, see `ColumnFacts`.")
+    rows: dict[str, Any] | None = Field(
+        None, description="How own rows are read; new ones are read alike."
+    )
     folder: Path = Field(exclude=True)
 
     @model_validator(mode="after")

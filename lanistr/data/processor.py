@@ -36,6 +36,7 @@ class Processor(Facts):
         timeseries: columns of the time series with mean and standard deviation.
         columns: those of a table, with the values of categories by code.
         provenance: of the shards, as tables state it.
+        rows: how own rows are read, as a description; None = the data are not own rows.
     """
 
     card: Card
@@ -43,6 +44,7 @@ class Processor(Facts):
     timeseries: SeriesFacts | None
     columns: ColumnFacts | None
     provenance: dict[str, Any]
+    rows: dict[str, Any] | None = None
 
     def vocabulary(self, category: str, identifiers: pl.DataFrame | None) -> pl.DataFrame:
         """The value (as text) and the code of each entry of a category.
@@ -74,6 +76,7 @@ def write_processor(manifest: Manifest, folder: Path) -> None:
         timeseries=manifest.timeseries,
         columns=columns,
         provenance=manifest.provenance,
+        rows=manifest.rows,
     )
     if columns and columns.identifiers:
         source = manifest.folder / IDENTIFIERS

@@ -11,7 +11,6 @@ from typer import Option
 
 from lanistr.errors import DataContractError
 from lanistr.inference.predictor import Predictor
-from lanistr.inference.rows import read_table
 from lanistr.modality import Modality
 from lanistr.options import ModelName, OnDevice, RowsFile, Threads
 from lanistr.training.distributed import world
@@ -20,7 +19,13 @@ log = logging.getLogger(__name__)
 
 
 def predict_rows(
-    model: str, rows: Path, output: Path, *, device: str = "auto", threads: int | None = None
+    model: str,
+    rows: Path,
+    output: Path,
+    *,
+    series: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
 ) -> None:
     """Write what a model says of the rows of a file.
 
@@ -28,12 +33,13 @@ def predict_rows(
         model: folder or hub name.
         rows: .parquet or .csv; see `lanistr.inference.rows`.
         output: .parquet or .csv; see `Predictor.predict`.
+        series: measurements of own rows.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch.
     """
-    table = read_table(rows)
     with world(device, threads) as here:
-        write_table(Predictor.from_pretrained(model, device=here.device).predict(table), output)
+        predictor = Predictor.from_pretrained(model, device=here.device)
+        write_table(predictor.predict(rows, series), output)
 
 
 def embed_rows(
@@ -58,10 +64,9 @@ def embed_rows(
         device: `auto`, `cpu` or `cuda`.
         threads: of torch.
     """
-    table = read_table(rows)
     with world(device, threads) as here:
         predictor = Predictor.from_pretrained(model, device=here.device)
-        write_table(predictor.embed(table, modalities or None), output)
+        write_table(predictor.embed(rows, modalities or None), output)
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:

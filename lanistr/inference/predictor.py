@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import polars as pl
 import torch
@@ -14,14 +14,21 @@ from lanistr.data.samples import Samples, batches, in_order
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import Experiment
 from lanistr.inference.encode import Encoder
-from lanistr.inference.rows import Rows, as_table, checked
+from lanistr.inference.own import read_own
+from lanistr.inference.rows import (
+    SAMPLE_ID,
+    Inputs,
+    NewRows,
+    Rows,
+    as_table,
+    checked,
+    read_table,
+)
 from lanistr.methods.lanistr.model import LANISTR
 from lanistr.methods.method import Model
 from lanistr.methods.pretrained import local_folder
 from lanistr.modality import Modality
 from lanistr.training.predict import answers
-
-NewRows = pl.DataFrame | Iterable[Mapping[str, Any]]
 
 
 class Predictor:
@@ -65,11 +72,13 @@ class Predictor:
         """Where the model is computed."""
         return next(self.model.parameters()).device
 
-    def predict(self, rows: NewRows) -> pl.DataFrame:
+    def predict(self, rows: NewRows | Path, series: NewRows | Path | None = None) -> pl.DataFrame:
         """What the model says of each row.
 
         Args:
-            rows: a table, or one mapping per row.
+            rows: file, table, or one mapping per row; of own data as they stand in the files of
+                the training data.
+            series: measurements of own rows, where the training rows had them.
 
         Returns:
             One row per row, in the same order: `sample_id` where given; `modalities`, what the row
@@ -80,10 +89,11 @@ class Predictor:
         Raises:
             DataContractError: columns or values that the model cannot read, or rows without any
                 modality.
+            ProcessError: own rows are not as those of the training data.
             ConfigError: the model was only pretrained.
         """
         task = self.model.task
-        some = self.read(rows)
+        some = self.read(rows, series)
         said = [answers(self.model, samples) for samples in self.samples(some)]
         values = torch.cat([torch.empty(0, task.outputs).double(), *said]).numpy()
         if not task.classes:
@@ -96,12 +106,18 @@ class Predictor:
         return told.with_columns(pl.Series("prediction", chosen, pl.String))
 
     @torch.no_grad()
-    def embed(self, rows: NewRows, modalities: Iterable[Modality] | None = None) -> pl.DataFrame:
+    def embed(
+        self,
+        rows: NewRows | Path,
+        modalities: Iterable[Modality] | None = None,
+        series: NewRows | Path | None = None,
+    ) -> pl.DataFrame:
         """The fused embedding of each row, of length 1, for `models.retrieval.nearest`.
 
         Args:
-            rows: a table, or one mapping per row.
+            rows: as in `predict`.
             modalities: what to look at; None = all that a row has.
+            series: as in `predict`.
 
         Returns:
             One row per row, in the same order: `sample_id` where given, `modalities`, and
@@ -116,7 +132,7 @@ class Predictor:
             raise ConfigError(
                 f"{self.experiment.name} is a {type(model).__name__}; only LANISTR embeds."
             )
-        some = self.read(rows)
+        some = self.read(rows, series)
         if modalities is not None:
             some = some.only(modalities)
         width = self.experiment.fusion.hidden
@@ -127,11 +143,21 @@ class Predictor:
         vectors = pl.Series("embedding", torch.cat(parts).numpy(), pl.Array(pl.Float32, width))
         return some.described().with_columns(vectors)
 
-    def read(self, rows: NewRows) -> Rows:
+    def read(self, rows: NewRows | Path, series: NewRows | Path | None = None) -> Rows:
         """The rows, checked against what the model reads."""
-        some = checked(as_table(rows), self.encoder.inputs(self.experiment.modalities))
+        inputs = self.encoder.inputs(self.experiment.modalities)
+        some = checked(self._table(rows, series, inputs), inputs)
         self.encoder.check(some)
         return some
+
+    def _table(
+        self, rows: NewRows | Path, series: NewRows | Path | None, inputs: Inputs
+    ) -> pl.DataFrame:
+        if (description := self.encoder.processor.rows) is None:
+            return read_table(rows) if isinstance(rows, Path) else as_table(rows)
+        table = read_own(rows, description, series)
+        read = {SAMPLE_ID, *(name for names in inputs.values() for name in names)}
+        return table.select(name for name in table.columns if name in read)
 
     def samples(self, rows: Rows) -> Iterator[Samples]:
         """The rows as batches are made of them, `ROWS_AT_ONCE` at a time."""

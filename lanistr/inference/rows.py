@@ -15,6 +15,7 @@ rows in the results.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ from lanistr.errors import DataContractError
 from lanistr.modality import Modality
 
 log = logging.getLogger(__name__)
+
+NewRows = pl.DataFrame | Iterable[Mapping[str, Any]]
+"""A table, or one mapping per row."""
 
 SAMPLE_ID = "sample_id"
 TEXT, IMAGE, SERIES, OBSERVED = "text", "image", "timeseries", "observed"
@@ -116,13 +120,16 @@ def _read_csv(path: Path) -> pl.DataFrame:
 
 
 def as_table(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Rows as a table; of mappings, arrays and paths are taken too.
+    """Rows as a table; pandas frames are taken, and of mappings arrays and paths, too.
 
     Raises:
         DataContractError: values of a column differ in type.
     """
     if isinstance(rows, pl.DataFrame):
         return rows
+    pandas = sys.modules.get("pandas")  # whoever has a frame of it has imported it
+    if pandas and isinstance(rows, pandas.DataFrame):
+        return pl.from_pandas(rows)
     plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
     try:
         return pl.DataFrame(plain, infer_schema_length=None)

@@ -78,8 +78,7 @@ def test_nothing_else_is_documented(documented, settings, tables):
     assert not set(documented) - known
 
 
-def test_every_table_is_a_documented_target_with_known_keys(documented, tables):
-    assert set(tables) <= set(documented)
+def test_every_table_has_known_keys(tables):
     for entry in tables.values():
         assert set(entry) <= TABLE_KEYS
         Layout.model_validate(entry)

@@ -64,7 +64,7 @@ def test_series_are_guessed_and_read(tmp_path: Path, layout: str) -> None:
     rows.write_csv(tmp_path / "parcels.csv")
     series = guessed(tmp_path, series=tmp_path / "readings.csv")["rows"]["series"]
     assert (series["layout"], series["id"], series["time"]) == (layout, "parcel", "hour")
-    assert (series["steps"], series["step_hours"]) == (10, 1)
+    assert (series["steps"], series["step_hours"]) == (5, 2)
     read, contents, _ = read_own(tmp_path / "guessed.yaml")
     assert contents["series"]["variables"] == ["heat", "shock"]
     assert read["timeseries"].count() == ROWS / 2

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import polars as pl
 import yaml
@@ -21,8 +21,8 @@ from preprocessing.datasets.rows.source import Source, read_source
 from preprocessing.datasets.rows.values import as_category, as_hours, as_number, as_time
 from preprocessing.errors import ConfigError
 
-# Steps of the series' grid that most of the measurements should fall on.
-STEPS = 48
+# Steps of a series' grid that is guessed; a transformer's cost grows with their square.
+MOST_STEPS = 100
 
 HEAD = """\
 # What the columns of {file} are, guessed by looking at them. Read every line: a wrong type costs
@@ -30,7 +30,7 @@ HEAD = """\
 # number, date and ignore; several texts are joined in this order.
 name: {name}
 scale: own
-size: tiny # tiny: minutes on a CPU, from random weights; small and paper: pretrained weights, a GPU
+size: {size} # tiny: minutes on a CPU, random weights; small, paper: pretrained weights, a GPU
 rows:
   title: {title}
   source: {source} # {rows} rows; several files are a list
@@ -42,12 +42,16 @@ def write_configuration(
     rows: Annotated[Path, Argument(help="File of rows, csv or Parquet")],
     label: Annotated[str, Option(help="Column that is to be predicted")],
     output: Annotated[
-        Path, Option(help="Configuration to write; paths in it are relative to its folder")
+        Path,
+        Option("--output", "-o", help="Configuration to write; paths in it are relative to it"),
     ],
     *,
     series: Annotated[
         Path | None, Option(help="File of measurements over time, csv or Parquet")
     ] = None,
+    size: Annotated[
+        Literal["tiny", "small", "paper"], Option(help="Size of the models, a recipe of rows")
+    ] = "tiny",
 ) -> None:
     """Write a configuration with a section `rows`, to be read and corrected by a person.
 
@@ -71,6 +75,7 @@ def write_configuration(
         title=_scalar(rows.stem.replace("_", " ").capitalize()),
         source=_path(rows, output),
         rows=source.frame.height,
+        size=size,
     )
     lines = [*_roles(guesses, source), *_task(source, label), *_columns(guesses)]
     if series:
@@ -199,15 +204,17 @@ def _series(path: Path, output: Path, ids: list[str], source: Source) -> Iterato
 
 
 def _grid(table: Source, id_name: str, time: str) -> tuple[float, int]:
-    """Length and number of the steps that hold nearly all times."""
+    """Length and number of the steps: as long as lies between two times, and not too many."""
     raw = table.frame[time]
     hours, seconds = as_hours(raw), as_time(raw)
     if seconds.count() > hours.count():
         first = pl.col("at").min().over("id")
         since = pl.DataFrame({"id": table.frame[id_name], "at": seconds})
         hours = since.select((pl.col("at") - first) / 3600).to_series()
-    span = max(float(hours.quantile(0.95) or 1.0), 0.0)
-    step = 1.0 if STEPS / 8 <= span <= STEPS * 2 else float(f"{max(span, 0.1) / STEPS:.1g}")
+    span = max(float(hours.quantile(0.95) or 0.0), 0.0)
+    times = pl.DataFrame({"id": table.frame[id_name], "at": hours}).unique().sort("id", "at")
+    gap = times.select(pl.col("at").diff().over("id").median()).item() or 1.0
+    step = float(f"{max(gap, span / MOST_STEPS):.1g}")
     return step, max(1, math.floor(span / step) + 1)
 
 
