@@ -364,7 +364,7 @@ def find_description(rows: NewRows | str | Path, label: str | None, size: Size, 
     Raises:
         ConfigError: no label is named.
     """
-    from lanistr.inference.rows import as_table
+    from lanistr.inference.rows import make_table
 
     if isinstance(rows, str | Path) and Path(rows).suffix in (".yaml", ".yml"):
         return Path(rows)
@@ -374,7 +374,7 @@ def find_description(rows: NewRows | str | Path, label: str | None, size: Size, 
         source = Path(rows)
     else:
         source = work / "frame.parquet"
-        as_table(rows).write_parquet(source)
+        make_table(rows).write_parquet(source)
     description = work / "own.yaml"
     description.unlink(missing_ok=True)
     describe_rows(source, label, description, size=size)

@@ -27,7 +27,7 @@ def parts_of(subjects: Iterable[int | str], parts: int) -> dict[int | str, int]:
     return {subject: part_of(subject, parts) for subject in set(subjects)}
 
 
-def in_parts(frame: pl.DataFrame, parts: int, by: str = "subject_id") -> list[pl.DataFrame]:
+def split_parts(frame: pl.DataFrame, parts: int, by: str = "subject_id") -> list[pl.DataFrame]:
     """The rows of each part, in the order they had; a subject is never in two parts."""
     part = pl.col(by).replace_strict(parts_of(frame[by], parts), return_dtype=pl.Int64)
     return [frame.filter(part == number) for number in range(parts)]
@@ -44,7 +44,7 @@ def write_parts(
 
     The same rows give the same bytes, whatever their order was.
     """
-    parts = in_parts(frame.sort(order_by, nulls_last=True), len(paths), by)
+    parts = split_parts(frame.sort(order_by, nulls_last=True), len(paths), by)
     for part, path in zip(parts, paths, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_parquet(path, compression="zstd")

@@ -81,7 +81,7 @@ class Splitter:
 
     Source: mimic4extract, split_train_and_test.py and split_train_val.py, for the lists.
 
-    >>> Splitter({"test": frozenset({7})}, seed=0, valid=0.0, test=0.2).of([7, 8])
+    >>> Splitter({"test": frozenset({7})}, seed=0, valid=0.0, test=0.2).choose([7, 8])
     {7: 'test', 8: 'train'}
     """
 
@@ -120,7 +120,7 @@ class Splitter:
         lists = {split: read_subject_list(path) for split, path in given.items() if path}
         return cls(lists, split_seed, valid_share, test_share)
 
-    def of(self, subjects: Iterable[int]) -> dict[int, Split]:
+    def choose(self, subjects: Iterable[int]) -> dict[int, Split]:
         """The split of each subject, whatever other subjects there are."""
         test = self.lists.get("test", frozenset())
         valid = self.lists.get("valid", frozenset())
@@ -139,7 +139,7 @@ class Splitter:
 
     def assign(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Add the column `split` by `subject_id`."""
-        splits = self.of(frame["subject_id"].unique())
+        splits = self.choose(frame["subject_id"].unique())
         column = [splits[subject] for subject in frame["subject_id"]]
         return frame.with_columns(split=pl.Series(column, dtype=pl.String))
 

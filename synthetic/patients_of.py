@@ -9,7 +9,7 @@ from polars import selectors
 from preprocessing.datasets.mimic.raw import Source, open_source
 from preprocessing.engine.duckdb import connect
 from synthetic.model import mortality, seen_severity, severity_given_outcome, stream
-from synthetic.population import DAY, Population, with_reason
+from synthetic.population import DAY, Population, add_reasons
 from synthetic.write import layout
 
 TABLES = ("hosp/patients", "hosp/admissions", "icu/icustays")
@@ -41,7 +41,7 @@ def population_of(root: Path, seed: int) -> Population:
         p_mortality=mortality(z, in_icu.to_numpy()),
         died=died,
     ).drop("admission_type")
-    visits = with_reason(rng, visits)
+    visits = add_reasons(rng, visits)
     stays = stays.filter(pl.col("outtime") > pl.col("intime")).join(
         visits.select("hadm_id", "visit"), on="hadm_id", maintain_order="left"
     )

@@ -65,7 +65,7 @@ def draw_population(seed: int, stays: int, emergency_patients: int) -> Populatio
         hadm_id=pl.when(pl.col("kind") != "ed").then(pl.lit(hadm_ids)),
         visit=pl.int_range(pl.len()),
     )
-    visits = with_reason(rng, visits)
+    visits = add_reasons(rng, visits)
     icustays = _stays(rng, visits, identifiers(seed, "stay", 3, stays))
     visits = _with_outcome(rng, visits, icustays)
     return Population(_patients(rng, visits), _with_administration(rng, visits), icustays)
@@ -117,7 +117,7 @@ def _with_times(rng: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def with_reason(rng: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
+def add_reasons(rng: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
     """Why each patient came: type of admission, service, complaint and diagnosis."""
     n = visits.height
     types = pl.select(

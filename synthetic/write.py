@@ -35,7 +35,7 @@ def layout(table: str) -> dict[str, str]:
     return columns
 
 
-def as_written(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+def format_columns(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """The columns of `table` in file order: epoch seconds become times, what is absent is null."""
 
     def column(name: str, kind: str) -> pl.Expr:
@@ -69,7 +69,7 @@ class TableWriter:
     def append(self, frame: pl.DataFrame) -> None:
         """Add the rows of `frame`, whose columns may be more or fewer than those of the table."""
         text = io.BytesIO()
-        as_written(frame, self.table).write_csv(
+        format_columns(frame, self.table).write_csv(
             text, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S"
         )
         self._gzip.write(text.getbuffer())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from lanistr.analysis.subsets import in_order, subset_names
+from lanistr.analysis.subsets import sort_modalities, subset_names
 from lanistr.errors import DataContractError
 from lanistr.evaluation.metrics import Metric, primary_of
 from lanistr.evaluation.predictions import differ, resample_weights, resampled
@@ -49,7 +49,7 @@ class Answers:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """Those that the experiment reads; bits and subsets count in this order."""
-        return in_order(self.experiment.modalities)
+        return sort_modalities(self.experiment.modalities)
 
     @property
     def metric(self) -> Metric:
@@ -136,7 +136,7 @@ def _read(path: Path) -> Answers:
         about = pl.read_parquet_metadata(path)
         experiment = Experiment.model_validate_json(about["experiment"])
         table = pl.read_parquet(path).sort("sample_id")
-        names = subset_names(in_order(experiment.modalities))
+        names = subset_names(sort_modalities(experiment.modalities))
         task = TypeAdapter(Task).validate_json(about["task"])
         answers = np.stack([table[name].to_numpy() for name in names])
         label = table["label"].to_numpy().astype(np.float64)

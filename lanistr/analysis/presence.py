@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from typer import Option
 
-from lanistr.analysis.subsets import in_order, subset_names
+from lanistr.analysis.subsets import sort_modalities, subset_names
 from lanistr.data.samples import ROW_FIELDS, Samples
 from lanistr.modality import Modality
 from lanistr.options import CacheDir, OnDevice, RunDir, Threads, Workers
@@ -46,10 +46,10 @@ def presence(
     """
     trained = read_run(run, cache_folder)
     experiment, samples = trained.experiment, trained.test
-    modalities = in_order(experiment.modalities)
+    modalities = sort_modalities(experiment.modalities)
     with world(device, threads) as here:
         model = trained.model(here.device)
-        said, present = under_subsets(
+        said, present = answer_subsets(
             samples,
             modalities,
             model.task.outputs,
@@ -83,7 +83,7 @@ def presence(
     )
 
 
-def under_subsets(
+def answer_subsets(
     samples: Samples,
     modalities: tuple[Modality, ...],
     classes: int,

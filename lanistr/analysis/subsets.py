@@ -10,7 +10,7 @@ NOTHING = "none"
 """The name of the empty subset."""
 
 
-def in_order(modalities: Iterable[Modality]) -> tuple[Modality, ...]:
+def sort_modalities(modalities: Iterable[Modality]) -> tuple[Modality, ...]:
     """Modalities in enum order, in which bits and names follow each other."""
     return tuple(sorted(modalities, key=lambda modality: modality.index))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lanistr.data.manifest import Manifest, SeriesFacts
-from lanistr.data.tab2txt import described, in_front
+from lanistr.data.tab2txt import described, prepend_words
 from lanistr.errors import DataContractError
 from lanistr.modality import Modality
 
@@ -77,7 +77,9 @@ def described_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
         rows = pl.read_parquet(words, columns=[key, "split", "text"])
         both = rows.join(columns, on=key, how="left", maintain_order="left")
         for some in both.iter_slices(ROWS_AT_ONCE):
-            written = [in_front(described(row, phrases), row["text"]) for row in some.to_dicts()]
+            written = [
+                prepend_words(described(row, phrases), row["text"]) for row in some.to_dicts()
+            ]
             yield some.select("split", text=pl.Series(written, dtype=pl.String))
 
 

@@ -279,7 +279,7 @@ def epoch_plan(
     return np.resize(order, (steps, batch_size))
 
 
-def in_order(samples: int, batch_size: int) -> list[np.ndarray]:
+def plan_in_order(samples: int, batch_size: int) -> list[np.ndarray]:
     """Positions of all samples, once each, for evaluation."""
     order = np.arange(samples)
     return [order[start : start + batch_size] for start in range(0, samples, batch_size)]

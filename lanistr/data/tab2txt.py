@@ -68,12 +68,12 @@ def described(columns: Mapping[str, Any], phrases: Sequence[Phrase], budget: int
     return text
 
 
-def in_front(columns: str, text: str) -> str:
+def prepend_words(columns: str, text: str) -> str:
     """Columns in words, then the text.
 
-    >>> in_front("votes: 3", "Five Stars.")
+    >>> prepend_words("votes: 3", "Five Stars.")
     'votes: 3. Five Stars.'
-    >>> in_front("", "Five Stars.")
+    >>> prepend_words("", "Five Stars.")
     'Five Stars.'
     """
     return f"{columns}. {text}" if columns else text

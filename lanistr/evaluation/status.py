@@ -78,7 +78,7 @@ def why_missing(
         return Status("not installed", f"pip install 'lanistr[{extra}]'")
     for name in started_from(registry[experiment]):
         before = RunFiles(results, name, seed)
-        if not before.story.is_file() and (found := of_step(before, "train")):
+        if not before.story.is_file() and (found := find_status(before, "train")):
             return found
     run = RunFiles(results, experiment, seed)
     for step, made in (
@@ -87,7 +87,7 @@ def why_missing(
         ("evaluate", run.metrics),
     ):
         if not made.is_file():
-            return of_step(run, step) or Status("not run")
+            return find_status(run, step) or Status("not run")
     return None
 
 
@@ -98,7 +98,7 @@ def missing_extra(entry: Mapping[str, Any]) -> str | None:
     return name if method and not method.installed else None
 
 
-def of_step(run: RunFiles, step: str) -> Status | None:
+def find_status(run: RunFiles, step: str) -> Status | None:
     """How a step without its result ended, by its log; None if it never began."""
     log = run.log(step)
     if not log.is_file():

@@ -73,7 +73,7 @@ def assemble(
     runs = sources.read(compared(sources, names))
     rows = [
         made_row(sources, key, name, runs, published.get(key))
-        for key, name in in_order(names, list(published))
+        for key, name in order_rows(names, list(published))
     ]
     log.info("%s: %s", table, ", ".join(f"{row.row} {row.status}" for row in rows))
     return Table(table, layout, rows, stamp)
@@ -101,7 +101,7 @@ def made_row(
         **asked(sources.task_of(name)),
         **told,
         **our_columns(runs[name], sources.resamples),
-        **beside(runs[name], reference(sources, runs, name), sources.resamples),
+        **compare_with_reference(runs[name], reference(sources, runs, name), sources.resamples),
         **time_before(runs[name], sources, name),
         **ceilings(sources.truth, runs[name], sources.results),
     }
@@ -114,12 +114,12 @@ def asked(task: Task) -> dict[str, Any]:
     return {"metric": metric.name, "unit": "" if metric.percent else metric.unit(task.unit)}
 
 
-def in_order(
+def order_rows(
     names: dict[tuple[str, str], str], published: Sequence[tuple[str, str]]
 ) -> list[tuple[tuple[str, str], str | None]]:
     """Row and dataset with its experiment: as in the paper, then what it does not have.
 
-    >>> in_order({("x", "d"): "ours", ("b", "d"): "both"}, [("a", "d"), ("b", "d")])
+    >>> order_rows({("x", "d"): "ours", ("b", "d"): "both"}, [("a", "d"), ("b", "d")])
     [(('a', 'd'), None), (('b', 'd'), 'both'), (('x', 'd'), 'ours')]
     """
     return [(key, names.get(key)) for key in dict.fromkeys([*published, *names])]
@@ -180,7 +180,7 @@ def mean_of(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def beside(runs: Runs, other: Runs | None, resamples: int) -> dict[str, Any]:
+def compare_with_reference(runs: Runs, other: Runs | None, resamples: int) -> dict[str, Any]:
     """The difference from LANISTR, where both have runs and the metric is defined."""
     if not other or not runs.done or not other.done or why_undefined(runs.predictions[0]):
         return {}

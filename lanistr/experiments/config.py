@@ -211,9 +211,9 @@ class Experiment(Sections):
         """
         if self.stage == "pretrain" or self.freeze == "none" or methods()[self.method].trainer:
             return frozenset()
-        return frozenset(m for m in self.modalities if self.init or self.from_library(m))
+        return frozenset(m for m in self.modalities if self.init or self.has_library_weights(m))
 
-    def from_library(self, modality: Modality) -> bool:
+    def has_library_weights(self, modality: Modality) -> bool:
         """Whether the recipe names weights of an encoder."""
         return getattr(getattr(self.encoders, modality), "pretrained", None) is not None
 

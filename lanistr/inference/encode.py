@@ -22,7 +22,7 @@ from lanistr.batch import InputSpec
 from lanistr.data.arrays import normalised, tokenised
 from lanistr.data.cache import ARRAYS, SAMPLE, SPLITS, STAGES, Cache
 from lanistr.data.processor import NOT_RECORDED, UNSEEN, Processor, read_identifiers, read_processor
-from lanistr.data.tab2txt import described, in_front
+from lanistr.data.tab2txt import described, prepend_words
 from lanistr.data.tokenizer import saved_tokenizer
 from lanistr.errors import DataContractError
 from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Inputs, Rows
@@ -145,7 +145,7 @@ class Encoder:
         texts = table[TEXT].to_list()
         if self.columns_as_text:
             words = self.processor.card.words
-            texts = [in_front(described(row, words), row[TEXT]) for row in table.to_dicts()]
+            texts = [prepend_words(described(row, words), row[TEXT]) for row in table.to_dicts()]
         tokens, lengths = tokenised(texts, self.tokenizer)
         return {"tokens": tokens, "tokens_offsets": np.r_[0, lengths.cumsum()]}
 

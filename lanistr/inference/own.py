@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from lanistr.inference.rows import NewRows, as_table
+from lanistr.inference.rows import NewRows, make_table
 from lanistr.process import preprocess
 
 
@@ -49,5 +49,5 @@ def _file(rows: NewRows | Path, path: Path) -> Path:
     """The file of rows; a table is written to `path`."""
     if isinstance(rows, Path):
         return rows.resolve()
-    as_table(rows).write_parquet(path)
+    make_table(rows).write_parquet(path)
     return path

@@ -10,7 +10,7 @@ import polars as pl
 import torch
 
 from lanistr.data.arrays import ROWS_AT_ONCE
-from lanistr.data.samples import Samples, batches, in_order
+from lanistr.data.samples import Samples, batches, plan_in_order
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import Experiment
 from lanistr.inference.encode import Encoder
@@ -20,8 +20,8 @@ from lanistr.inference.rows import (
     Inputs,
     NewRows,
     Rows,
-    as_table,
     checked,
+    make_table,
     read_table,
 )
 from lanistr.methods.lanistr.model import LANISTR
@@ -138,7 +138,7 @@ class Predictor:
         width = self.experiment.fusion.hidden
         parts = [torch.empty(0, width)]
         for samples in self.samples(some):
-            plan = in_order(len(samples), self.experiment.optim.batch_size)
+            plan = plan_in_order(len(samples), self.experiment.optim.batch_size)
             parts += [model.embed(b.to(self.device)).cpu() for b in batches(samples, plan)]
         vectors = pl.Series("embedding", torch.cat(parts).numpy(), pl.Array(pl.Float32, width))
         return some.described().with_columns(vectors)
@@ -154,7 +154,7 @@ class Predictor:
         self, rows: NewRows | Path, series: NewRows | Path | None, inputs: Inputs
     ) -> pl.DataFrame:
         if (description := self.encoder.processor.rows) is None:
-            return read_table(rows) if isinstance(rows, Path) else as_table(rows)
+            return read_table(rows) if isinstance(rows, Path) else make_table(rows)
         table = read_own(rows, description, series)
         read = {SAMPLE_ID, *(name for names in inputs.values() for name in names)}
         return table.select(name for name in table.columns if name in read)

@@ -119,7 +119,7 @@ def _read_csv(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, schema_overrides=words, infer_schema_length=None)
 
 
-def as_table(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+def make_table(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     """Rows as a table; pandas frames are taken, and of mappings arrays and paths, too.
 
     Raises:

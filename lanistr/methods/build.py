@@ -71,7 +71,7 @@ def frozen_encoders(experiment: Experiment, anew: tuple[str, ...] = ()) -> froze
     return frozenset(
         modality
         for modality in experiment.frozen
-        if experiment.from_library(modality)
+        if experiment.has_library_weights(modality)
         or not any(name.startswith(f"encoders.{modality}.") for name in anew)
     )
 

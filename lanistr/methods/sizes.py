@@ -67,7 +67,7 @@ def size_of(
     """
     from lanistr.methods.build import parameter_counts, trained_parameters
 
-    model = as_trained(experiment, columns, init)
+    model = build_trained(experiment, columns, init)
     with published.open(newline="") as lines:
         known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
     about = known.get(experiment.name, {"million": None, "counted": ""})
@@ -81,7 +81,7 @@ def size_of(
     )
 
 
-def as_trained(experiment: Experiment, columns: Path, init: Sequence[Experiment]) -> nn.Module:
+def build_trained(experiment: Experiment, columns: Path, init: Sequence[Experiment]) -> nn.Module:
     """The model of an experiment, with what its run would freeze frozen."""
     from lanistr.methods.build import frozen_encoders
 

@@ -174,26 +174,26 @@ class Encoders(Freezable):
         known = batch.encoded if isinstance(batch, EncodedBatch) else {}
         return {
             modality: known[modality] if modality in known else encoder(batch)
-            for modality, encoder in self.by_modality().items()
+            for modality, encoder in self.map_modalities().items()
         }
 
-    def by_modality(self) -> dict[Modality, Encoder]:
+    def map_modalities(self) -> dict[Modality, Encoder]:
         """The encoders with their modality, in enum order."""
         encoders = cast("Iterable[Encoder]", self.values())
         return {encoder.modality: encoder for encoder in encoders}
 
     def frozen_ones(self) -> dict[Modality, Encoder]:
         """Those of the encoders that are frozen."""
-        return {m: encoder for m, encoder in self.by_modality().items() if m in self.frozen}
+        return {m: encoder for m, encoder in self.map_modalities().items() if m in self.frozen}
 
     def widths(self) -> dict[Modality, int]:
         """The width of each modality's tokens."""
-        return {modality: encoder.width for modality, encoder in self.by_modality().items()}
+        return {modality: encoder.width for modality, encoder in self.map_modalities().items()}
 
     def bound_to_data(self) -> tuple[str, ...]:
         """Beginnings of the names of tensors that belong to the columns of a dataset."""
         return tuple(
             f"{modality}.{start}"
-            for modality, encoder in self.by_modality().items()
+            for modality, encoder in self.map_modalities().items()
             for start in encoder.bound_to_data
         )

@@ -40,7 +40,7 @@ def first_token(tokens: Tokens) -> Tokens:
     return Tokens(tokens.states[:, :1], tokens.is_token[:, :1])
 
 
-def with_stand_ins(batch: Batch, modalities: Iterable[Modality], pad_token_id: int) -> Batch:
+def add_stand_ins(batch: Batch, modalities: Iterable[Modality], pad_token_id: int) -> Batch:
     """Zeros in place of what is absent, as if it were there.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lanistr.errors import DataContractError
-from lanistr.report.page import Section, in_words, page
+from lanistr.report.page import Section, explain_scale, page
 
 
 def read_audit(path: Path) -> dict[str, Any]:
@@ -33,4 +33,4 @@ def write_audit_page(
 ) -> None:
     """One self-contained HTML file that says first what data it is of."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page(title, sections, stamp=[in_words(s) for s in sorted(set(scales))]))
+    output.write_text(page(title, sections, stamp=[explain_scale(s) for s in sorted(set(scales))]))

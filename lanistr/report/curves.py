@@ -13,7 +13,7 @@ from typer import Option
 from lanistr.errors import DataContractError
 from lanistr.options import ResultsDir
 from lanistr.report.figures import PALETTE, WIDTH, figure, svg, svg_file
-from lanistr.report.page import Section, beside, captioned, folded, notice, paragraph
+from lanistr.report.page import Section, captioned, folded, notice, paragraph, place_beside
 
 log = logging.getLogger(__name__)
 
@@ -149,11 +149,13 @@ def sections(results: Path) -> list[Section]:
         return [Section("training", "Training", notice("No training run left its history."))]
     return [
         Section("training", "Training", paragraph(READ)),
-        Section("pretraining", "Pretraining", beside(parts["pretrain"]), level=3),
+        Section("pretraining", "Pretraining", place_beside(parts["pretrain"]), level=3),
         Section(
             "finetuning",
             "Fine-tuning",
-            folded(f"Curves of {len(parts['finetune'])} experiments", beside(parts["finetune"])),
+            folded(
+                f"Curves of {len(parts['finetune'])} experiments", place_beside(parts["finetune"])
+            ),
             level=3,
         ),
     ]

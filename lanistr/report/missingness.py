@@ -10,8 +10,8 @@ from typer import Option
 
 from lanistr.options import HtmlFile
 from lanistr.report.audit import read_audit, write_audit_page
-from lanistr.report.missingness_series import of_series, percent
-from lanistr.report.missingness_units import counted, in_order, of_unit
+from lanistr.report.missingness_series import draw_series, percent
+from lanistr.report.missingness_units import counted, draw_unit, sort_levels
 from lanistr.report.page import Cell, Section, notice, paragraph, table
 
 Audit = Mapping[str, Any]
@@ -59,12 +59,12 @@ def dataset_sections(dataset: Audit, anchor: str) -> Iterator[Section]:
     about = paragraph(f"Shards {told['digest']}, scale {told['scale']}{text}.")
     yield Section(anchor, dataset["title"], about + completeness(dataset))
     for unit in shown_units(dataset):
-        body = of_unit(dataset, unit)
+        body = draw_unit(dataset, unit)
         yield Section(f"{anchor}-{unit['name']}", unit["title"], body, level=3)
     yield Section(f"{anchor}-reasons", "Reasons for absence", reasons(dataset), level=3)
     if dataset["observed"]:
         yield Section(
-            f"{anchor}-series", "What the series hold", of_series(dataset["observed"]), level=3
+            f"{anchor}-series", "What the series hold", draw_series(dataset["observed"]), level=3
         )
 
 
@@ -133,7 +133,7 @@ def reasons(dataset: Audit) -> str:
             {"unit": titles[row["unit"]], "modality": modality, "reason": reason},
         )
         line[row["level"]] = counted(row["count"])
-    levels = in_order(list(dict.fromkeys(row["level"] for row in rows)))
+    levels = sort_levels(list(dict.fromkeys(row["level"] for row in rows)))
     columns = {"unit": "Counted", "modality": "Absent", "reason": "Reason"}
     lines = sorted(by_reason.values(), key=lambda line: (line["unit"], line["modality"]))
     return table(

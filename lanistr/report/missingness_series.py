@@ -12,7 +12,7 @@ WITHHELD = "withheld"
 ALL = "all"
 
 
-def of_series(observed: Mapping[str, Any]) -> str:
+def draw_series(observed: Mapping[str, Any]) -> str:
     """A heat map of variables and hours, and the shares of each variable by split."""
     groups = observed["groups"]
     if not groups:

@@ -13,7 +13,7 @@ Audit = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 
-def of_unit(dataset: Audit, unit: Audit) -> str:
+def draw_unit(dataset: Audit, unit: Audit) -> str:
     """The UpSet plot of a unit, its patterns as a table, and its breakdowns."""
     own = [row for row in dataset["rows"] if row["unit"] == unit["name"]]
     overall = {(row["kind"], row["name"]): row for row in own if row["breakdown"] == ALL}
@@ -68,7 +68,7 @@ def breakdowns(unit: Audit, rows: Sequence[Row], names: Sequence[str]) -> str:
             for row in rows
             if row["breakdown"] == breakdown and row["kind"] in ("total", "pattern")
         }
-        levels = in_order(list(dict.fromkeys(level for level, _ in own)))
+        levels = sort_levels(list(dict.fromkeys(level for level, _ in own)))
         if not levels:
             continue
         if all(row["suppressed"] for row in own.values()):
@@ -87,10 +87,10 @@ def breakdowns(unit: Audit, rows: Sequence[Row], names: Sequence[str]) -> str:
     return found
 
 
-def in_order(levels: Sequence[str]) -> list[str]:
+def sort_levels(levels: Sequence[str]) -> list[str]:
     """Splits in their order, everything else as it is.
 
-    >>> in_order(["test", "train", "valid"])
+    >>> sort_levels(["test", "train", "valid"])
     ['train', 'valid', 'test']
     """
     first = [name for name in ("train", "valid", "test") if name in levels]

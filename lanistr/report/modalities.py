@@ -9,7 +9,16 @@ from typing import Any
 
 from lanistr.evaluation.metrics import METRIC, Metric
 from lanistr.report.figures import GREY, INK, PALETTE, STROKES, figure, svg
-from lanistr.report.page import Cell, Section, beside, captioned, folded, notice, paragraph, table
+from lanistr.report.page import (
+    Cell,
+    Section,
+    captioned,
+    folded,
+    notice,
+    paragraph,
+    place_beside,
+    table,
+)
 
 Entry = Mapping[str, Any]
 
@@ -32,7 +41,7 @@ def sections(results: Path) -> list[Section]:
         name = one["about"]["experiment"]
         points = [point for point in removal["points"] if point["experiment"] == name]
         drawn = [shares(one), *([curves(points)] if points else [])]
-        body = beside(drawn, wide=True) + folded("Performance by subset", subsets(one))
+        body = place_beside(drawn, wide=True) + folded("Performance by subset", subsets(one))
         found.append(Section(f"analysis-{name}", name, body, level=3))
     return found
 

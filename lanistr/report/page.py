@@ -183,7 +183,7 @@ def captioned(svg: str, caption: str) -> str:
     return f"<figure><figcaption>{escape(caption)}</figcaption>{svg}</figure>"
 
 
-def beside(figures: Sequence[str], *, wide: bool = False) -> str:
+def place_beside(figures: Sequence[str], *, wide: bool = False) -> str:
     """Figures side by side where the screen is wide enough, else below each other; or nothing.
 
     Args:
@@ -216,6 +216,6 @@ def style() -> str:
     return (TEMPLATES / "style.css").read_text()
 
 
-def in_words(scale: str) -> str:
+def explain_scale(scale: str) -> str:
     """What the scale of a run means for its numbers."""
     return SCALES.get(scale, f"Scale {scale}.")

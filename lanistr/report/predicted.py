@@ -16,7 +16,15 @@ from lanistr.report import residuals
 from lanistr.report.calibration import calibration_error, draw_reliability, reliability
 from lanistr.report.discrimination import draw_confusion, draw_labels, draw_roc, label_table
 from lanistr.report.figures import WIDTH, figure, svg
-from lanistr.report.page import SMALLEST, Section, beside, captioned, folded, notice, paragraph
+from lanistr.report.page import (
+    SMALLEST,
+    Section,
+    captioned,
+    folded,
+    notice,
+    paragraph,
+    place_beside,
+)
 from lanistr.report.tables import table_file
 from lanistr.task import Kind
 
@@ -51,7 +59,7 @@ def figures(results: Path, name: str, layout: Layout) -> str:
     rows = read_csv(path)[0] if path.is_file() else []
     runs = {f"{row.row}, {row.dataset}": read_seeds(results, row.experiment) for row in rows}
     drawn = [drawing(layout.title, caption, seeds) for caption, seeds in runs.items() if seeds]
-    return beside(drawn) if drawn else notice(f"{name.capitalize()} was not run.")
+    return place_beside(drawn) if drawn else notice(f"{name.capitalize()} was not run.")
 
 
 def read_seeds(results: Path, experiment: str | None) -> list[Predictions]:

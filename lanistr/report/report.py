@@ -27,7 +27,7 @@ from lanistr.report import (
     provenance,
     tables,
 )
-from lanistr.report.page import Cell, Section, facts, in_words, notice, page, paragraph, table
+from lanistr.report.page import Cell, Section, explain_scale, facts, notice, page, paragraph, table
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def write_report(
             f"{results} holds no shards/**/manifest.json. Give the folder of a run, results/NAME."
         )
     scales = dict.fromkeys(manifest["scale"] for manifest in manifests.values())
-    stamp = [in_words(scale) for scale in scales]
+    stamp = [explain_scale(scale) for scale in scales]
     families = {name.partition("/")[0] for name in manifests}
     known = tables.expected(results, read_layouts(layouts), families)
     sections = list(parts(results, known, json.loads(config) if config else None))

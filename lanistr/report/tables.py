@@ -11,7 +11,16 @@ from lanistr.evaluation.metrics import Metric
 from lanistr.evaluation.render import caption, columns, counted
 from lanistr.evaluation.row import Row, Table, read_csv
 from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
-from lanistr.report.page import SMALLEST, Section, beside, captioned, folded, listing, notice, table
+from lanistr.report.page import (
+    SMALLEST,
+    Section,
+    captioned,
+    folded,
+    listing,
+    notice,
+    place_beside,
+    table,
+)
 
 FIRST = ("Method", "Ours", "95 % interval", "Paper", "Paper's runs")
 """The columns that are in sight without scrolling."""
@@ -83,7 +92,7 @@ def bars(title: str, rows: Sequence[Row]) -> str:
         bar_chart(title, [row for row in rows if (row.dataset, row.metric) == key])
         for key in several
     ]
-    return beside(drawn, wide=True)
+    return place_beside(drawn, wide=True)
 
 
 def named(metric: Metric, unit: str) -> str:
@@ -105,7 +114,9 @@ def bar_chart(title: str, rows: Sequence[Row]) -> str:
             axes.set_xlim(0, 100)
         for place, row in enumerate(rows):
             if row.mean is None:
-                axes.text(0.01, place - 0.2, row.status, va="center", fontsize=8, **in_width(axes))
+                axes.text(
+                    0.01, place - 0.2, row.status, va="center", fontsize=8, **place_text(axes)
+                )
             else:
                 axes.barh(place - 0.2, row.mean, 0.36, color=PALETTE[0])
             if row.mean is not None and row.low is not None:
@@ -128,7 +139,7 @@ def bar_chart(title: str, rows: Sequence[Row]) -> str:
     )
 
 
-def in_width(axes: Any) -> dict[str, Any]:
+def place_text(axes: Any) -> dict[str, Any]:
     """Places of text as shares of the axes' width, whatever their scale is."""
     return {"transform": axes.get_yaxis_transform()}
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from lanistr.batch import Batch, Source
-from lanistr.data.samples import Samples, batches, in_order, presence
+from lanistr.data.samples import Samples, batches, plan_in_order, presence
 from lanistr.methods.method import Model
 from lanistr.modality import Modality
 from lanistr.models.encoders import EncodedBatch, Tokens
@@ -182,7 +182,7 @@ def _compute(
 ) -> None:
     """Let every process write its share, one modality after the other."""
     began = time.monotonic()
-    plan = in_order(len(samples), batch_size)[world.rank :: world.size]
+    plan = plan_in_order(len(samples), batch_size)[world.rank :: world.size]
     for modality, encode in encoders.items():
         alone = samples.without(set(encoders) - {modality})
         kept = _open(folder, modality, shapes[modality], "r+")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lanistr.batch import Batch, Source
-from lanistr.data.samples import batches, in_order
+from lanistr.data.samples import batches, plan_in_order
 from lanistr.evaluation.metrics import primary_of
 from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
@@ -73,7 +73,7 @@ def validate(
     if not len(samples):
         return {}
     model.eval()
-    plan = in_order(len(samples), batch_size)
+    plan = plan_in_order(len(samples), batch_size)
     mine = range(world.rank, len(plan), world.size)
     rows = []
     for number, batch in zip(mine, batches(samples, [plan[i] for i in mine]), strict=True):

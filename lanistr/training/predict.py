@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import Samples, batches, in_order, select
+from lanistr.data.samples import Samples, batches, plan_in_order, select
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.methods import methods
 from lanistr.methods.build import build
@@ -106,7 +106,7 @@ def answers(model: Model, samples: Samples, *, workers: int = 0) -> Tensor:
         (N, task.outputs) float64.
     """
     device = next(model.parameters()).device
-    plan = in_order(len(samples), model.origin.experiment.optim.batch_size)
+    plan = plan_in_order(len(samples), model.origin.experiment.optim.batch_size)
     parts = [torch.empty(0, model.task.outputs, dtype=torch.float64)]
     for batch in batches(samples, plan, workers):
         with objective.autocast(device):

@@ -16,14 +16,14 @@ from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.games import shapley_values
 from lanistr.analysis.removal import PERCENT, removal, without
 from lanistr.analysis.shapley import shapley
-from lanistr.analysis.subsets import in_order, subset_names
+from lanistr.analysis.subsets import sort_modalities, subset_names
 from lanistr.errors import DataContractError
 from lanistr.modality import Modality
 from lanistr.task import Task
 from tests.lanistr.made_predictions import MORTALITY, SIGNS, STARS, STAY
 from tests.lanistr.shards import experiment
 
-ALL = in_order([Modality.TIMESERIES, Modality.IMAGE, Modality.TEXT])
+ALL = sort_modalities([Modality.TIMESERIES, Modality.IMAGE, Modality.TEXT])
 NAMES = subset_names(ALL)
 SAMPLES, RESAMPLES = 80, 60
 

@@ -9,8 +9,8 @@ import torch
 from typer.testing import CliRunner
 
 from lanistr.__main__ import app
-from lanistr.analysis.presence import presence, under_subsets
-from lanistr.analysis.subsets import in_order
+from lanistr.analysis.presence import answer_subsets, presence
+from lanistr.analysis.subsets import sort_modalities
 from lanistr.data.cache import open_cache
 from lanistr.data.samples import select
 from lanistr.methods.build import build
@@ -19,7 +19,7 @@ from lanistr.training import checkpoint
 from lanistr.training.predict import answers, predict
 from tests.lanistr.shards import experiment, write_cache
 
-ALL = in_order([Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES])
+ALL = sort_modalities([Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES])
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_same_input_gets_the_same_answer_to_the_last_bit(folder, tmp_path):
         calls.append(len(some))
         return answers(model, some).numpy()
 
-    said, present = under_subsets(samples, ALL, 2, ask)
+    said, present = answer_subsets(samples, ALL, 2, ask)
     assert len(calls) == 8 and calls[0] == 1
     for subset in range(8):
         for part in range(8):

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from lanistr.data.cache import build_cache, open_cache
 from lanistr.data.samples import select
-from lanistr.data.tab2txt import described, in_front
+from lanistr.data.tab2txt import described, prepend_words
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Encoders
 from lanistr.modality import Modality
@@ -116,7 +116,7 @@ def test_tab2txt_reads_the_columns_in_front_of_the_same_reviews(cache, tables, f
     tokenizer.enable_truncation(48)
     both = made["tabular"].join(made["text"], on="sample_id")
     written = {
-        row["sample_id"]: in_front(described(row, cache.card.words), row["text"])
+        row["sample_id"]: prepend_words(described(row, cache.card.words), row["text"])
         for row in both.to_dicts()
     }
     for i, sample in enumerate(batch.sample_id.tolist()):

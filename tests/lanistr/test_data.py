@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import Samples, batches, epoch_plan, in_order, select
+from lanistr.data.samples import Samples, batches, epoch_plan, plan_in_order, select
 from lanistr.errors import ConfigError
 from lanistr.modality import Modality
 from tests.lanistr.review_shards import on_beauty
@@ -198,8 +198,8 @@ def test_drawn_epochs_differ_and_repeat_nothing():
 
 
 def test_evaluation_takes_every_sample_once_in_order():
-    assert [part.tolist() for part in in_order(5, 2)] == [[0, 1], [2, 3], [4]]
-    assert in_order(0, 2) == []
+    assert [part.tolist() for part in plan_in_order(5, 2)] == [[0, 1], [2, 3], [4]]
+    assert plan_in_order(0, 2) == []
 
 
 def test_reading_processes_give_the_same_batches(cache):

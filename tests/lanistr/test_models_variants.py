@@ -6,7 +6,7 @@ import torch
 from lanistr.methods.build import build
 from lanistr.modality import Modality
 from lanistr.models.encoders import Tokens
-from lanistr.models.variants import first_token, normalised, with_stand_ins
+from lanistr.models.variants import add_stand_ins, first_token, normalised
 
 MIXED = ("text image timeseries", "text", "image", "timeseries")
 
@@ -59,7 +59,7 @@ def test_the_first_token_stays_a_token_only_where_it_is_one(rng):
 def test_stand_ins_are_zeros_of_what_is_absent(batch, with_garbage):
     samples = batch("text image", "timeseries tabular")
     modalities = frozenset(Modality)
-    filled = with_stand_ins(with_garbage(samples), modalities, pad_token_id=0)
+    filled = add_stand_ins(with_garbage(samples), modalities, pad_token_id=0)
     assert filled.present.all()
     assert torch.equal(filled.pixels[0], samples.pixels[0]) and (filled.pixels[1] == 0).all()
     assert torch.equal(filled.series[1], samples.series[1]) and (filled.series[0] == 0).all()
@@ -70,7 +70,7 @@ def test_stand_ins_are_zeros_of_what_is_absent(batch, with_garbage):
 
 
 def test_stand_ins_are_only_for_what_is_in_use(batch):
-    filled = with_stand_ins(batch("text"), [Modality.TEXT, Modality.IMAGE], pad_token_id=0)
+    filled = add_stand_ins(batch("text"), [Modality.TEXT, Modality.IMAGE], pad_token_id=0)
     assert filled.present.tolist() == [[True, True, False, False]]
 
 

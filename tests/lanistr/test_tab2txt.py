@@ -3,7 +3,7 @@
 import pytest
 
 from lanistr.data.card import Card
-from lanistr.data.tab2txt import SEPARATOR, described, in_front
+from lanistr.data.tab2txt import SEPARATOR, described, prepend_words
 from tests.lanistr.review_shards import CARD
 
 REVIEW = Card.model_validate(CARD).words
@@ -38,4 +38,4 @@ def test_what_is_unknown_is_left_out():
 
 
 def test_a_row_without_known_columns_leaves_its_text_alone():
-    assert in_front("", "Good.") == "Good."
+    assert prepend_words("", "Good.") == "Good."

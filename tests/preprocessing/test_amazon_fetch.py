@@ -18,7 +18,7 @@ from PIL import Image
 from preprocessing.datasets.amazon.fetch import UNFINISHED, FetchRequest, fetch
 from preprocessing.datasets.amazon.fetch_hosts import GIVE_UP_AFTER
 from preprocessing.datasets.amazon.fetch_http import Downloader, FetchError, Journey, Limits
-from preprocessing.datasets.amazon.fetch_image import UnusableImageError, as_jpeg
+from preprocessing.datasets.amazon.fetch_image import UnusableImageError, encode_jpeg
 from preprocessing.datasets.amazon.fetch_record import open_record
 from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.errors import ConfigError, DataContractError, PipelineError, SourceMissingError
@@ -305,10 +305,10 @@ def test_pictures_are_upright_on_white_and_never_enlarged():
     exif[0x0112] = 6  # the camera was held upright
     file = io.BytesIO()
     sideways.save(file, "JPEG", exif=exif)
-    assert size_and_colour(as_jpeg(file.getvalue(), 64))[0] == (20, 40)
+    assert size_and_colour(encode_jpeg(file.getvalue(), 64))[0] == (20, 40)
 
     clear = encoded("PNG", "RGBA", (300, 100), (0, 0, 0, 0))
-    assert size_and_colour(as_jpeg(clear, 50)) == ((150, 50), (255, 255, 255))
+    assert size_and_colour(encode_jpeg(clear, 50)) == ((150, 50), (255, 255, 255))
 
 
 def size_and_colour(jpeg):
@@ -321,4 +321,4 @@ def size_and_colour(jpeg):
 )
 def test_what_is_no_picture_is_refused(body):
     with pytest.raises(UnusableImageError):
-        as_jpeg(body, 64)
+        encode_jpeg(body, 64)

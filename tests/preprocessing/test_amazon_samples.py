@@ -35,7 +35,7 @@ def test_a_reviewers_picture_comes_before_the_products() -> None:
     )
     taken, shown = (Path(local_name(f"{HOST}{name}.jpg")).stem for name in "up")
     found = samples.pictures(links, frozenset({taken, shown}))
-    paired = samples.with_pictures(rows, found)
+    paired = samples.add_pictures(rows, found)
     assert paired["image_id"].to_list() == [taken, shown, None, None, None]
     assert paired["image_absence"].to_list() == [
         None,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from preprocessing.contracts import Table
 from preprocessing.errors import DataContractError
-from preprocessing.shards import in_parts, part_of, write_parts, write_stream
+from preprocessing.shards import part_of, split_parts, write_parts, write_stream
 
 
 class Rows(Table):
@@ -24,7 +24,7 @@ def rows(*subjects: int) -> pl.DataFrame:
 
 @given(st.lists(st.integers(0, 255)), st.integers(1, 5))
 def test_parts_hold_every_row_once_and_a_subject_in_one(subjects, parts):
-    found = in_parts(rows(*subjects), parts)
+    found = split_parts(rows(*subjects), parts)
     assert len(found) == parts
     assert sorted(pl.concat(found)["subject_id"]) == sorted(subjects)
     for number, part in enumerate(found):

@@ -13,18 +13,18 @@ HASHED = Splitter({}, seed=0, valid=0.1, test=0.2)
 
 @given(st.lists(st.integers(10_000_000, 19_999_999), unique=True, min_size=1))
 def test_split_of_a_subject_does_not_depend_on_the_others(subjects):
-    together = HASHED.of(subjects)
-    assert together == {s: HASHED.of([s])[s] for s in reversed(subjects)}
+    together = HASHED.choose(subjects)
+    assert together == {s: HASHED.choose([s])[s] for s in reversed(subjects)}
 
 
 def test_shares_are_met():
-    counts = pl.Series(list(HASHED.of(range(20_000)).values())).value_counts()
+    counts = pl.Series(list(HASHED.choose(range(20_000)).values())).value_counts()
     shares = dict(counts.with_columns(pl.col("count") / 20_000).rows())
     assert shares == pytest.approx({"train": 0.7, "valid": 0.1, "test": 0.2}, abs=0.01)
 
 
 def test_another_seed_is_another_partition():
-    assert HASHED.of(range(99)) != Splitter({}, seed=1, valid=0.1, test=0.2).of(range(99))
+    assert HASHED.choose(range(99)) != Splitter({}, seed=1, valid=0.1, test=0.2).choose(range(99))
 
 
 def test_hash_is_that_of_earlier_releases():
@@ -50,12 +50,12 @@ def test_lists_win_and_test_wins_over_valid(tmp_path):
     valid.write_text("1,1\n2,1\n3,0\n")
     splitter = Splitter.from_options(test, valid, 0, 0.5, 0.4)
     # 4 is in no list: with both lists given, the hash has no say.
-    assert splitter.of([1, 2, 3, 4]) == {1: "test", 2: "valid", 3: "test", 4: "train"}
+    assert splitter.choose([1, 2, 3, 4]) == {1: "test", 2: "valid", 3: "test", 4: "train"}
 
 
 def test_one_list_leaves_the_other_split_to_the_hash():
     splitter = Splitter({"test": frozenset({1})}, seed=0, valid=0.5, test=0.4)
-    splits = splitter.of(range(1000))
+    splits = splitter.choose(range(1000))
     assert [subject for subject, split in splits.items() if split == "test"] == [1]
     assert 400 < list(splits.values()).count("valid") < 600
 

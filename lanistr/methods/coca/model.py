@@ -124,7 +124,7 @@ def architecture(experiment: Experiment, spec: InputSpec) -> dict[str, Any]:
     """Arguments of open_clip's CoCa: of a named architecture, or of our sizes."""
     name = experiment.section(Settings).architecture
     if name is None:
-        return of_sizes(experiment, spec)
+        return size_towers(experiment, spec)
     from open_clip import get_model_config, list_models
 
     known = {each: get_model_config(each) for each in list_models() if each.startswith("coca")}
@@ -141,7 +141,7 @@ def architecture(experiment: Experiment, spec: InputSpec) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key != "custom_text"}
 
 
-def of_sizes(experiment: Experiment, spec: InputSpec) -> dict[str, Any]:
+def size_towers(experiment: Experiment, spec: InputSpec) -> dict[str, Any]:
     """Towers of the sizes of our encoders, and a decoder of as many layers as our fusion."""
     text, image = experiment.encoders.text, experiment.encoders.image
     length = {"context_length": spec.max_tokens, "vocab_size": spec.vocab_size}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lanistr.batch import Batch, InputSpec
-from lanistr.data.samples import Samples, in_order
+from lanistr.data.samples import Samples, plan_in_order
 from lanistr.modality import Modality
 
 STATISTICS = ("first", "last", "minimum", "maximum", "mean", "median")
@@ -28,7 +28,7 @@ def summarise(samples: Samples, modalities: frozenset[Modality]) -> np.ndarray:
         modalities: those in use, of tabular and timeseries.
     """
     rows = [np.empty((0, width(samples.spec, modalities)))]
-    for batch in map(samples.batch, in_order(len(samples), ROWS_AT_ONCE)):
+    for batch in map(samples.batch, plan_in_order(len(samples), ROWS_AT_ONCE)):
         rows.append(summarise_batch(batch, samples.spec, modalities))
     return np.concatenate(rows)
 

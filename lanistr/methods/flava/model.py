@@ -128,9 +128,9 @@ def flava_model(experiment: Experiment, spec: InputSpec) -> FlavaModel:
     sizes = experiment.encoders
     image = {"image_size": spec.image_px, "patch_size": sizes.image.patch_px}
     parts: dict[str, Any] = {
-        "text_config": of_sizes(sizes.text) | {"vocab_size": spec.vocab_size},
-        "image_config": of_sizes(sizes.image) | image,
-        "multimodal_config": of_sizes(experiment.fusion),
+        "text_config": name_sizes(sizes.text) | {"vocab_size": spec.vocab_size},
+        "image_config": name_sizes(sizes.image) | image,
+        "multimodal_config": name_sizes(experiment.fusion),
     }
     settings = experiment.section(Settings)
     if settings.pretrained is None:
@@ -160,7 +160,7 @@ def flava_model(experiment: Experiment, spec: InputSpec) -> FlavaModel:
     return pretrained_model(FlavaModel, source, "flava", config=config, may_lack=())
 
 
-def of_sizes(settings: Transformer) -> dict[str, Any]:
+def name_sizes(settings: Transformer) -> dict[str, Any]:
     """Our sizes under the library's names."""
     return {
         "hidden_size": settings.hidden,

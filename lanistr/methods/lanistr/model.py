@@ -21,7 +21,7 @@ from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.fusion import Fusion, SimilarityHead, perceptron
 from lanistr.models.perceiver import PerceiverFusion
-from lanistr.models.variants import with_stand_ins
+from lanistr.models.variants import add_stand_ins
 from lanistr.models.weights import load_parts, seeded
 
 
@@ -50,7 +50,7 @@ class LANISTR(Model):
         """The batch as it is or, in that variant, with zeros for what is absent."""
         if self.origin.experiment.variants.absent == "masked":
             return batch
-        return with_stand_ins(batch, self.encoder_modules(), self.origin.spec.pad_token_id)
+        return add_stand_ins(batch, self.encoder_modules(), self.origin.spec.pad_token_id)
 
     def fuse(self, tokens: Mapping[Modality, Tokens]) -> Tensor:
         """One embedding per sample of whatever it has, (B, D)."""
@@ -62,7 +62,7 @@ class LANISTR(Model):
 
     def encoder_modules(self) -> dict[Modality, Encoder]:
         """The encoders by modality."""
-        return self.encoders.by_modality()
+        return self.encoders.map_modalities()
 
     def freeze(self, modalities: Iterable[Modality]) -> None:
         """No gradient and no dropout in these encoders from now on."""

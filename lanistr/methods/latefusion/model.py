@@ -41,7 +41,7 @@ class LateFusion(Model):
 
     def encoder_modules(self) -> dict[Modality, Encoder]:
         """The encoders by modality."""
-        return self.encoders.by_modality()
+        return self.encoders.map_modalities()
 
     def freeze(self, modalities: Iterable[Modality]) -> None:
         """No gradient and no dropout in these encoders from now on."""

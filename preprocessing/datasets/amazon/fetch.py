@@ -21,7 +21,7 @@ from typer import Option
 
 from commandline import Made
 from preprocessing.datasets.amazon.fetch_http import Again, Downloader, FetchError, Journey, Limits
-from preprocessing.datasets.amazon.fetch_image import UnusableImageError, as_jpeg
+from preprocessing.datasets.amazon.fetch_image import UnusableImageError, encode_jpeg
 from preprocessing.datasets.amazon.fetch_progress import FetchProgress
 from preprocessing.datasets.amazon.fetch_record import FETCHED, Record, open_record
 from preprocessing.datasets.amazon.image_paths import local_name
@@ -189,7 +189,7 @@ class Fetcher:
 
     def _keep(self, url: str, body: bytes) -> None:
         """Put the picture on disk, whole or not at all."""
-        jpeg = as_jpeg(body, self._px)
+        jpeg = encode_jpeg(body, self._px)
         name = local_name(url)
         unfinished = self._images / UNFINISHED / name
         try:

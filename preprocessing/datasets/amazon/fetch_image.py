@@ -33,7 +33,7 @@ class UnusableImageError(Exception):
     """A body that gives no picture; its message is one of the reasons above."""
 
 
-def as_jpeg(body: bytes, px: int) -> bytes:
+def encode_jpeg(body: bytes, px: int) -> bytes:
     """The picture in `body` as an RGB JPEG, upright, whole, on white.
 
     Args:

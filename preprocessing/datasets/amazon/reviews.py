@@ -113,7 +113,7 @@ def load_reviews(
 def assign(con: duckdb.DuckDBPyConnection, splitter: Splitter, parts: int) -> None:
     """Make the table `sides`: split and part of each product, by stable hashes of its asin."""
     asins = [asin for (asin,) in con.sql("SELECT DISTINCT asin FROM lines").fetchall() if asin]
-    splits = splitter.of(asins)
+    splits = splitter.choose(asins)
     sides = pl.DataFrame(
         {
             "asin": asins,

@@ -59,7 +59,7 @@ def pictures(links: pl.DataFrame, decoded: frozenset[str]) -> pl.DataFrame:
     return links.select("sample_id", "asin", image_id)
 
 
-def with_pictures(rows: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
+def add_pictures(rows: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
     """Add `image_id`, the reviewer's picture before the product's, and why it is null."""
     taken = pictures.drop_nulls("sample_id").select("sample_id", taken="image_id", has_taken=True)
     shown = pictures.drop_nulls("asin").select("asin", shown="image_id", has_shown=True)
@@ -84,7 +84,7 @@ def described(parts: Parts, pictures: pl.DataFrame, stage: Stage) -> Iterator[pl
     """The rows of `schemas.Samples` for every review, a part at a time."""
     columns = ["sample_id", "asin", "label", "split", "in_metadata"]
     for review, text, tabular in zip(parts.reviews, parts.text, parts.tabular, strict=True):
-        rows = with_pictures(pl.read_parquet(review, columns=columns), pictures)
+        rows = add_pictures(pl.read_parquet(review, columns=columns), pictures)
         worded = pl.read_parquet(text, columns=["sample_id"])["sample_id"].implode()
         tabled = pl.read_parquet(tabular, columns=["sample_id"])["sample_id"].implode()
         rows = rows.with_columns(

@@ -23,7 +23,7 @@ from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.images import REASONS, GreySquare, UndecodableError, grey_square
 from preprocessing.ledger import Flow, Ledger
 from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
-from preprocessing.shards import in_parts, write_facts, write_stream
+from preprocessing.shards import split_parts, write_facts, write_stream
 from preprocessing.splits import Splits
 
 log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ def resize_radiographs(
     rows = splitter.assign(rows)
     tally = Tally(rows.height)
     with ThreadPoolExecutor(threads) as pool:
-        for part, path in zip(in_parts(rows, len(outputs)), outputs, strict=True):
+        for part, path in zip(split_parts(rows, len(outputs)), outputs, strict=True):
             write_stream(decoded(cxr, part, px, pool, tally), path, Images, stored=["jpeg"])
     tally.enter(ledger)
     ledger.write(ledger_path)

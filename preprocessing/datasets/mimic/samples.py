@@ -29,7 +29,7 @@ from preprocessing.engine.duckdb import Connection
 from preprocessing.errors import ConfigError, DataContractError
 from preprocessing.ledger import Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
-from preprocessing.shards import in_parts, parts_of, write_facts, write_stream
+from preprocessing.shards import parts_of, split_parts, write_facts, write_stream
 from preprocessing.splits import SPLITS
 
 MODALITIES = ("image", "text", "timeseries", "tabular")
@@ -113,7 +113,7 @@ def pair_samples(
     load(con, cohort, shards)
     ledger = Ledger("mimic-samples")
     stays = finetuning(con, source_name)
-    aligned = in_parts(stays, len(outputs))
+    aligned = split_parts(stays, len(outputs))
     chunks = pretraining(con, len(outputs), ledger)
     tally, rows = Tally(), 0
     for part, path in enumerate(outputs):

@@ -30,7 +30,7 @@ from preprocessing.datasets.mimic.series.database import Wanted, prepare
 from preprocessing.datasets.mimic.series.events import pass_over
 from preprocessing.datasets.mimic.series.kept import KeptRows
 from preprocessing.datasets.mimic.series.statistics import Moments
-from preprocessing.datasets.mimic.series.stays import in_buckets, stays_with_series, tables_read
+from preprocessing.datasets.mimic.series.stays import assign_buckets, stays_with_series, tables_read
 from preprocessing.datasets.mimic.series.tensors import dense
 from preprocessing.datasets.mimic.switches import ChosenSwitches, Profile, Switches
 from preprocessing.engine.duckdb import Connection
@@ -86,7 +86,7 @@ def extract_series(
     cohort = check(pl.read_parquet(cohort_path), Cohort, str(cohort_path))
     chosen = stays_with_series(cohort, source, con, switches, ledger)
     has_series = pl.col("stay_id").is_in(chosen["stay_id"].implode())
-    stays, part_of_bucket = in_buckets(cohort.with_columns(has_series=has_series), len(outputs))
+    stays, part_of_bucket = assign_buckets(cohort.with_columns(has_series=has_series), len(outputs))
     wanted = Wanted(stays, _items(source, con, switches, ledger), switches)
     prepare(con, wanted)
     with tempfile.TemporaryDirectory(dir=temp_dir, prefix="events-") as folder:

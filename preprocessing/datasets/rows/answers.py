@@ -7,7 +7,7 @@ from preprocessing.datasets.rows.description import Description, Question
 from preprocessing.datasets.rows.inputs import converted_numbers
 from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
-from preprocessing.datasets.rows.values import as_category
+from preprocessing.datasets.rows.values import parse_category
 
 # Class numbers are stored in one signed byte.
 MOST_CLASSES = 127
@@ -60,9 +60,9 @@ def card_tasks(description: Description, classes: dict[str, tuple[str, ...]]) ->
 def _class_numbers(
     source: Source, column: str, task: Question, problems: Problems
 ) -> tuple[pl.Series, tuple[str, ...]]:
-    label = as_category(source.frame[column])
+    label = parse_category(source.frame[column])
     found = sorted(label.drop_nulls().unique(), key=rank)
-    names = tuple(as_category(pl.Series(task.classes, dtype=pl.String))) or tuple(found)
+    names = tuple(parse_category(pl.Series(task.classes, dtype=pl.String))) or tuple(found)
     where = f"{source.files[0].name}, column {column}"
     if len(found) < 2:
         problems.add(

@@ -21,9 +21,9 @@ from preprocessing.datasets.rows.description import CLASSED, Description
 from preprocessing.datasets.rows.inputs import read_inputs
 from preprocessing.datasets.rows.partition import split_rows
 from preprocessing.datasets.rows.problems import Problems
-from preprocessing.datasets.rows.series import measurements, on_grid, series_columns
+from preprocessing.datasets.rows.series import bin_cells, measurements, series_columns
 from preprocessing.datasets.rows.source import Source, read_source
-from preprocessing.datasets.rows.values import as_category, as_time
+from preprocessing.datasets.rows.values import parse_category, parse_time
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 from preprocessing.manifest import digests_of
@@ -157,7 +157,7 @@ def _row_ids(description: Description, source: Source, problems: Problems) -> pl
     """The id of each row, else its number from 1."""
     if description.id not in source.frame.columns:
         return pl.int_range(1, source.frame.height + 1, eager=True).cast(pl.String).alias("row_id")
-    ids = as_category(source.frame[description.id]).alias("row_id")
+    ids = parse_category(source.frame[description.id]).alias("row_id")
     check_ids(ids, description.id, source, problems)
     return ids
 
@@ -166,7 +166,7 @@ def _units(description: Description, source: Source, ids: pl.Series, ledger: Led
     """The unit of each row; one that names none is a unit of its own."""
     if not description.group:
         return ids.alias("group")
-    group = as_category(source.frame[description.group])
+    group = parse_category(source.frame[description.group])
     ledger.note("rows", f"no {description.group}: a group of its own", group.null_count())
     return pl.select(pl.coalesce(group, pl.format("row {}", ids)).alias("group")).to_series()
 
@@ -192,7 +192,7 @@ def _measured(
         starts = pl.DataFrame({"row_id": ids}).with_columns(start=pl.lit(None, pl.Float64))
         if series.start:
             column = description.columns.get(series.start)
-            times = as_time(source.frame[series.start], column.format if column else "")
+            times = parse_time(source.frame[series.start], column.format if column else "")
             starts = starts.with_columns(start=times)
         cells = measurements(series, table, starts, ledger, problems)
     train = cells.filter(pl.col("row_id").is_in(shown.implode()))["variable"].drop_nulls()
@@ -231,7 +231,7 @@ def _slices(
     for part in rows.iter_slices(ROWS_AT_ONCE):
         if measured and description.series:
             cells, steps = measured.cells, description.series.steps
-            grid = on_grid(cells, part.to_series(0), measured.variables, steps)
+            grid = bin_cells(cells, part.to_series(0), measured.variables, steps)
             part = pl.concat([part, grid], how="horizontal")
         yield part
 

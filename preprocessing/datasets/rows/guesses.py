@@ -11,7 +11,7 @@ from preprocessing.datasets.rows.checks import ID_ROWS, ID_SHARE
 from preprocessing.datasets.rows.description import RESERVED
 from preprocessing.datasets.rows.partition import NAMES
 from preprocessing.datasets.rows.source import Source
-from preprocessing.datasets.rows.values import as_category, as_number, as_text, as_time
+from preprocessing.datasets.rows.values import parse_category, parse_number, parse_text, parse_time
 
 PICTURES = r"(?i)\.(jpe?g|png|gif|webp|bmp|tiff?)$"
 NAMES_ROWS = re.compile(r"(^|[_\W])(id|uuid|key|code|nr)$|[a-z](Id|ID)$")
@@ -50,14 +50,14 @@ def guess_column(source: Source, name: str, folder: Path) -> Guess:
         return Guess("image", "bytes; taken for those of picture files")
     if raw.dtype.is_nested() or raw.dtype in (pl.Time, pl.Duration):
         return Guess("ignore", f"{raw.dtype}: no column of a table")
-    words = as_category(raw).drop_nulls()
+    words = parse_category(raw).drop_nulls()
     if words.n_unique() < 2:
         return Guess("ignore", "the same in every row" if len(words) else "empty")
     if name.lower() in {"split", "fold", "set"} and words.str.to_lowercase().is_in([*NAMES]).all():
         return Guess("split", "says train, valid and test")
     if _mean(words.str.contains(PICTURES)) > ID_SHARE:
         return _guess_pictures(words, folder)
-    if name in RESERVED and not _is_text(as_text(raw).drop_nulls()):
+    if name in RESERVED and not _is_text(parse_text(raw).drop_nulls()):
         return Guess("ignore", "its name is used by the shards: rename it in the file to use it")
     return _guess_values(raw, words, name)
 
@@ -70,8 +70,8 @@ def guess_kind(label: pl.Series) -> str:
     >>> guess_kind(pl.Series([n / 3 for n in range(60)]))
     'regression'
     """
-    known = as_category(label).drop_nulls()
-    number = as_number(label).drop_nulls()
+    known = parse_category(label).drop_nulls()
+    number = parse_number(label).drop_nulls()
     if known.n_unique() <= 2:
         return "binary"
     amounts = known.n_unique() > AMOUNTS or (number != number.round()).any()
@@ -85,11 +85,11 @@ def _guess_values(raw: pl.Series, words: pl.Series, name: str) -> Guess:
     fraction = raw.dtype.is_float() or words.str.contains(r"\.\d*[1-9]").any()
     if once and not fraction and by_name:
         return Guess("id", "every value stands once, and the name says so")
-    if as_number(raw).count() == len(words):
+    if parse_number(raw).count() == len(words):
         if by_name and not fraction:
             return Guess("group", f"{told}; its name says that they name something")
         return Guess("category" if distinct == 2 else "number", f"numbers, {told}")
-    if as_time(raw).count() == len(words):
+    if parse_time(raw).count() == len(words):
         return Guess("date", f"dates, {told}")
     if _is_text(words):
         pieces = _mean(words.str.count_matches(r"\S+"))

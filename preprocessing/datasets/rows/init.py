@@ -18,7 +18,7 @@ from preprocessing.datasets.rows.checks import ID_SHARE
 from preprocessing.datasets.rows.description import NULLS, RESERVED, Description
 from preprocessing.datasets.rows.guesses import AMOUNTS, Guess, guess_column, guess_kind
 from preprocessing.datasets.rows.source import Source, read_source
-from preprocessing.datasets.rows.values import as_category, as_hours, as_number, as_time
+from preprocessing.datasets.rows.values import parse_category, parse_hours, parse_number, parse_time
 from preprocessing.errors import ConfigError
 
 # Steps of a series' grid that is guessed; a transformer's cost grows with their square.
@@ -129,7 +129,7 @@ def _task(source: Source, label: str) -> Iterator[str]:
         ConfigError: the column has one value, or too many that are no numbers.
     """
     answer = source.frame[label]
-    known = as_category(answer).drop_nulls()
+    known = parse_category(answer).drop_nulls()
     kind, distinct = guess_kind(answer), known.n_unique()
     if distinct < 2 or (
         kind == "multiclass" and distinct > min(MOST_CLASSES, ID_SHARE * len(known))
@@ -177,8 +177,10 @@ def _series(path: Path, output: Path, ids: list[str], source: Source) -> Iterato
     names = table.frame.columns
     if not ids:
         raise ConfigError(f"--series {path.name}: no column of the rows is an id. Add one.")
-    known = as_category(source.frame[ids[0]]).unique()
-    shared = {name: as_category(table.frame[name]).is_in(known.implode()).mean() for name in names}
+    known = parse_category(source.frame[ids[0]]).unique()
+    shared = {
+        name: parse_category(table.frame[name]).is_in(known.implode()).mean() for name in names
+    }
     id_name = ids[0] if ids[0] in names else max(names, key=lambda name: shared[name] or 0)
     others = [name for name in names if name != id_name]
     times = [name for name in others if re.search("(?i)time|hour|date|minute", name)]
@@ -190,7 +192,7 @@ def _series(path: Path, output: Path, ids: list[str], source: Source) -> Iterato
     step, steps = _grid(table, id_name, times[0])
     yield f"series: # values of a step are averaged; {table.frame.height} lines"
     yield f"  source: {_path(path, output)}"
-    words = [name for name in others if as_number(table.frame[name]).count() == 0]
+    words = [name for name in others if parse_number(table.frame[name]).count() == 0]
     is_long = len(others) == 2 and len(words) == 1
     yield f"  layout: {'long' if is_long else 'wide'} # long: a line per value; wide: one per time"
     yield f"  id: {_scalar(id_name)}"
@@ -206,7 +208,7 @@ def _series(path: Path, output: Path, ids: list[str], source: Source) -> Iterato
 def _grid(table: Source, id_name: str, time: str) -> tuple[float, int]:
     """Length and number of the steps: as long as lies between two times, and not too many."""
     raw = table.frame[time]
-    hours, seconds = as_hours(raw), as_time(raw)
+    hours, seconds = parse_hours(raw), parse_time(raw)
     if seconds.count() > hours.count():
         first = pl.col("at").min().over("id")
         since = pl.DataFrame({"id": table.frame[id_name], "at": seconds})

@@ -7,7 +7,7 @@ import polars as pl
 from preprocessing.datasets.rows.description import Column, Description
 from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
-from preprocessing.datasets.rows.values import as_category, as_number, as_text, as_time
+from preprocessing.datasets.rows.values import parse_category, parse_number, parse_text, parse_time
 from preprocessing.ledger import Ledger
 
 NO_FILE = "a path is given, but there is no file"
@@ -26,7 +26,7 @@ def read_inputs(
     """
     frame = pl.DataFrame(height=source.frame.height)
     if texts := description.named("text"):
-        pieces = source.frame.select(as_text(source.frame[name]) for name in texts)
+        pieces = source.frame.select(parse_text(source.frame[name]) for name in texts)
         joined = pl.concat_str(
             pl.all(), separator=description.text_separator, ignore_nulls=True
         ).replace("", None)
@@ -44,7 +44,7 @@ def _converted(source: Source, name: str, column: Column, problems: Problems) ->
     if column.type == "number":
         return converted_numbers(source, name, problems)
     if column.type == "date":
-        seconds = as_time(raw, column.format)
+        seconds = parse_time(raw, column.format)
         problems.add_rows(
             source,
             name,
@@ -56,14 +56,14 @@ def _converted(source: Source, name: str, column: Column, problems: Problems) ->
     if raw.dtype.is_nested() or raw.dtype == pl.Binary:
         problems.add(source.files[0].name, f"column {name} holds {raw.dtype}", "Set it to ignore.")
         return pl.repeat(None, len(raw), dtype=pl.String, eager=True)
-    return as_category(raw)
+    return parse_category(raw)
 
 
 def converted_numbers(source: Source, name: str, problems: Problems) -> pl.Series:
     """A column as numbers; what is none is a problem."""
     raw = source.frame[name]
-    number = as_number(raw)
-    known = as_text(raw).is_not_null() if raw.dtype == pl.String else raw.is_not_null()
+    number = parse_number(raw)
+    known = parse_text(raw).is_not_null() if raw.dtype == pl.String else raw.is_not_null()
     problems.add_rows(
         source,
         name,
@@ -83,7 +83,7 @@ def _pictures(
     if raw.dtype == pl.Binary:
         return raw.set(raw.bin.size() == 0, None)
     root = (description.folder / description.columns[name].root).resolve()
-    paths = [None if path is None else (root / path).resolve() for path in as_text(raw)]
+    paths = [None if path is None else (root / path).resolve() for path in parse_text(raw)]
     outside = pl.Series([path is not None and not path.is_relative_to(root) for path in paths])
     problems.add_rows(
         source,

@@ -7,7 +7,7 @@ import polars as pl
 from preprocessing.datasets.rows.description import Description, Split
 from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
-from preprocessing.datasets.rows.values import as_category, as_time
+from preprocessing.datasets.rows.values import parse_category, parse_time
 from preprocessing.splits import SPLITS, hash_draw, split_of
 
 # What people call the splits.
@@ -59,11 +59,11 @@ def read_times(description: Description, source: Source) -> pl.Series:
     """The time that rows are split by, in seconds since 1970."""
     name = description.split.time
     column = description.columns.get(name)
-    return as_time(source.frame[name], column.format if column else "")
+    return parse_time(source.frame[name], column.format if column else "")
 
 
 def _by_column(rows: pl.DataFrame, name: str, source: Source, problems: Problems) -> pl.Series:
-    words = as_category(source.frame[name]).str.to_lowercase()
+    words = parse_category(source.frame[name]).str.to_lowercase()
     split = words.replace_strict(NAMES, default=None, return_dtype=pl.String)
     problems.add_rows(
         source,

@@ -9,7 +9,7 @@ from preprocessing.datasets.rows.description import Series
 from preprocessing.datasets.rows.inputs import converted_numbers
 from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
-from preprocessing.datasets.rows.values import as_category, as_hours, as_time
+from preprocessing.datasets.rows.values import parse_category, parse_hours, parse_time
 from preprocessing.ledger import Ledger
 
 TIMES = "Give hours, HH:MM, or date-times such as 2024-05-01 13:30, and all in one way."
@@ -28,9 +28,9 @@ def measurements(
         problems: gets times and values that do not convert.
     """
     hours = _hours(series, source, starts, problems)
-    place = pl.DataFrame({"row_id": as_category(source.frame[series.id]), "hours": hours})
+    place = pl.DataFrame({"row_id": parse_category(source.frame[series.id]), "hours": hours})
     if series.layout == "long":
-        variable = as_category(source.frame[series.variable])
+        variable = parse_category(source.frame[series.variable])
         value = converted_numbers(source, series.value, problems)
         cells = place.with_columns(variable.alias("variable"), value.alias("value"))
     else:
@@ -46,8 +46,8 @@ def measurements(
     begun = pl.col("hours").is_not_null()
     cells = ledger.keep("series", cells, begun, reason="no start to count the time from")
     step = (pl.col("hours") / series.step_hours).floor()
-    on_grid = step.is_between(0, series.steps - 1)
-    cells = ledger.keep("series", cells, on_grid, reason="time outside of the steps")
+    bin_cells = step.is_between(0, series.steps - 1)
+    cells = ledger.keep("series", cells, bin_cells, reason="time outside of the steps")
     return cells.select("row_id", "variable", step.cast(pl.Int32).alias("step"), "value")
 
 
@@ -65,7 +65,7 @@ def series_columns(series: Series, source: Source, problems: Problems) -> bool:
     return not missing
 
 
-def on_grid(
+def bin_cells(
     cells: pl.DataFrame, ids: pl.Series, variables: Sequence[str], steps: int
 ) -> pl.DataFrame:
     """The columns `timeseries` and `observed`, one row per id; null where nothing was measured.
@@ -73,7 +73,7 @@ def on_grid(
     >>> cells = pl.DataFrame(
     ...     {"row_id": ["a", "a"], "variable": ["hr"] * 2, "step": [1, 1], "value": [60.0, 80.0]}
     ... )
-    >>> on_grid(cells, pl.Series(["a", "b"]), ["hr"], 2).rows()
+    >>> bin_cells(cells, pl.Series(["a", "b"]), ["hr"], 2).rows()
     [([nan, 70.0], [0, 1]), (None, None)]
     """
     width = steps * len(variables)
@@ -110,13 +110,13 @@ def _others(series: Series, source: Source) -> list[str]:
 def _hours(series: Series, source: Source, starts: pl.DataFrame, problems: Problems) -> pl.Series:
     """Hours since the row's start; numbers and HH:MM are taken to be that already."""
     raw = source.frame[series.time]
-    hours, seconds = as_hours(raw), as_time(raw)
+    hours, seconds = parse_hours(raw), parse_time(raw)
     dated = seconds.count() > hours.count()
     times = seconds if dated else hours
     problems.add_rows(source, series.time, times.is_null(), "no time that can be read", TIMES)
     if not dated:
         return hours
-    ids = as_category(source.frame[series.id])
+    ids = parse_category(source.frame[series.id])
     rows = pl.DataFrame({"row_id": ids, "seconds": seconds})
     rows = rows.join(starts, on="row_id", how="left", maintain_order="left")
     first = pl.col("seconds").min().over("row_id")

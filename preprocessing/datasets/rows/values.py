@@ -12,25 +12,25 @@ TIMES = ("", " %H:%M", " %H:%M:%S%.f")
 CLOCK = r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d))?$"
 
 
-def as_text(column: pl.Series) -> pl.Series:
+def parse_text(column: pl.Series) -> pl.Series:
     """Strings without blanks at their ends, null where nothing is left.
 
-    >>> as_text(pl.Series([" a word ", "  ", None])).to_list()
+    >>> parse_text(pl.Series([" a word ", "  ", None])).to_list()
     ['a word', None, None]
     """
     words = column.cast(pl.String).str.strip_chars()
     return words.set(words == "", None)
 
 
-def as_category(column: pl.Series) -> pl.Series:
+def parse_category(column: pl.Series) -> pl.Series:
     """Strings with one spelling per category.
 
-    >>> as_category(pl.Series([2013.0, None])).to_list()
+    >>> parse_category(pl.Series([2013.0, None])).to_list()
     ['2013', None]
-    >>> as_category(pl.Series(["2013", "True", " red "])).to_list()
+    >>> parse_category(pl.Series(["2013", "True", " red "])).to_list()
     ['2013', 'true', 'red']
     """
-    words = as_text(column).str.replace(r"^(-?\d+)\.0+$", "$1")
+    words = parse_text(column).str.replace(r"^(-?\d+)\.0+$", "$1")
     return pl.select(
         pl.when(words.str.contains("^(?i:true|false)$"))
         .then(words.str.to_lowercase())
@@ -38,20 +38,20 @@ def as_category(column: pl.Series) -> pl.Series:
     ).to_series()
 
 
-def as_number(column: pl.Series) -> pl.Series:
+def parse_number(column: pl.Series) -> pl.Series:
     """Finite numbers as Float64.
 
-    >>> as_number(pl.Series(["1.5", "-2e3", "1,5", "inf"])).to_list()
+    >>> parse_number(pl.Series(["1.5", "-2e3", "1,5", "inf"])).to_list()
     [1.5, -2000.0, None, None]
     """
-    plain = as_text(column) if column.dtype == pl.String else column
+    plain = parse_text(column) if column.dtype == pl.String else column
     if not (plain.dtype.is_numeric() or plain.dtype in (pl.String, pl.Boolean, pl.Null)):
         return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
     number = plain.cast(pl.Float64, strict=False)
     return number.set(~number.is_finite(), None)
 
 
-def as_time(column: pl.Series, written: str = "") -> pl.Series:
+def parse_time(column: pl.Series, written: str = "") -> pl.Series:
     """Dates or date-times as seconds since 1970, Float64; without a zone they count as UTC.
 
     Args:
@@ -59,15 +59,15 @@ def as_time(column: pl.Series, written: str = "") -> pl.Series:
         written: format of the strings as strftime writes it; "" = any of `DATES`, alone or with
             a time after a blank or a T.
 
-    >>> as_time(pl.Series(["1970-01-02", "02.01.1970", "1970-01-01T00:01:00Z"])).to_list()
+    >>> parse_time(pl.Series(["1970-01-02", "02.01.1970", "1970-01-01T00:01:00Z"])).to_list()
     [86400.0, 86400.0, 60.0]
-    >>> as_time(pl.Series(["2/1/1970"]), "%d/%m/%Y").to_list()
+    >>> parse_time(pl.Series(["2/1/1970"]), "%d/%m/%Y").to_list()
     [86400.0]
-    >>> as_time(pl.Series(["2/1/1970"])).to_list()
+    >>> parse_time(pl.Series(["2/1/1970"])).to_list()
     [None]
     """
     if column.dtype == pl.String:
-        words = as_text(column)
+        words = parse_text(column)
         return _parsed(
             words, [written] if written else [day + time for day in DATES for time in TIMES]
         )
@@ -78,20 +78,20 @@ def as_time(column: pl.Series, written: str = "") -> pl.Series:
     return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
 
 
-def as_hours(column: pl.Series) -> pl.Series:
+def parse_hours(column: pl.Series) -> pl.Series:
     """Hours as Float64, of numbers or of HH:MM or HH:MM:SS.
 
-    >>> as_hours(pl.Series(["01:30", "100:00", "2", "noon"])).to_list()
+    >>> parse_hours(pl.Series(["01:30", "100:00", "2", "noon"])).to_list()
     [1.5, 100.0, 2.0, None]
     """
     if column.dtype in (pl.Time, pl.Duration):
         return column.cast(pl.Int64) / (3600e9 if column.dtype == pl.Time else 3600e6)
     if column.dtype != pl.String:
-        return as_number(column)
-    pieces = as_text(column).str.extract_groups(CLOCK).struct
+        return parse_number(column)
+    pieces = parse_text(column).str.extract_groups(CLOCK).struct
     hours, minutes, seconds = (pieces.field(str(n)).cast(pl.Float64) for n in (1, 2, 3))
     clock = hours + minutes / 60 + seconds.fill_null(0) / 3600
-    return as_number(column).zip_with(clock.is_null(), clock)
+    return parse_number(column).zip_with(clock.is_null(), clock)
 
 
 def _parsed(words: pl.Series, formats: list[str]) -> pl.Series:

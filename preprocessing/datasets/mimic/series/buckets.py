@@ -54,7 +54,7 @@ class Buckets:
     def _open(self, bucket: int) -> bool:
         """Make the view bucket_events, if there is an event in the bucket."""
         selects = []
-        for number, (table, rows) in enumerate(self.kept.of_bucket(bucket)):
+        for number, (table, rows) in enumerate(self.kept.read_bucket(bucket)):
             self.con.register(f"kept_{number}", rows)
             selects.append(f"SELECT '{table}' AS source, * FROM kept_{number}")
         if selects:

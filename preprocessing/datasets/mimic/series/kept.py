@@ -50,7 +50,7 @@ class KeptRows:
             self._writers[table, bucket] = self._open.enter_context(writer)
         return self._writers[table, bucket]
 
-    def of_bucket(self, bucket: int) -> Iterator[tuple[str, pa.Table]]:
+    def read_bucket(self, bucket: int) -> Iterator[tuple[str, pa.Table]]:
         """Each table that has rows in the bucket, with those rows."""
         for table, here in self._writers:
             if here == bucket:

@@ -59,14 +59,14 @@ def _diagnosed_admissions(source: Source, con: duckdb.DuckDBPyConnection) -> pl.
         return found.pl()["hadm_id"].implode()
 
 
-def in_buckets(cohort: pl.DataFrame, parts: int) -> tuple[pl.DataFrame, list[int]]:
+def assign_buckets(cohort: pl.DataFrame, parts: int) -> tuple[pl.DataFrame, list[int]]:
     """The cohort with its `bucket`, and the part that each bucket belongs to.
 
     A patient lies in one bucket and a bucket in one part. Buckets follow the order of parts
     and, within a part, of patients, so that parts can be written bucket after bucket.
 
     >>> cohort = pl.DataFrame({"subject_id": [10000032, 10000048, 10000032]})
-    >>> placed, part_of_bucket = in_buckets(cohort, 1)
+    >>> placed, part_of_bucket = assign_buckets(cohort, 1)
     >>> placed["bucket"].to_list(), part_of_bucket
     ([0, 0, 0], [0])
     """
