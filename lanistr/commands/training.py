@@ -59,7 +59,6 @@ def train(
         float | None,
         Option(min=0, help="Seconds between states; default: as often as is cheap"),
     ] = None,
-    compile: Annotated[bool, Option("--compile", help="Steps go through torch.compile")] = False,
     features: Annotated[
         bool, Option(help="Frozen encoders of a fine-tuning see each sample once")
     ] = True,
@@ -98,6 +97,5 @@ def train(
         threads=threads,
         workers=workers,
         save_every=save_every,
-        compiled=compile,
         features=features,
     )

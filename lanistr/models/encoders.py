@@ -79,11 +79,10 @@ def attended(is_token: Tensor) -> Tensor:
     return seen
 
 
-def read_of(present: Tensor) -> Tensor | slice:
+def read_of(present: Tensor) -> Tensor:
     """The samples that an encoder computes: those with the modality, and at least one.
 
-    Absent ones would cost as much as others. A compiled step computes all of them: shapes that
-    depend on the data would break it into parts.
+    Absent ones would cost as much as others.
 
     Args:
         present: True = the sample has the modality, (B,) bool.
@@ -92,12 +91,10 @@ def read_of(present: Tensor) -> Tensor | slice:
     >>> read_of(torch.tensor([False, True, True])), read_of(torch.tensor([False, False]))
     (tensor([False,  True,  True]), tensor([ True, False]))
     """
-    if torch.compiler.is_compiling():
-        return slice(None)
     return present if present.any() else torch.arange(len(present), device=present.device) == 0
 
 
-def spread(states: Tensor, read: Tensor | slice, present: Tensor) -> Tokens:
+def spread(states: Tensor, read: Tensor, present: Tensor) -> Tokens:
     """The tokens of a batch of which some samples were computed; the states of others are zero.
 
     Args:

@@ -71,7 +71,6 @@ class Trainer:
         identity: see `checkpoint.run_identity`.
         workers: reading processes.
         save_every: seconds between states; None = as often as costs `STATE_SHARE` of the time.
-        compiled: training steps run through `torch.compile`.
         features: in fine-tuning, encode once what frozen encoders read.
     """
 
@@ -88,7 +87,6 @@ class Trainer:
         identity: dict[str, str],
         workers: int = 0,
         save_every: float | None = None,
-        compiled: bool = False,
         features: bool = True,
     ) -> None:
         self.experiment, self.model, self.train, self.valid = experiment, model, train, valid
@@ -99,7 +97,6 @@ class Trainer:
         self.micro_batch = micro_batch_size(optim, world.size)
         self.steps = len(self._plan(0))
         self.wrapped = world.wrap(model)
-        self.stepped: Any = torch.compile(self.wrapped, dynamic=True) if compiled else self.wrapped
         self.trained = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimiser = optimiser(self.trained, optim)
         self.progress = Progress(optim.epochs, self.steps, world.leads)
@@ -204,7 +201,7 @@ class Trainer:
     def _backward(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Add a micro-batch's gradients; returns its share of the step's losses."""
         with objective.autocast(self.world.device):
-            terms = objective.losses(self.stepped, batch, rng, self.experiment)
+            terms = objective.losses(self.wrapped, batch, rng, self.experiment)
         loss = objective.total(terms, self.experiment) / self.experiment.optim.accumulate
         loss.backward()
         shares = {

@@ -40,7 +40,7 @@ def losses(
     """Unweighted losses by term: the model's own in pretraining, else that of the task.
 
     Args:
-        model: LANISTR or a baseline, perhaps compiled or wrapped for many processes.
+        model: LANISTR or a baseline, perhaps wrapped for many processes.
         batch: on the model's device.
         rng: decides what a masked view hides.
         experiment: its stage.

@@ -35,7 +35,6 @@ def train(
     threads: int | None = None,
     workers: int | None = None,
     save_every: float | None = None,
-    compiled: bool = False,
     features: bool = True,
 ) -> None:
     """Train an experiment and write checkpoint.safetensors, experiment.json and history.jsonl.
@@ -55,7 +54,6 @@ def train(
         threads: of torch per process; bit-for-bit repetition needs the same number.
         workers: reading processes; None = 0 on a CPU, 4 on a GPU.
         save_every: seconds between states; None = as often as is cheap.
-        compiled: training steps run through `torch.compile`.
         features: in fine-tuning, what frozen encoders make of the samples is computed once, into
             the state, and read in all epochs.
 
@@ -84,7 +82,6 @@ def train(
             identity=checkpoint.run_identity(experiment, seed, cache.digest, init),
             workers=4 * (here.device.type == "cuda") if workers is None else workers,
             save_every=save_every,
-            compiled=compiled,
             features=features,
         )
         if here.leads:

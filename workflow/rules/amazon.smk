@@ -1,6 +1,7 @@
 """Raw Amazon reviews to shards, one set of rules for every review category."""
 
 import re
+import shlex
 
 AMAZON = config["amazon"]
 # The encoders of the pretraining category also serve the others, so that a
@@ -176,6 +177,20 @@ rule amazon_tabular:
         " > {log:q} 2>&1"
 
 
+def fetch_options():
+    """What is set of the fetch, under the names of amazon-fetch's options."""
+    asked = AMAZON["fetch_options"]
+    flags = [
+        f"--{name.replace('_', '-')}" for name, value in asked.items() if value is True
+    ]
+    values = [
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+        for name, value in asked.items()
+        if not isinstance(value, bool)
+    ]
+    return " ".join([*flags, *values])
+
+
 if AMAZON["fetch"]:
 
     rule amazon_fetch:
@@ -191,12 +206,14 @@ if AMAZON["fetch"]:
             images=f"{amazon_root()}/images",
             record=f"{amazon_root()}/fetch_{{category}}.jsonl",
             px=max(256, AMAZON["image_px"]),
+            options=fetch_options(),
             source=source_digest("preprocessing.datasets.amazon.fetch"),
         message:
             "Fetching pictures of {wildcards.category}"
         shell:
             "python -m preprocessing amazon-fetch --links {input.links:q} --images {params.images:q}"
-            " --record {params.record:q} --px {params.px} --ledger {output.ledger:q} > {log:q} 2>&1"
+            " --record {params.record:q} --px {params.px} {params.options}"
+            " --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule amazon_images:
