@@ -28,7 +28,7 @@ def cache(
     threads: Annotated[int, Option(min=1, help="Number of threads that decode images")] = 2,
 ) -> None:
     """Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index."""
-    from lanistr.data.cache import build_cache
+    from lanistr.data.caching import build_cache
     from lanistr.experiments.recipes import load_encoders
 
     encoders = load_encoders(recipe)

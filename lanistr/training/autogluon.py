@@ -73,7 +73,7 @@ def train(
     Args:
         experiment: of method autogluon.
         seed: of weights, order and dropout.
-        cache_folder: made by `lanistr.data.cache.build_cache`.
+        cache_folder: made by `lanistr.data.caching.build_cache`.
         output_dir: runs/<experiment>/seed<k>; the predictor stays below it.
         predictions: also write what it predicts for the test split.
         device: `auto`, `cpu` or `cuda`.

@@ -121,6 +121,7 @@ def merit(record: Mapping[str, Any], task: Task | None) -> list[float]:
         record: of the epoch.
         task: what is learned; None in pretraining.
 
+    >>> from lanistr.task import Kind
     >>> answer = Task("season", Kind.BINARY, "season", classes=("summer", "winter"))
     >>> merit({"epoch": 3, "valid/loss": 0.5, "valid/auroc": 0.8}, answer)
     [0.8, -0.5]

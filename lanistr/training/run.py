@@ -45,7 +45,7 @@ def train(
     Args:
         experiment: what to train.
         seed: of weights, order, masks and dropout.
-        cache_folder: made by `lanistr.data.cache.build_cache`.
+        cache_folder: made by `lanistr.data.caching.build_cache`.
         output_dir: runs/<experiment>/seed<k>.
         init: the checkpoints that `experiment.init` names, in its order.
         predictions: of a fine-tuning: also write what it predicts for the test split, as

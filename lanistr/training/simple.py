@@ -48,7 +48,7 @@ def train(
     Args:
         experiment: of method features.
         seed: seed of what the trees choose from; a regression does not depend on it.
-        cache_folder: made by `lanistr.data.cache.build_cache`.
+        cache_folder: made by `lanistr.data.caching.build_cache`.
         output_dir: runs/<experiment>/seed<k>.
         predictions: also write the answers for the test split.
         device: stands in the story of the run; the models are fitted on the CPU.

@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.cache import open_cache
+from lanistr.data.caching import build_cache
 from lanistr.data.card import Card
 from lanistr.errors import ConfigError
 from lanistr.experiments.recipes import load_encoders, load_experiment, read_registry

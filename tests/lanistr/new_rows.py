@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.cache import open_cache
+from lanistr.data.caching import build_cache
 from lanistr.experiments.architecture import Encoders
 from lanistr.inference.export import export
 from lanistr.methods.build import build

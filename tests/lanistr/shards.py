@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from lanistr.data.cache import build_cache
+from lanistr.data.caching import build_cache
 from lanistr.experiments.architecture import Encoders
 from lanistr.experiments.config import Experiment
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from lanistr.data.arrays import _write_header
-from lanistr.data.cache import SPLITS, STAGES, build_cache, open_cache
+from lanistr.data.cache import SPLITS, STAGES, open_cache
+from lanistr.data.caching import build_cache
 from lanistr.data.tokenizer import wordpiece_vocabulary
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Encoders

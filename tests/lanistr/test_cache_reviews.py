@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from tokenizers import Tokenizer
 
-from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.cache import open_cache
+from lanistr.data.caching import build_cache
 from lanistr.data.samples import select
 from lanistr.data.tab2txt import described, prepend_words
 from lanistr.errors import ConfigError, DataContractError

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lanistr.data.cache import build_cache
+from lanistr.data.caching import build_cache
 from lanistr.errors import ConfigError, WeightsError
 from lanistr.evaluation.metrics import weighted_auroc
 from lanistr.experiments.architecture import Encoders

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 import lanistr
 from lanistr.__main__ import app
 from lanistr.errors import ConfigError, ProcessError
+from lanistr.fitting import read_settings, write_value
 from lanistr.inference.predictor import Predictor
-from lanistr.own import find_description, fit_model, read_settings, write_value
+from lanistr.own import find_description, fit_model
 
 RECIPE = {
     "shared": {

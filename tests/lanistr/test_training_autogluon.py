@@ -12,7 +12,8 @@ import torch
 from tokenizers import Tokenizer
 
 from lanistr.analysis.presence import presence
-from lanistr.data.cache import build_cache, open_cache
+from lanistr.data.cache import open_cache
+from lanistr.data.caching import build_cache
 from lanistr.data.card import Card
 from lanistr.data.frames import frame, words
 from lanistr.data.samples import select

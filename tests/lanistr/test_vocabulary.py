@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from lanistr.data.arrays import plain_texts
-from lanistr.data.cache import build_cache
+from lanistr.data.caching import build_cache
 from lanistr.data.manifest import read_manifest
 from lanistr.data.tokenizer import tokenizer_for
 from lanistr.data.vocabulary import GATE, audit

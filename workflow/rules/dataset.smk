@@ -54,7 +54,7 @@ rule cache:
     params:
         folder=subpath(output.spec, parent=True),
         vocabulary=vocabulary_option,
-        source=source_digest("lanistr.data.cache"),
+        source=source_digest("lanistr.data.caching"),
     message:
         "Caching {wildcards.data} as memory-mapped arrays"
     shell:
