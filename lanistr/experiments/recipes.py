@@ -19,12 +19,17 @@ from lanistr.modality import Modality
 P = TypeVar("P", bound=Part)
 
 
+ALL, READABLE = "all", "readable"
+"""What `modalities` may say in place of a list."""
+
+
 def load_experiment(
     registry: Path, recipe: Path, name: str, card: Card | None = None
 ) -> Experiment:
     """The entry `name` of the registry, laid over the recipe's section for its stage.
 
-    `modalities: all` are those of the card, but for those that `without` lists.
+    `modalities: all` are those of the card, `readable` those of them that the method can read; of
+    both are taken away those that `without` lists.
 
     Args:
         registry: YAML; one mapping per experiment name.
@@ -60,7 +65,7 @@ def load_experiment(
 
 
 def chosen_modalities(settings: dict[str, Any], card: Card | None, where: str) -> dict[str, Any]:
-    """The settings with the card's modalities in place of `all`, less those in `without`.
+    """The settings with the card's modalities in place of `all` or `readable`, less `without`.
 
     Args:
         settings: of an experiment.
@@ -72,13 +77,32 @@ def chosen_modalities(settings: dict[str, Any], card: Card | None, where: str) -
     """
     rest = {key: value for key, value in settings.items() if key != "without"}
     named, without = rest.get("modalities"), settings.get("without") or []
-    if named == "all":
-        named = sorted(card.modalities if card else Modality)
+    if named in (ALL, READABLE):
+        named = sorted(asked_of(settings, card.modalities if card else Modality))
     if without:
         if absent := sorted(set(without) - set(named or [])):
             raise ConfigError(f"{where}: without: {absent} are none of modalities, {named}.")
         named = [each for each in named or [] if each not in without]
     return rest | ({"modalities": named} if named is not None else {})
+
+
+def asked_of(entry: Mapping[str, Any], modalities: Iterable[Modality]) -> set[Modality]:
+    """The modalities that an entry asks for, of data that have these; `without` is still in it.
+
+    >>> data = ["text", "tabular"]
+    >>> sorted(asked_of({"modalities": "all"}, data))
+    ['tabular', 'text']
+    >>> asked_of({"modalities": "readable", "method": "features"}, data) == {"tabular"}
+    True
+    """
+    asked = entry.get("modalities", ALL)
+    if asked == ALL:
+        return set(modalities)
+    if asked == READABLE:
+        stages = methods()[entry.get("method", "lanistr")].stages
+        readable = stages.get(entry.get("stage", "finetune"), ())
+        return set(modalities) & {modality for some in readable for modality in some}
+    return set(asked)
 
 
 def can_read(entry: Mapping[str, Any], modalities: Iterable[Modality]) -> bool:
@@ -92,8 +116,8 @@ def can_read(entry: Mapping[str, Any], modalities: Iterable[Modality]) -> bool:
     >>> can_read(entry, ["text", "tabular"]), can_read(entry, ["text"]), can_read(entry, ["image"])
     (True, False, False)
     """
-    has, asked = set(modalities), entry.get("modalities", "all")
-    seen, without = has if asked == "all" else set(asked), set(entry.get("without") or ())
+    has, without = set(modalities), set(entry.get("without") or ())
+    seen = asked_of(entry, has)
     method = methods()[entry.get("method", "lanistr")]
     fits = frozenset(seen - without) in method.stages.get(entry.get("stage", "finetune"), ())
     return fits and seen | without <= has

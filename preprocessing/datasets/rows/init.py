@@ -213,7 +213,7 @@ def _grid(table: Source, id_name: str, time: str) -> tuple[float, int]:
         first = pl.col("at").min().over("id")
         since = pl.DataFrame({"id": table.frame[id_name], "at": seconds})
         hours = since.select((pl.col("at") - first) / 3600).to_series()
-    span = max(float(hours.quantile(0.95) or 0.0), 0.0)
+    span = max(float(hours.quantile(0.99) or 0.0), 0.0)
     times = pl.DataFrame({"id": table.frame[id_name], "at": hours}).unique().sort("id", "at")
     gap = times.select(pl.col("at").diff().over("id").median()).item() or 1.0
     step = float(f"{max(gap, span / MOST_STEPS):.1g}")
