@@ -66,6 +66,8 @@ SCALES = {
     "our numbers are not comparable with the paper's column.",
     "demo": "Scale demo: a few open patients, with generated radiographs and notes, and tiny "
     "models; our numbers are not comparable with the paper's column.",
+    "open": "Scale open: data that anyone can get, and tiny models.",
+    "own": "Scale own: your own data.",
 }
 
 

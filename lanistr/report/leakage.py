@@ -36,7 +36,7 @@ ANSWERS = {
 }
 INTRODUCTION = (
     "Leakage is when a model is given, openly or hidden, what it is asked to predict. It then "
-    "looks good here and fails on new patients. Each question below is one way in which that "
+    "looks good here and fails on new cases. Each question below is one way in which that "
     "happens. A leak that was found stops the run unless the configuration acknowledges it by "
     "name; what is noticed does not stop it, but should be known."
 )

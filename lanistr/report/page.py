@@ -27,6 +27,8 @@ SCALES = {
     "Its numbers say nothing about patients and are not comparable with the paper's.",
     "demo": "A few open patients, with generated radiographs and notes, and tiny models (scale "
     "demo): the numbers are not comparable with the paper's.",
+    "open": "Open data that anyone can get, and tiny models (scale open).",
+    "own": "Your own data (scale own): what holds for them need not hold elsewhere.",
     "paper": "Scale paper: the data and sizes of the paper.",
 }
 

@@ -112,7 +112,7 @@ def summary(results: Path, layouts: Mapping[str, Layout]) -> str:
             "trivial": "Trivial baseline",
             "paper": "LANISTR in the paper",
         },
-        "What ran. Shares in percent, ours with their 95 % interval over subjects.",
+        "What ran, with the 95 % interval over subjects.",
     )
     return facts(what) + ran + paragraph(FLOW)
 
