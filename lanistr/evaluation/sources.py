@@ -56,8 +56,12 @@ class Sources:
             raise ConfigError(f"{name}: {error.args[0]}") from None
 
     def question(self, name: str) -> tuple[str, str]:
-        """Data set and task of an experiment: what may be compared."""
-        return self.entries[name]["dataset"], self.task_of(name).name
+        """Data set and task of an experiment: what may be compared.
+
+        Other entries may ask for tasks that these data do not have: they are no row here.
+        """
+        entry = self.entries[name]
+        return entry["dataset"], entry.get("task") or self.task_of(name).name
 
     def read(self, names: Sequence[str]) -> dict[str, Runs]:
         """The runs of some experiments.

@@ -16,6 +16,8 @@ REGISTRY = {
     "scratch": {"dataset": "mimic", "rows": {"table1": "LANISTR w/o pretraining"}},
     "flava": {"dataset": "mimic", "rows": {"table1": "FLAVA"}},
     "other": {"like": "late", "rows": {"table3": "w/o text"}},
+    # Of another table, with a task that these data do not have: no table of theirs minds it.
+    "absent": {"dataset": "mimic", "task": "unheard_of", "rows": {"readmission": "LANISTR"}},
 }
 SEEDS = [0, 1, 2]
 
