@@ -147,7 +147,7 @@ def test_real_products_become_shards(tmp_path: Path) -> None:
     with tarfile.open(FASHION / "images.tar") as archive:
         wanted = {line[header.index("image")] for line in some}
         members = [member for member in archive if member.name.removeprefix("./") in wanted]
-        archive.extractall(tmp_path, members, filter="data")
+        archive.extractall(tmp_path, members)
     path = tmp_path / "own.yaml"
     write_configuration(tmp_path / "products.csv", "season", path)
     config = yaml.safe_load(path.read_text())
