@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from PIL import ImageFile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -20,9 +19,3 @@ def shared() -> Path:
     if not (folder / "data" / "mimic-iv-demo").is_dir():
         pytest.skip("../shared (open MIMIC-IV demo and reference outputs) is not here")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def strict_pictures(monkeypatch):
-    """Broken pictures stay broken: importing AutoGluon lets Pillow take them for whole."""
-    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import ImageFile
 from torch import nn
 
 from lanistr.batch import InputSpec
@@ -181,10 +182,13 @@ def answers(predictor: MultiModalPredictor, rows: pd.DataFrame, task: Task) -> n
 def autogluon_class() -> Iterator[type[MultiModalPredictor]]:
     """AutoGluon's class, without its chatter.
 
+    Importing it lets Pillow take broken pictures for whole, in all of the process: that ends here.
+
     Raises:
         NotInstalledError: it is not there.
     """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    truncated = ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -200,7 +204,10 @@ def autogluon_class() -> Iterator[type[MultiModalPredictor]]:
         # only now, as importing resets some of them
         for name in ("lightning.pytorch", "lightning.fabric", "autogluon", "timm", "tensorboard"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        yield MultiModalPredictor
+        try:
+            yield MultiModalPredictor
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = truncated
 
 
 def hyperparameters(experiment: Experiment, device: torch.device) -> dict[str, Any]:
