@@ -1,7 +1,6 @@
 """Raw Amazon reviews to shards, one set of rules for every review category."""
 
 import re
-import shlex
 
 AMAZON = config["amazon"]
 # The encoders of the pretraining category also serve the others, so that a
@@ -65,31 +64,32 @@ def fitted_encoders(wildcards):
 
 
 def fitted_options(wildcards, input):
-    return (
-        f"--fitted-facts {quote(input.fitted[0])} --fitted-identifiers {quote(input.fitted[1])}"
-        if input.fitted
-        else ""
-    )
+    if not input.fitted:
+        return []
+    return options(fitted_facts=input.fitted[0], fitted_identifiers=input.fitted[1])
 
 
 def draw_options(wildcards):
     """All reviews of the pretraining category, a draw of the others."""
     if wildcards.category == PRETRAINED_CATEGORY:
-        return "--stage pretrain"
+        return options(stage="pretrain")
     draw = AMAZON["finetune"]
-    return " ".join(
-        ["--stage finetune"]
-        + [f"--require {modality}" for modality in draw["require"]]
-        + [f"--{split}-samples {draw[split]}" for split in ("train", "valid", "test")]
-    )
+    sizes = {f"{split}_samples": draw[split] for split in ("train", "valid", "test")}
+    return [
+        *options(stage="finetune"),
+        *each("--require", draw["require"]),
+        *options(**sizes),
+    ]
 
 
 def split_of_products(wildcards):
-    """One option string: Snakemake would not see two numbers change places."""
+    """One list of options: Snakemake would not see two numbers change places."""
     split = AMAZON["split"]
     # The whole pretraining category is learnt from, as in the paper.
     test = 0 if wildcards.category == PRETRAINED_CATEGORY else split["test"]
-    return f"--split-seed {split['seed']} --valid-share {split['valid']} --test-share {test}"
+    return options(
+        split_seed=split["seed"], valid_share=split["valid"], test_share=test
+    )
 
 
 rule amazon_reviews:
@@ -122,11 +122,11 @@ rule amazon_reviews:
     message:
         "Reading the reviews of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-reviews --reviews {input.reviews:q} {params.metadata}"
-        " --image-source {params.image_source} --max-malformed {params.max_malformed}"
-        " {params.split}"
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads}"
-        " {params.outputs} --products {output.products:q} --links {output.links:q}"
+        "python -m preprocessing amazon-reviews --reviews {input.reviews:q} {params.metadata:q}"
+        " --image-source {params.image_source:q} --max-malformed {params.max_malformed:q}"
+        " {params.split:q}"
+        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
+        " {params.outputs:q} --products {output.products:q} --links {output.links:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -141,15 +141,15 @@ rule amazon_text:
         results("logs/amazon_text_{category}.log"),
     params:
         limit=AMAZON["text_limit"],
-        summary="" if AMAZON["summary"] else "--without-summary",
+        summary=[] if AMAZON["summary"] else ["--without-summary"],
         reviews=lambda wildcards, input: each("--reviews", input.reviews),
         outputs=lambda wildcards, output: each("--output", output.parts),
         source=source_digest("preprocessing.datasets.amazon.text"),
     message:
         "Joining summaries and reviews of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-text {params.reviews} {params.outputs}"
-        " --text-limit {params.limit} {params.summary}"
+        "python -m preprocessing amazon-text {params.reviews:q} {params.outputs:q}"
+        " --text-limit {params.limit:q} {params.summary:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -172,7 +172,7 @@ rule amazon_tabular:
     message:
         "Encoding the columns of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-tabular {params.reviews} {params.fitted} {params.outputs}"
+        "python -m preprocessing amazon-tabular {params.reviews:q} {params.fitted:q} {params.outputs:q}"
         " --identifiers {output.identifiers:q} --facts {output.facts:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
 
@@ -183,12 +183,10 @@ def fetch_options():
     flags = [
         f"--{name.replace('_', '-')}" for name, value in asked.items() if value is True
     ]
-    values = [
-        f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
-        for name, value in asked.items()
-        if not isinstance(value, bool)
-    ]
-    return " ".join([*flags, *values])
+    values = {
+        name: value for name, value in asked.items() if not isinstance(value, bool)
+    }
+    return [*flags, *options(**values)]
 
 
 if AMAZON["fetch"]:
@@ -212,7 +210,7 @@ if AMAZON["fetch"]:
             "Fetching pictures of {wildcards.category}"
         shell:
             "python -m preprocessing amazon-fetch --links {input.links:q} --images {params.images:q}"
-            " --record {params.record:q} --px {params.px} {params.options}"
+            " --record {params.record:q} --px {params.px:q} {params.options:q}"
             " --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -239,7 +237,7 @@ rule amazon_images:
         "Resizing pictures of {wildcards.category}"
     shell:
         "python -m preprocessing amazon-images --links {input.links:q} --images {params.images:q}"
-        " --px {params.px} --threads {threads} {params.outputs}"
+        " --px {params.px:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -258,17 +256,18 @@ rule amazon_samples:
         results("logs/amazon_samples_{category}.log"),
     params:
         draw=draw_options,
-        inputs=lambda wildcards, input: " ".join(
-            each(f"--{table}", input[table])
+        inputs=lambda wildcards, input: [
+            word
             for table in ("reviews", "text", "tabular", "images")
-        ),
+            for word in each(f"--{table}", input[table])
+        ],
         outputs=lambda wildcards, output: each("--output", output.parts),
         source=source_digest("preprocessing.datasets.amazon.samples"),
     message:
         "Pairing the modalities of {wildcards.category}"
     shell:
-        "python -m preprocessing amazon-samples {params.inputs} --links {input.links:q}"
-        " {params.draw} {params.outputs} --facts {output.facts:q} --ledger {output.ledger:q}"
+        "python -m preprocessing amazon-samples {params.inputs:q} --links {input.links:q}"
+        " {params.draw:q} {params.outputs:q} --facts {output.facts:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
 
 
@@ -299,4 +298,4 @@ rule amazon_manifest:
         "Writing the manifest of the reviews"
     shell:
         "python -m preprocessing amazon-manifest --shards {params.shards:q} --facts {params.facts:q}"
-        " {params.categories} --scale {params.scale} --output {output.manifest:q} > {log:q} 2>&1"
+        " {params.categories:q} --scale {params.scale:q} --output {output.manifest:q} > {log:q} 2>&1"

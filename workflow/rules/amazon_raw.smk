@@ -38,15 +38,12 @@ if not AMAZON["root"] and "amazon" in config.get("generate", {}):
         log:
             results("logs/generate_amazon.log"),
         params:
-            size=" ".join(
-                f"--{name.replace('_', '-')} {value}"
-                for name, value in config["generate"]["amazon"].items()
-            ),
+            size=options(**config["generate"]["amazon"]),
             seed=config["generate"]["seed"],
             folder=results("raw/amazon"),
             source=source_digest("synthetic.amazon"),
         message:
             "Generating raw reviews"
         shell:
-            "python -m preprocessing generate-amazon --output {params.folder:q} {params.size}"
-            " --seed {params.seed} > {log:q} 2>&1"
+            "python -m preprocessing generate-amazon --output {params.folder:q} {params.size:q}"
+            " --seed {params.seed:q} > {log:q} 2>&1"

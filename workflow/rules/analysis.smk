@@ -27,7 +27,7 @@ rule presence:
         "Asking {wildcards.experiment}, seed {wildcards.seed}, under every subset of modalities"
     shell:
         "python -m lanistr presence --run {params.run:q} --cache {params.cache:q}"
-        " --threads {threads} --output {output.presence:q} > {log:q} 2>&1"
+        " --threads {threads:q} --output {output.presence:q} > {log:q} 2>&1"
 
 
 rule shapley:
@@ -45,7 +45,7 @@ rule shapley:
     message:
         "Attributing performance to modalities"
     shell:
-        "python -m lanistr shapley {params.presence} --resamples {params.resamples}"
+        "python -m lanistr shapley {params.presence:q} --resamples {params.resamples:q}"
         " --csv {output.csv:q} --json {output.json:q} > {log:q} 2>&1"
 
 
@@ -64,5 +64,5 @@ rule removal:
     message:
         "Removing modalities at test time"
     shell:
-        "python -m lanistr removal {params.presence} --resamples {params.resamples}"
+        "python -m lanistr removal {params.presence:q} --resamples {params.resamples:q}"
         " --csv {output.csv:q} --json {output.json:q} > {log:q} 2>&1"

@@ -33,15 +33,17 @@ rule missingness:
         shards=lambda wildcards: each(
             "--shards", [results(f"shards/{family}") for family in config["recipes"]]
         ),
-        options=lambda wildcards: " ".join(
-            REGISTERED[family].audit_options for family in config["recipes"]
-        ),
+        options=lambda wildcards: [
+            word
+            for family in config["recipes"]
+            for word in REGISTERED[family].audit_options
+        ],
         source=missingness_digest,
     message:
         "Counting who has which modalities"
     shell:
-        "python -m preprocessing audit-missingness {params.shards} {params.options}"
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads}"
+        "python -m preprocessing audit-missingness {params.shards:q} {params.options:q}"
+        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
         " --output-csv {output.csv:q} --output-json {output.json:q} > {log:q} 2>&1"
 
 
@@ -77,8 +79,8 @@ rule leakage_audit:
     message:
         "Putting the leakage audit together"
     shell:
-        "python -m preprocessing merge-leakage {params.gates} {params.vocabularies}"
-        " {params.acknowledged} --output {output.json:q} > {log:q} 2>&1"
+        "python -m preprocessing merge-leakage {params.gates:q} {params.vocabularies:q}"
+        " {params.acknowledged:q} --output {output.json:q} > {log:q} 2>&1"
 
 
 rule leakage_page:

@@ -36,8 +36,8 @@ rule leakage:
     message:
         "Looking for leaks in {wildcards.data}"
     shell:
-        "python -m preprocessing audit-leakage --shards {params.shards:q} {params.acknowledged}"
-        " --resamples {params.resamples} --output {output.gate:q} > {log:q} 2>&1"
+        "python -m preprocessing audit-leakage --shards {params.shards:q} {params.acknowledged:q}"
+        " --resamples {params.resamples:q} --output {output.gate:q} > {log:q} 2>&1"
 
 
 rule cache:
@@ -59,7 +59,7 @@ rule cache:
         "Caching {wildcards.data} as memory-mapped arrays"
     shell:
         "python -m lanistr cache --manifest {input.manifest:q} --recipe {input.recipe:q}"
-        " {params.vocabulary} --output-dir {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        " {params.vocabulary:q} --output-dir {params.folder:q} --threads {threads:q} > {log:q} 2>&1"
 
 
 rule leakage_vocabulary:
@@ -80,4 +80,4 @@ rule leakage_vocabulary:
         "Checking the vocabulary of {wildcards.data}"
     shell:
         "python -m lanistr audit-vocabulary --manifest {input.manifest:q} --cache {params.cache:q}"
-        " {params.vocabulary} {params.acknowledged} --output {output.gate:q} > {log:q} 2>&1"
+        " {params.vocabulary:q} {params.acknowledged:q} --output {output.gate:q} > {log:q} 2>&1"

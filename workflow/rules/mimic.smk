@@ -37,18 +37,19 @@ def raw_notes(wildcards):
 
 
 def split_options(wildcards):
-    lists = [
-        f"--{name}-subjects {quote(path)}"
-        for name, path in MIMIC["subject_lists"].items()
-    ]
+    lists = {f"{name}_subjects": path for name, path in MIMIC["subject_lists"].items()}
     split = MIMIC["split"]
-    shares = f"--valid-share {split['valid']} --test-share {split['test']}"
-    return " ".join([*lists, f"--split-seed {split['seed']} {shares}"])
+    return options(
+        **lists,
+        split_seed=split["seed"],
+        valid_share=split["valid"],
+        test_share=split["test"],
+    )
 
 
 def switch_options(wildcards):
-    single = (f"--switch {name}={value}" for name, value in config["switches"].items())
-    return " ".join([f"--profile {config['profile']}", *single])
+    single = (f"{name}={value}" for name, value in config["switches"].items())
+    return [*options(profile=config["profile"]), *each("--switch", single)]
 
 
 register(
@@ -91,7 +92,7 @@ rule mimic_cohort:
     message:
         "Selecting the ICU stays of the cohort"
     shell:
-        "python -m preprocessing mimic-cohort --root {params.root:q} {params.split} {params.switches}"
+        "python -m preprocessing mimic-cohort --root {params.root:q} {params.split:q} {params.switches:q}"
         " --output {output.cohort:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -120,8 +121,8 @@ rule mimic_timeseries:
         "Extracting the 48-hour time series"
     shell:
         "python -m preprocessing mimic-timeseries --root {params.root:q} --cohort {input.cohort:q}"
-        " {params.switches} "
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads} {params.outputs}"
+        " {params.switches:q}"
+        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -150,7 +151,7 @@ rule mimic_images:
         "Resizing radiographs"
     shell:
         "python -m preprocessing mimic-images --cxr {params.root:q} --cohort {input.cohort:q}"
-        " {params.split} --px {params.px} --threads {threads} {params.outputs}"
+        " {params.split:q} --px {params.px:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -183,8 +184,8 @@ rule mimic_notes:
         "Reading notes of {wildcards.data}"
     shell:
         "python -m preprocessing mimic-notes --notes {params.root:q} --cohort {input.cohort:q}"
-        " --source {params.text_source} {params.split} "
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads} {params.outputs}"
+        " --source {params.text_source:q} {params.split:q}"
+        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -206,7 +207,7 @@ rule mimic_tabular:
         "Reading demographics"
     shell:
         "python -m preprocessing mimic-tabular --root {params.root:q} --cohort {input.cohort:q}"
-        " {params.outputs} --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        " {params.outputs:q} --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_samples:
@@ -230,18 +231,19 @@ rule mimic_samples:
         tmpdir=config["engine"]["temp_dir"] or results("tmp"),
     params:
         text_source=text_source,
-        inputs=lambda wildcards, input: " ".join(
-            each(f"--{table}", input[table])
+        inputs=lambda wildcards, input: [
+            word
             for table in ("timeseries", "images", "notes", "tabular")
-        ),
+            for word in each(f"--{table}", input[table])
+        ],
         outputs=lambda wildcards, output: each("--output", output.parts),
         source=source_digest("preprocessing.datasets.mimic.samples"),
     message:
         "Pairing the modalities of {wildcards.data} into samples"
     shell:
-        "python -m preprocessing mimic-samples --cohort {input.cohort:q} {params.inputs}"
-        " --source {params.text_source} "
-        " --memory-limit {resources.mem_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads} {params.outputs}"
+        "python -m preprocessing mimic-samples --cohort {input.cohort:q} {params.inputs:q}"
+        " --source {params.text_source:q}"
+        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -268,7 +270,7 @@ rule mimic_manifest:
         "Writing the manifest"
     shell:
         "python -m preprocessing mimic-manifest --shards {params.shards:q} --facts {params.facts:q}"
-        " {params.raw} --scale {params.scale} --output {output.manifest:q} > {log:q} 2>&1"
+        " {params.raw:q} --scale {params.scale:q} --output {output.manifest:q} > {log:q} 2>&1"
 
 
 rule mimic_text_sources:
@@ -294,4 +296,4 @@ rule mimic_text_sources:
         "Writing the manifest of {wildcards.source}"
     shell:
         "python -m preprocessing mimic-text-sources --mimic {params.mimic:q} --facts {params.facts:q}"
-        " --variant {wildcards.source} --output {output.manifest:q} > {log:q} 2>&1"
+        " --variant {wildcards.source:q} --output {output.manifest:q} > {log:q} 2>&1"

@@ -127,19 +127,21 @@ if "generate" in config:
         log:
             results("logs/generate_mimic.log"),
         params:
-            roots=" ".join(
-                f"--{option} {quote(raw_root(location))}"
-                for option, location in [
-                    ("mimic", "root"),
-                    ("notes", "notes"),
-                    ("cxr", "cxr"),
-                ]
-                if is_generated(location)
+            roots=options(
+                **{
+                    option: raw_root(location)
+                    for option, location in [
+                        ("mimic", "root"),
+                        ("notes", "notes"),
+                        ("cxr", "cxr"),
+                    ]
+                    if is_generated(location)
+                }
             ),
             population=(
-                f"--stays {config['generate']['stays']}"
+                options(stays=config["generate"]["stays"])
                 if is_generated("root")
-                else f"--patients-of {quote(raw_root('root'))}"
+                else options(patients_of=raw_root("root"))
             ),
             images=config["generate"]["images"],
             seed=config["generate"]["seed"],
@@ -147,5 +149,5 @@ if "generate" in config:
         message:
             "Generating raw dumps"
         shell:
-            "python -m preprocessing generate-mimic {params.roots} {params.population}"
-            " --images {params.images} --seed {params.seed} --truth {output.truth:q} > {log:q} 2>&1"
+            "python -m preprocessing generate-mimic {params.roots:q} {params.population:q}"
+            " --images {params.images:q} --seed {params.seed:q} --truth {output.truth:q} > {log:q} 2>&1"

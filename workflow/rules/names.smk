@@ -8,7 +8,6 @@ import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from shlex import quote
 
 import yaml
 
@@ -66,8 +65,20 @@ def parts(folder, number):
 
 
 def each(option, values):
-    """The option once per value."""
-    return " ".join(f"{option} {quote(str(value))}" for value in values)
+    """The words of a command line with the option once per value.
+
+    Options are lists of words, so that a command line quotes all that it holds with `:q`.
+    """
+    return [word for value in values for word in (option, str(value))]
+
+
+def options(**values):
+    """The words of a command line with an option per value, such as `--split-seed 0`."""
+    return [
+        word
+        for name, value in values.items()
+        for word in each(f"--{name.replace('_', '-')}", [value])
+    ]
 
 
 def manifest_of(data):
@@ -108,7 +119,7 @@ class Registration:
         acknowledge: gates of a data whose findings do not stop the run, beside those of
             `leakage.acknowledge`.
         audit: input function of what the missingness audit reads beside the shards.
-        audit_options: what the missingness audit is told of it.
+        audit_options: what the missingness audit is told of it, as words of its command line.
         truth: files with what was planted in generated data, for ceilings.
     """
 
@@ -123,7 +134,7 @@ class Registration:
     gate: Callable = lambda data: data
     acknowledge: Callable = lambda data: []
     audit: Callable = lambda wildcards: []
-    audit_options: str = ""
+    audit_options: Sequence[str] = ()
     truth: Callable = lambda: []
 
 

@@ -88,5 +88,5 @@ rule physionet2012_shards:
         "Writing the shards of PhysioNet 2012"
     shell:
         "python -m preprocessing rows-shards --rows {input.rows:q} --contents {input.contents:q}"
-        " --family physionet2012 --scale {params.scale} --output-dir {params.folder:q}"
+        " --family physionet2012 --scale {params.scale:q} --output-dir {params.folder:q}"
         " --ledger {output.ledger:q} > {log:q} 2>&1"

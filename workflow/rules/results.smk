@@ -34,16 +34,14 @@ def manifests_of(table):
 
 def table_options(table):
     """What `lanistr table` is told beside the table's files."""
-    return " ".join(
-        [
-            f"--table {table} --results {results('')}",
-            each("--manifest", manifests_of(table)),
-            f"--resamples {config['bootstrap']}",
-            each("--seed", seeds_of_table(table)),
-            each("--truth", truth_of(table)),
-            each("--registry", [config["registry"]]),
-        ]
-    )
+    return [
+        *options(table=table, results=results("")),
+        *each("--manifest", manifests_of(table)),
+        *options(resamples=config["bootstrap"]),
+        *each("--seed", seeds_of_table(table)),
+        *each("--truth", truth_of(table)),
+        *options(registry=config["registry"]),
+    ]
 
 
 def table_cost(wildcards):
@@ -68,7 +66,7 @@ rule evaluate:
         "Evaluating {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "python -m lanistr evaluate --predictions {input.predictions:q} --cache {params.cache:q}"
-        " --resamples {params.resamples} --output {output.metrics:q} > {log:q} 2>&1"
+        " --resamples {params.resamples:q} --output {output.metrics:q} > {log:q} 2>&1"
 
 
 rule leakage_selection:
@@ -85,7 +83,7 @@ rule leakage_selection:
     message:
         "Checking what the runs of {wildcards.table} were selected on"
     shell:
-        "python -m preprocessing audit-selection {params.runs} {params.acknowledged}"
+        "python -m preprocessing audit-selection {params.runs:q} {params.acknowledged:q}"
         " --output {output.gate:q} > {log:q} 2>&1"
 
 
@@ -117,7 +115,7 @@ rule table:
     message:
         "Assembling {wildcards.table} of all its runs{resources.cost}"
     shell:
-        "python -m lanistr table {params.options} --paper {input.paper:q} --csv {output.csv:q}"
+        "python -m lanistr table {params.options:q} --paper {input.paper:q} --csv {output.csv:q}"
         " --md {output.md:q} --tex {output.tex:q} > {log:q} 2>&1"
 
 
@@ -131,11 +129,13 @@ def unfinished(rule):
 def write_for_now(job, command):
     """Write the outputs of a job from what there is; the next run makes them anew.
 
+    The command is the words of one of `lanistr`.
+
     To Snakemake they are older than all that they are made of, which it compares only
     where it has no record of an earlier round.
     """
     with contextlib.suppress(subprocess.CalledProcessError):  # the log says why
-        shell("python -m lanistr {command} > {job.log} 2>&1")
+        shell("python -m lanistr {command:q} > {job.log:q} 2>&1")
     for file in filter(os.path.isfile, job.output):
         os.utime(file, (1, 1))  # Snakemake takes 0 for no time
         workflow.persistence.cleanup_metadata(file)
@@ -144,15 +144,24 @@ def write_for_now(job, command):
 onerror:
     # With --keep-going the other rows are there: table and report say which one failed.
     for job in unfinished("table"):
-        forms = " ".join(f"--{form} {job.output[form]}" for form in FORMS)
+        forms = {form: job.output[form] for form in FORMS}
         write_for_now(
             job,
-            f"table {table_options(job.wildcards.table)}"
-            f" --paper config/paper_results.tsv {forms}",
+            [
+                "table",
+                *table_options(job.wildcards.table),
+                *options(paper=job.input.paper, **forms),
+            ],
         )
     for job in unfinished("write_report"):
         write_for_now(
             job,
-            f"report --results {results('')} --config {quote(job.params.config)}"
-            f" --output {job.output.report}",
+            [
+                "report",
+                *options(
+                    results=results(""),
+                    config=job.params.config,
+                    output=job.output.report,
+                ),
+            ],
         )

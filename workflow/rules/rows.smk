@@ -111,5 +111,5 @@ rule rows_shards:
         "Encoding the rows"
     shell:
         "python -m preprocessing rows-shards --rows {input.rows:q} --contents {input.contents:q}"
-        " --scale {params.scale} --output-dir {params.folder:q} --ledger {output.ledger:q}"
-        " --threads {threads} > {log:q} 2>&1"
+        " --scale {params.scale:q} --output-dir {params.folder:q} --ledger {output.ledger:q}"
+        " --threads {threads:q} > {log:q} 2>&1"

@@ -4,9 +4,13 @@ import hashlib
 
 # Several GPUs: one process each. Not a param, as the machine does not change the result.
 LAUNCH = (
-    f"torchrun --standalone --nproc-per-node {config['engine']['gpus']} -m"
+    [
+        *("torchrun", "--standalone"),
+        *options(nproc_per_node=config["engine"]["gpus"]),
+        "-m",
+    ]
     if config["engine"]["gpus"] > 1
-    else "python -m"
+    else ["python", "-m"]
 )
 
 
@@ -58,17 +62,17 @@ rule pretrain:
         folder=subpath(output.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
         init=lambda wildcards, input: each("--init", input.init),
-        predictions="",
+        predictions=[],
         source=lambda wildcards: method_digest(
             wildcards.experiment, "lanistr.training.run"
         ),
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}{resources.cost}"
     shell:
-        "{LAUNCH} lanistr train --registry {config[registry]:q} --recipe {input.recipe:q}"
-        " --experiment {wildcards.experiment} --seed {wildcards.seed} --cache {params.cache:q}"
-        " {params.init} --output-dir {params.folder:q} {params.predictions}"
-        " --threads {threads} > {log:q} 2>&1"
+        "{LAUNCH:q} lanistr train --registry {config[registry]:q} --recipe {input.recipe:q}"
+        " --experiment {wildcards.experiment:q} --seed {wildcards.seed:q} --cache {params.cache:q}"
+        " {params.init:q} --output-dir {params.folder:q} {params.predictions:q}"
+        " --threads {threads:q} > {log:q} 2>&1"
 
 
 # The test split is asked where the model is in memory already: a process that starts anew
