@@ -185,7 +185,7 @@ class Fitting:
         story = self.run(experiment.name) / STORY
         if not story.is_file():
             return False
-        told = json.loads(story.read_text())
+        told = json.loads(story.read_text(encoding="utf-8"))
         same = told["experiment"] == experiment.model_dump(mode="json")
         return same and (told["data"]["cache"], told["seed"]) == (cache_digest, self.settings.seed)
 
@@ -197,7 +197,7 @@ class Fitting:
 
         export(self.run(name), cache, output)
         evaluate(self.predictions, cache, output / REPORT, self.settings.resamples)
-        told = json.loads((output / REPORT).read_text())
+        told = json.loads((output / REPORT).read_text(encoding="utf-8"))
         return summarise(told, open_cache(cache).card, output)
 
 

@@ -67,4 +67,4 @@ class Ledger:
     def write(self, path: Path) -> None:
         """Write the ledger as JSON: the step, its flow and its entries."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")

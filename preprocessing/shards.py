@@ -94,4 +94,4 @@ def write_stream(
 def write_facts(entry: Mapping[str, object], path: Path) -> None:
     """Write what a step tells the manifest."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(entry, indent=1) + "\n")
+    path.write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")

@@ -56,7 +56,7 @@ def read_subject_list(path: Path) -> frozenset[int]:
             f"mimic.subject_lists names {path}, which is not there. "
             "Give a csv of subject_id,flag, or leave the list out to split by a stable hash."
         )
-    rows = [line.split(",") for line in path.read_text().split() if line]
+    rows = [line.split(",") for line in path.read_text(encoding="utf-8").split() if line]
     broken = sum(len(row) != 2 or not row[0].isdigit() or row[1] not in {"0", "1"} for row in rows)
     if broken:
         raise DataContractError(

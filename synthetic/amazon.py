@@ -149,7 +149,7 @@ def _prepare(root: Path) -> None:
     for path in found:
         path.unlink()
     (root / "images").mkdir(parents=True, exist_ok=True)
-    (root / MARKER).write_text("Synthetic reviews, made by generate-amazon.\n")
+    (root / MARKER).write_text("Synthetic reviews, made by generate-amazon.\n", encoding="utf-8")
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

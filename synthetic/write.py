@@ -25,7 +25,9 @@ def layout(table: str) -> dict[str, str]:
     >>> layout("hosp/d_labitems")
     {'itemid': 'int32', 'label': 'string', 'fluid': 'string', 'category': 'string'}
     """
-    text = (resources.files("preprocessing.datasets.mimic") / "tables.tsv").read_text()
+    text = (resources.files("preprocessing.datasets.mimic") / "tables.tsv").read_text(
+        encoding="utf-8"
+    )
     rows = (line.split("\t") for line in text.splitlines())
     # Both labellers' files have the same columns; only one is listed.
     listed = table.replace("negbio", "chexpert")
@@ -114,7 +116,7 @@ def prepare_root(root: Path, remark: str) -> None:
     for path in present:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     root.mkdir(parents=True, exist_ok=True)
-    (root / MARKER).write_text(remark)
+    (root / MARKER).write_text(remark, encoding="utf-8")
 
 
 def number_text(values: np.ndarray) -> pl.Series:

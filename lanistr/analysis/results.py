@@ -28,8 +28,10 @@ def write_results(
     """Write rows as CSV, columns in the order in which they first occur, and a document as JSON."""
     for path in (csv, json):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with csv.open("w", newline="") as file:
+    with csv.open("w", newline="", encoding="utf-8") as file:
         writer = tables.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
         writer.writerows(rows)
-    json.write_text(documents.dumps({"level": LEVEL, **document}, indent=2) + "\n")
+    json.write_text(
+        documents.dumps({"level": LEVEL, **document}, indent=2) + "\n", encoding="utf-8"
+    )

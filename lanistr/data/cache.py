@@ -149,7 +149,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     """What spec.json says."""
     path = folder / "spec.json"
     try:
-        facts = json.loads(path.read_text())
+        facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataContractError(
             f"{path} is not there. Make the cache: python -m lanistr cache."

@@ -89,7 +89,7 @@ def build_cache(
         "provenance": manifest.provenance,
         "digest": blake2b(json.dumps(made_from).encode(), digest_size=8).hexdigest(),
     }
-    (folder / "spec.json").write_text(json.dumps(facts, indent=2))
+    (folder / "spec.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 
 def check_fit(manifest: Manifest, encoders: Encoders) -> None:

@@ -159,7 +159,7 @@ def read_manifest(path: Path, variant: str | None = None) -> Manifest:
             )
         path = path.parent / variant / path.name
     try:
-        return Manifest(**json.loads(path.read_text()), folder=path.parent)
+        return Manifest(**json.loads(path.read_text(encoding="utf-8")), folder=path.parent)
     except FileNotFoundError:
         raise DataContractError(
             f"{path} is not there. Make the shards first: snakemake shards."

@@ -86,7 +86,7 @@ def write_processor(manifest: Manifest, folder: Path) -> None:
                 "Make the shards again: snakemake shards."
             )
         shutil.copyfile(source, folder / IDENTIFIERS)
-    (folder / SETTINGS).write_text(settings.model_dump_json(indent=2) + "\n")
+    (folder / SETTINGS).write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def copy_processor(cache: Path, folder: Path) -> None:
@@ -110,7 +110,7 @@ def read_processor(folder: Path) -> Processor:
     """
     path = folder / SETTINGS
     try:
-        return Processor.model_validate(json.loads(path.read_text()))
+        return Processor.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise DataContractError(
             f"{path} is not there. Make the cache again (python -m lanistr cache), then export "

@@ -54,7 +54,7 @@ def tokenizer_for(
     tokenizer.no_padding()
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {"tokenizer_class": "BertTokenizer", "model_max_length": text.max_tokens, **SPECIAL}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2))
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
     tokenizer.enable_truncation(text.max_tokens)
     return tokenizer
 

@@ -43,7 +43,7 @@ def audit(
     """
     facts = compared(manifest_path, cache_folder, variant, vocabulary)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(facts, indent=1) + "\n")
+    output.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     log.info("%s: %s", GATE, "clean" if facts["of_training"] else "found")
     if not facts["of_training"] and GATE not in (acknowledged or ()):
         raise LeakageError(

@@ -31,7 +31,7 @@ class PaperResult:
 
 def paper_results(path: Path, table: str) -> dict[tuple[str, str], PaperResult]:
     """The published numbers of a table by row and dataset, in the file's order."""
-    with path.open(newline="") as lines:
+    with path.open(newline="", encoding="utf-8") as lines:
         return {
             (line["row"], line["dataset"]): PaperResult(
                 line["row"],

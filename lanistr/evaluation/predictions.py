@@ -249,7 +249,7 @@ def evaluate(
         "data": {**cache.provenance, "cache": cache.digest},
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(content, indent=2) + "\n")
+    output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     value = content["metrics"][primary.name]["value"]
     shown = "undefined" if value is None else f"{value:.4f}"
     name = predictions.experiment.name

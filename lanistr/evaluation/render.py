@@ -38,7 +38,7 @@ def write_table(
     write_csv(csv, table)
     for path, render in ((md, markdown), (tex, latex)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(table))
+        path.write_text(render(table), encoding="utf-8")
 
 
 def caption(table: Table) -> list[str]:

@@ -195,7 +195,7 @@ def write_csv(path: Path, table: Table) -> None:
     lines = [asdict(row) for row in table.rows]
     used = [name for name in COLUMNS if name in ALWAYS or any(line[name] for line in lines)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         names = ["table", *used, *stamped]
         writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -204,7 +204,7 @@ def write_csv(path: Path, table: Table) -> None:
 
 def read_csv(path: Path) -> tuple[list[Row], Stamp]:
     """The rows of a table's csv and its stamp; a column that is not there says nothing."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         lines = [
             {name: text for name, text in line.items() if text} for line in csv.DictReader(file)
         ]

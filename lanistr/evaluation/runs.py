@@ -96,7 +96,7 @@ def read_run(files: RunFiles) -> Run:
     Raises:
         DataContractError: the value in its metrics does not follow from its predictions.
     """
-    metrics = json.loads(files.metrics.read_text())
+    metrics = json.loads(files.metrics.read_text(encoding="utf-8"))
     predictions = read_predictions(files.predictions)
     primary = predictions.primary
     value, again = metrics["metrics"][primary.name]["value"], predictions.once(primary)
@@ -105,7 +105,7 @@ def read_run(files: RunFiles) -> Run:
             f"{files.metrics} does not follow from {files.predictions}. "
             f"Evaluate again: snakemake {files.results}."
         )
-    return Run(files, metrics, json.loads(files.story.read_text()), predictions)
+    return Run(files, metrics, json.loads(files.story.read_text(encoding="utf-8")), predictions)
 
 
 def check_data(runs: Iterable[Run], digests: Mapping[str, str]) -> None:
@@ -131,7 +131,7 @@ def mean_seconds(results: Path, names: Sequence[str], seeds: Iterable[int]) -> f
     """Mean wall time, over seeds, of the runs of some experiments together; None if none ran."""
     told = [[RunFiles(results, name, seed).story for name in names] for seed in seeds]
     seconds = [
-        sum(json.loads(story.read_text())["seconds"] for story in stories)
+        sum(json.loads(story.read_text(encoding="utf-8"))["seconds"] for story in stories)
         for stories in told
         if stories and all(story.is_file() for story in stories)
     ]

@@ -110,7 +110,7 @@ def read_story(files: RunFiles) -> dict[str, Any]:
     """
     if not files.story.is_file():
         raise DataContractError(f"{files.story} is not there. Train again: snakemake tables.")
-    return json.loads(files.story.read_text())
+    return json.loads(files.story.read_text(encoding="utf-8"))
 
 
 def check(path: Path, row: str, column: str, again: float | None, written: float | None) -> None:

@@ -155,7 +155,7 @@ def counts_of(manifest: Path | None, paper: Path, dataset: str, stage: str) -> C
         whole = most_modalities(patterns)
         parallel = sum(patterns[pattern] for pattern in whole)
         return Counts(sum(patterns.values()), parallel, images)
-    with paper.open(newline="") as lines:
+    with paper.open(newline="", encoding="utf-8") as lines:
         for line in csv.DictReader(lines, delimiter="\t"):
             if line["dataset"] in (dataset, family) and line["stage"] == stage:
                 images = int(line["images"] or 0)
@@ -174,7 +174,7 @@ def read_counts(manifest: Path) -> tuple[dict[str, Any], int]:
         DataContractError: there are none.
     """
     try:
-        told = json.loads(manifest.read_text())
+        told = json.loads(manifest.read_text(encoding="utf-8"))
         return told["counts"], told["tables"].get("images", {"rows": 0})["rows"]
     except (json.JSONDecodeError, KeyError):
         raise DataContractError(

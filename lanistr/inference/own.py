@@ -32,7 +32,7 @@ def read_own(
     with TemporaryDirectory(prefix="lanistr-") as folder:
         work = Path(folder)
         told, output = work / "description.json", work / "rows.parquet"
-        told.write_text(json.dumps(description))
+        told.write_text(json.dumps(description), encoding="utf-8")
         measured: list[str | Path] = []
         if series is not None:
             measured = ["--series", _file(series, work / "series.parquet")]

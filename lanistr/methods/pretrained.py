@@ -48,7 +48,7 @@ def save(model: nn.Module, origin: Origin, folder: Path) -> None:
     # Copies: a file has no place for tensors that share their memory, as tied weights do.
     state = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}
     save_file(state, folder / WEIGHTS, {"format": "pt"})
-    (folder / CONFIG).write_text(json.dumps(facts, indent=2) + "\n")
+    (folder / CONFIG).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     shutil.copymode(folder / CONFIG, folder / WEIGHTS)  # safetensors lets none but the owner read
 
 
@@ -142,7 +142,7 @@ def read_origin(folder: Path) -> Origin:
         WeightsError: it is missing, or is not what `save` writes.
     """
     try:
-        facts: Mapping[str, Any] = json.loads((folder / CONFIG).read_text())
+        facts: Mapping[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         if facts.get("format") != FORMAT:
             raise WeightsError(
                 f"{folder / CONFIG} has format {facts.get('format')}, allowed is {FORMAT}. "

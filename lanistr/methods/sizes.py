@@ -68,7 +68,7 @@ def size_of(
     from lanistr.methods.build import parameter_counts, trained_parameters
 
     model = build_trained(experiment, columns, init)
-    with published.open(newline="") as lines:
+    with published.open(newline="", encoding="utf-8") as lines:
         known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
     about = known.get(experiment.name, {"million": None, "counted": ""})
     number = float(about["million"]) if about["million"] else None
@@ -160,7 +160,7 @@ def known_columns(path: Path, experiment: Experiment) -> list[dict[str, str]]:
     Raises:
         ConfigError: nothing is known of a dataset whose table is read.
     """
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file, delimiter="\t"))
     family = experiment.dataset.split("/")[0]
     found = [line for line in lines if line["dataset"] in (experiment.dataset, family)]

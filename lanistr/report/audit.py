@@ -18,7 +18,7 @@ def read_audit(path: Path) -> dict[str, Any]:
         DataContractError: not such a file.
     """
     try:
-        audit = dict(json.loads(path.read_text()))
+        audit = dict(json.loads(path.read_text(encoding="utf-8")))
         audit["datasets"], audit["limit"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataContractError(
@@ -33,4 +33,7 @@ def write_audit_page(
 ) -> None:
     """One self-contained HTML file that says first what data it is of."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page(title, sections, stamp=[explain_scale(s) for s in sorted(set(scales))]))
+    output.write_text(
+        page(title, sections, stamp=[explain_scale(s) for s in sorted(set(scales))]),
+        encoding="utf-8",
+    )

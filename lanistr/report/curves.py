@@ -37,7 +37,7 @@ def read_history(path: Path) -> History:
         DataContractError: not a history of `lanistr train`.
     """
     try:
-        history = [json.loads(line) for line in path.read_text().splitlines()]
+        history = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         epochs = [record["epoch"] for record in history]
     except (ValueError, KeyError, TypeError):
         raise DataContractError(
@@ -170,7 +170,7 @@ READ = (
 
 def stage_of(history: Path) -> str:
     """Whether a run pretrains or fine-tunes."""
-    story = json.loads((history.parent / "experiment.json").read_text())
+    story = json.loads((history.parent / "experiment.json").read_text(encoding="utf-8"))
     return story["experiment"]["stage"]
 
 
@@ -202,7 +202,7 @@ def write_run_figures(
         for seed, path in seeds.items():
             runs = {seed: read_history(path)}
             drawing = drawn(f"{name}, seed {seed}", runs, alone=True)
-            (output / f"{name}_seed{seed}.svg").write_text(drawing)
+            (output / f"{name}_seed{seed}.svg").write_text(drawing, encoding="utf-8")
             count += 1
     log.info("%d training runs drawn in %s", count, output)
     return count

@@ -182,7 +182,7 @@ def drawn(found: Way) -> tuple[str, dict[tuple[str, int], str]]:
 def read_ledgers(results: Path) -> Ledgers:
     """Every ledger below a results folder."""
     return {
-        path.stem: json.loads(path.read_text())
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted((results / "ledger").glob("*.json"))
     }
 

@@ -58,7 +58,10 @@ def write_page(
 
 def read_selection(folder: Path) -> dict[str, Entry]:
     """What audit/leakage/selection/*.json say of the runs of each table, by its name."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.json"))
+    }
 
 
 def sections(audit: Entry, level: int = 2, *, runs: Mapping[str, Entry] = NONE) -> list[Section]:

@@ -29,7 +29,7 @@ def sections(results: Path) -> list[Section]:
     if not all(path.is_file() for path in paths):
         body = notice("Not run. Make it with: snakemake analysis")
         return [Section("analysis", "What each modality brings", body)]
-    shapley, removal = (json.loads(path.read_text()) for path in paths)
+    shapley, removal = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
     found = [
         Section(
             "analysis",

@@ -215,7 +215,7 @@ def environment() -> Environment:
 
 def style() -> str:
     """The style sheet of every page."""
-    return (TEMPLATES / "style.css").read_text()
+    return (TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 def explain_scale(scale: str) -> str:

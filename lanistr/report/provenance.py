@@ -21,7 +21,7 @@ def manifests(results: Path) -> dict[str, dict[str, Any]]:
     """The manifest of each data set's shards, and of each variant's, by its folder."""
     shards = results / "shards"
     return {
-        path.parent.relative_to(shards).as_posix(): json.loads(path.read_text())
+        path.parent.relative_to(shards).as_posix(): json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(shards.glob("**/manifest.json"))
     }
 
@@ -29,7 +29,7 @@ def manifests(results: Path) -> dict[str, dict[str, Any]]:
 def stories(results: Path) -> list[dict[str, Any]]:
     """What every run tells of itself."""
     return [
-        json.loads(path.read_text())
+        json.loads(path.read_text(encoding="utf-8"))
         for path in sorted((results / "runs").glob("*/seed*/experiment.json"))
     ]
 
@@ -119,7 +119,7 @@ def times(folder: Path) -> str:
 
 def benchmark(path: Path) -> Iterable[tuple[float, float]]:
     """Seconds and megabytes of each job that Snakemake measured; memory it did not see is 0."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file, delimiter="\t"):
             memory = line["max_rss"]
             yield float(line["s"]), 0.0 if memory in ("-", "NA", "") else float(memory)

@@ -67,7 +67,7 @@ def write_report(
     sections = list(parts(results, known, json.loads(config) if config else None))
     content = page(f"LANISTR: report of {results.name}", sections, stamp=stamp)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(content)
+    output.write_text(content, encoding="utf-8")
     log.info("report of %s: %.1f MB in %s", results, len(content) / 1e6, output)
 
 

@@ -149,10 +149,12 @@ def initial_weights(experiment: Experiment, seed: int, paths: Sequence[Path]) ->
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """A JSON file, whole or not at all."""
-    write_whole(path, lambda p: p.write_text(json.dumps(content, indent=2) + "\n"))
+    write_whole(
+        path, lambda p: p.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    )
 
 
 def write_lines(path: Path, records: list[dict[str, Any]]) -> None:
     """One JSON object per line, whole or not at all."""
     text = "".join(json.dumps(record) + "\n" for record in records)
-    write_whole(path, lambda p: p.write_text(text))
+    write_whole(path, lambda p: p.write_text(text, encoding="utf-8"))

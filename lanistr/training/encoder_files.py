@@ -71,7 +71,7 @@ def write_vit(settings: ImageEncoder, spec: InputSpec, folder: Path) -> Path:
     # -1..1, as for the other methods
     seen = {"input_size": [3, spec.image_px, spec.image_px], "mean": [0.5] * 3, "std": [0.5] * 3}
     about = {"architecture": VIT, "num_features": settings.hidden, "pretrained_cfg": seen}
-    (folder / "config.json").write_text(json.dumps(about))
+    (folder / "config.json").write_text(json.dumps(about), encoding="utf-8")
     return folder
 
 

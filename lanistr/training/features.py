@@ -131,7 +131,7 @@ def encoded(
         return samples
     shapes = {m: _shape(samples, m, encoders[m], views, world) for m in encoders}
     done = folder / "complete.json"
-    usable = done.is_file() and json.loads(done.read_text()) == identity
+    usable = done.is_file() and json.loads(done.read_text(encoding="utf-8")) == identity
     if not world.gathered(usable)[0]:  # the processes look at different moments: the first decides
         if not world.gathered(world.leads and _made(shapes, folder))[0]:
             return samples

@@ -107,7 +107,7 @@ def answers_of(
         ConfigError: the cache is not the one that the run learned from.
     """
     kept, _, seed = checkpoint.read_checkpoint(run / "checkpoint.safetensors")
-    learned = json.loads((run / "experiment.json").read_text())["data"]["cache"]
+    learned = json.loads((run / "experiment.json").read_text(encoding="utf-8"))["data"]["cache"]
     if learned != samples.cache.digest:
         raise ConfigError(
             f"{run} keeps a setting and is fitted again on what it learned from; {cache_folder} "

@@ -25,7 +25,7 @@ def read_json(path: Path, made_by: str) -> dict[str, Any]:
         DataContractError: it is no JSON.
     """
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise SourceMissingError(f"{path} is not there. Make it: {made_by}.") from None
     except ValueError:

@@ -10,7 +10,9 @@ import yaml
 from snakemake.utils import validate
 
 CONFIG_SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
-VALIDATOR = jsonschema.Draft202012Validator(yaml.safe_load(open(CONFIG_SCHEMA)))
+VALIDATOR = jsonschema.Draft202012Validator(
+    yaml.safe_load(Path(CONFIG_SCHEMA).read_text(encoding="utf-8"))
+)
 
 
 def type_command_line():

@@ -35,10 +35,10 @@ def source_digest(*modules):
         if name in found or not module_file(name):
             continue
         found.add(name)
-        todo += imported(ast.parse(module_file(name).read_text()))
+        todo += imported(ast.parse(module_file(name).read_text(encoding="utf-8")))
     files = {module_file(name) for name in found}
     for file in sorted(files):
-        digest.update(ast.dump(ast.parse(file.read_text())).encode())
+        digest.update(ast.dump(ast.parse(file.read_text(encoding="utf-8"))).encode())
     for folder in sorted({file.parent for file in files}):
         beside = ("*.tsv", "*.yaml", "sql/*.sql", "templates/*")
         for file in sorted(file for kind in beside for file in folder.glob(kind)):

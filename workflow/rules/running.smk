@@ -16,7 +16,7 @@ RUNNING = []
 
 onstart:
     Path(results("")).mkdir(parents=True, exist_ok=True)
-    RUNNING.append(open(results(".lock"), "w"))
+    RUNNING.append(open(results(".lock"), "w", encoding="utf-8"))
     try:
         fcntl.flock(RUNNING[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

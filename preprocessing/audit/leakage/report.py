@@ -148,4 +148,4 @@ def _vocabulary(facts: Sequence[Mapping[str, Any]]) -> Finding:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file of the audit."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ def read_stories(paths: Iterable[Path]) -> list[dict[str, Any]]:
     stories = []
     for path in paths:
         try:
-            story = json.loads(path.read_text())
+            story = json.loads(path.read_text(encoding="utf-8"))
             story["experiment"]["name"], story["experiment"]["dataset"], story["seed"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataContractError(

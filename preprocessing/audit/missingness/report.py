@@ -105,7 +105,7 @@ def write_audit(found: Sequence[Counts], *, output_csv: Path, output_json: Path)
     """Write what may be shared of the counts, as a table and with all else as JSON."""
     audits = [shareable(counts) for counts in found]
     output_csv.parent.mkdir(parents=True, exist_ok=True)
-    with output_csv.open("w", newline="") as file:
+    with output_csv.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for audit in audits:
@@ -120,7 +120,7 @@ def write_audit(found: Sequence[Counts], *, output_csv: Path, output_json: Path)
 def write_compact(entry: Mapping[str, Any], path: Path) -> None:
     """Write JSON without a NaN, which not every reader takes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(entry, allow_nan=False) + "\n")
+    path.write_text(json.dumps(entry, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def shareable(counts: Counts, limit: int = LIMIT) -> dict[str, Any]:

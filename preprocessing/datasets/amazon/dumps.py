@@ -101,7 +101,9 @@ def load(con: duckdb.DuckDBPyConnection, query: str, dump: Dump, keys: Sequence[
 
 def statements(query: str) -> str:
     """The text of `sql/<query>.sql`."""
-    return (resources.files("preprocessing.datasets.amazon") / "sql" / f"{query}.sql").read_text()
+    return (resources.files("preprocessing.datasets.amazon") / "sql" / f"{query}.sql").read_text(
+        encoding="utf-8"
+    )
 
 
 @contextmanager

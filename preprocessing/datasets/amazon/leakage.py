@@ -53,7 +53,11 @@ def stars_named(text: pl.Expr) -> pl.Expr:
     >>> texts.select(stars_named(pl.col("text")))["text"].to_list()
     [5, 1, None]
     """
-    listed = files("preprocessing.datasets.amazon").joinpath("star_words.tsv").read_text()
+    listed = (
+        files("preprocessing.datasets.amazon")
+        .joinpath("star_words.tsv")
+        .read_text(encoding="utf-8")
+    )
     numbers = pl.read_csv(listed.encode(), separator="\t", comment_prefix="#")
     pattern = rf"(?i)\b({'|'.join(numbers['number'])})[ -]?stars?\b"
     named = text.str.extract(pattern).str.to_lowercase()

@@ -146,7 +146,7 @@ def _common(told: Mapping[str, Mapping[str, Any]], scale: str) -> dict[str, Any]
 def _facts(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SourceMissingError(f"{path} is not there: the step amazon-{path.stem} writes it.")
-    return dict(json.loads(path.read_text()))
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _same(told: Mapping[str, Mapping[str, Any]], step: str, keys: Sequence[str]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def fit_reviews(reviews: Sequence[Path]) -> Encoders:
 
 def read_encoders(facts: Path, identifiers: Path) -> Encoders:
     """The encoders that another category was encoded with, from what its step wrote."""
-    known = json.loads(facts.read_text())
+    known = json.loads(facts.read_text(encoding="utf-8"))
     return Encoders(
         known["categorical"],
         {name: Scale(**scale) for name, scale in known["numeric"].items()},

@@ -47,7 +47,11 @@ def outcome_words() -> str:
     >>> texts.str.contains(outcome_words()).to_list()
     [True, False, True]
     """
-    text = files("preprocessing.datasets.mimic").joinpath("outcome_words.tsv").read_text()
+    text = (
+        files("preprocessing.datasets.mimic")
+        .joinpath("outcome_words.tsv")
+        .read_text(encoding="utf-8")
+    )
     words = pl.read_csv(text.encode(), separator="\t", comment_prefix="#")["words"]
     return rf"(?i)\b({'|'.join(map(re.escape, words))})\b"
 

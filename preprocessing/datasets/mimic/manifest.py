@@ -88,7 +88,7 @@ def write_manifest(
 def _facts(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SourceMissingError(f"{path} is not there: the step mimic-{path.stem} writes it.")
-    return dict(json.loads(path.read_text()))
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _check_agreement(

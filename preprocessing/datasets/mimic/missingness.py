@@ -229,4 +229,4 @@ def relate_units(units: Sequence[Unit]) -> Iterator[Relation]:
 
 
 def _sql(name: str) -> str:
-    return files("preprocessing.datasets.mimic").joinpath("sql", name).read_text()
+    return files("preprocessing.datasets.mimic").joinpath("sql", name).read_text(encoding="utf-8")

@@ -87,7 +87,7 @@ def layouts(release: str) -> Mapping[str, Layout]:
 @cache
 def _newest() -> Mapping[str, Layout]:
     tables: dict[str, Layout] = {}
-    text = files("preprocessing.datasets.mimic").joinpath("tables.tsv").read_text()
+    text = files("preprocessing.datasets.mimic").joinpath("tables.tsv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines(), delimiter="\t"):
         column = Column(row["column"], row["column"], row["type"], row["nullable"] == "1")
         tables[row["table"]] = (*tables.get(row["table"], ()), column)

@@ -175,7 +175,7 @@ def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards) -> None:
 
 
 def _sql(name: str) -> str:
-    return files("preprocessing.datasets.mimic").joinpath("sql", name).read_text()
+    return files("preprocessing.datasets.mimic").joinpath("sql", name).read_text(encoding="utf-8")
 
 
 def finetuning(con: duckdb.DuckDBPyConnection, source_name: str) -> pl.DataFrame:

@@ -79,4 +79,4 @@ def _check_rows(source: str, table: str, described: dict[str, Any], told: dict[s
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise SourceMissingError(f"{path} is not there. Make it: snakemake textsources.")
-    return dict(json.loads(path.read_text()))
+    return dict(json.loads(path.read_text(encoding="utf-8")))

@@ -100,7 +100,9 @@ def extract_series(
     ledger.record("cohort", "nothing observed in the first 48 h", chosen.height, summary["rows"])
     ledger.write(ledger_path)
     facts.parent.mkdir(parents=True, exist_ok=True)
-    facts.write_text(json.dumps(_names() | {"profile": profile} | summary, indent=1) + "\n")
+    facts.write_text(
+        json.dumps(_names() | {"profile": profile} | summary, indent=1) + "\n", encoding="utf-8"
+    )
     logger.info("%d stays in %d parts", summary["rows"], len(outputs))
 
 

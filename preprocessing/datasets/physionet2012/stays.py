@@ -174,7 +174,7 @@ def _read_outcomes(path: Path, ledger: Ledger) -> pl.DataFrame:
         raise SourceMissingError(f"{path} is not there. {GET_ANEW}")
     try:
         table = pl.read_csv(path, schema=dict.fromkeys(OUTCOMES, pl.Int64))
-        header = path.read_text().splitlines()[0].split(",")
+        header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
     except (pl.exceptions.PolarsError, UnicodeDecodeError):
         # "from None": the error quotes the line.
         header, table = [], pl.DataFrame(schema=dict.fromkeys(OUTCOMES, pl.Int64))

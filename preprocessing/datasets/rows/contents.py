@@ -70,7 +70,7 @@ class Contents(Part):
             DataContractError: it holds something else.
         """
         try:
-            return cls.model_validate(json.loads(path.read_text()))
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise SourceMissingError(f"{path} is not there: the step rows-read makes it.") from None
         except (ValidationError, json.JSONDecodeError) as error:

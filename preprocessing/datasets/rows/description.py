@@ -223,7 +223,7 @@ def _loaded(source: str | Path) -> tuple[str, Mapping[str, Any], Path]:
         return "description", json.loads(source), Path()
     path = Path(source)
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SourceMissingError(f"{path} is not there. Make one: rows-init FILE.csv.") from None
     except yaml.YAMLError as error:

@@ -83,7 +83,7 @@ def write_configuration(
     text = head + "\n".join(f"  {line}".rstrip() for line in lines) + "\n"
     Description.read(json.dumps(yaml.safe_load(text)), output.parent)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text)
+    output.write_text(text, encoding="utf-8")
 
 
 def _settled(guesses: Mapping[str, Guess]) -> dict[str, Guess]:

@@ -32,7 +32,11 @@ def run_sql(con: duckdb.DuckDBPyConnection, name: str) -> duckdb.DuckDBPyConnect
 
 def sql(name: str) -> str:
     """The text of one file of preprocessing/datasets/mimic/sql."""
-    return files("preprocessing.datasets.mimic").joinpath("sql", f"{name}.sql").read_text()
+    return (
+        files("preprocessing.datasets.mimic")
+        .joinpath("sql", f"{name}.sql")
+        .read_text(encoding="utf-8")
+    )
 
 
 def prepare(con: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
