@@ -82,6 +82,18 @@ class Data(Part):
     unlabeled_share: float = Field(
         1.0, ge=0, le=1, description="Share of pretraining samples; smaller shares are subsets."
     )
+    labeled_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the labeled samples of train and valid; smaller shares are subsets.",
+    )
+    labels: int | None = Field(
+        None,
+        gt=0,
+        description="Labeled samples of train instead, with as large a share of valid; fewer are "
+        "subsets.",
+    )
     parallel_only: bool = Field(
         False, description="Whether only samples with every modality are kept."
     )
@@ -106,6 +118,12 @@ class Data(Part):
     def _mirrors_views(self) -> Self:
         if self.mirror and self.views == 1:
             raise ValueError("mirror: the only view is the image as it is; set views above 1")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_labels_once(self) -> Self:
+        if self.labels and self.labeled_share < 1:
+            raise ValueError("labels: there is labeled_share too; give one of them")
         return self
 
 

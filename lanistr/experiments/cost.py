@@ -97,7 +97,7 @@ def per_epoch(experiment: Experiment, counts: Counts) -> int:
     samples = counts.parallel if data.parallel_only or len(needed) > 1 else counts.samples
     if experiment.stage == "pretrain" and experiment.modalities == {Modality.IMAGE}:
         samples = min(samples, counts.images or samples)
-    samples = round(data.unlabeled_share * samples)
+    samples = data.labels or round(data.unlabeled_share * data.labeled_share * samples)
     return min(samples, data.samples_per_epoch or samples)
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import Samples, batches, plan_in_order, select
+from lanistr.data.samples import Samples, batches, plan_in_order
+from lanistr.data.selection import select
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.methods import methods
 from lanistr.methods.build import build

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lanistr.data.cache import Cache, open_cache
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.experiments.config import Experiment
 from lanistr.methods.build import build, frozen_encoders, parameter_counts, trained_parameters
 from lanistr.training import checkpoint

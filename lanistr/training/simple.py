@@ -20,7 +20,8 @@ from torch import nn
 
 from lanistr.batch import InputSpec
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import Samples, select
+from lanistr.data.samples import Samples
+from lanistr.data.selection import select
 from lanistr.errors import ConfigError
 from lanistr.evaluation.metrics import Metric, primary_of
 from lanistr.experiments.config import Experiment

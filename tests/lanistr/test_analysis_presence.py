@@ -12,7 +12,7 @@ from lanistr.__main__ import app
 from lanistr.analysis.presence import answer_subsets, presence
 from lanistr.analysis.subsets import sort_modalities
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.methods.build import build
 from lanistr.modality import Modality
 from lanistr.training import checkpoint

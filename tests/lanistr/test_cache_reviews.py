@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from lanistr.data.cache import open_cache
 from lanistr.data.caching import build_cache
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.data.tab2txt import described, prepend_words
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import Encoders

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import Samples, batches, epoch_plan, plan_in_order, select
+from lanistr.data.samples import Samples, batches, epoch_plan, plan_in_order
+from lanistr.data.selection import select
 from lanistr.errors import ConfigError
 from lanistr.modality import Modality
 from tests.lanistr.review_shards import on_beauty
@@ -175,6 +176,46 @@ def test_nothing_left_to_learn_from_is_refused(cache):
         select(cache, experiment("pretrain", data={"unlabeled_share": 0}), "train")
     with pytest.raises(ConfigError, match="fine-tunes on labeled samples"):
         select(cache, experiment(data={"unlabeled_share": 0.5}), "train")
+
+
+def labeled(cache, split="train", **data):
+    return select(cache, experiment(data=data), split)
+
+
+def test_fewer_labels_are_subsets_of_more(cache):
+    drawn = [subjects(labeled(cache, labels=number)) for number in (4, 9, 18, 36)]
+    assert drawn[0] < drawn[1] < drawn[2] < drawn[3] == subjects(labeled(cache))
+    assert [len(each) for each in drawn] == [4, 9, 18, 36]
+    assert subjects(labeled(cache, labels=18)) == subjects(labeled(cache, labeled_share=0.5))
+
+
+def test_classes_keep_their_shares_among_few_labels(cache):
+    whole = labeled(cache).targets.mean()
+    for number in (6, 12, 24):
+        assert abs(labeled(cache, labels=number).targets.sum() - whole * number) <= 1
+    assert set(labeled(cache, labels=2).targets[:, 0]) == {0, 1}  # each class keeps one
+
+
+def test_validation_has_as_large_a_share_of_labels_and_the_test_split_all(cache):
+    assert len(labeled(cache, "valid", labels=9)) == len(labeled(cache, "valid")) / 4
+    assert len(labeled(cache, "test", labels=9)) == len(labeled(cache, "test"))
+
+
+def test_labels_of_a_number_are_drawn_too(cache):
+    long = experiment(task="length_of_stay", data={"labeled_share": 0.5})
+    half = select(cache, long, "train")
+    whole = select(cache, experiment(task="length_of_stay"), "train")
+    assert len(half) == len(whole) // 2
+    assert subjects(half) < subjects(whole)
+
+
+def test_labels_that_cannot_be_given_are_refused(cache):
+    with pytest.raises(ConfigError, match="asks for 37 labeled samples of train, where there are"):
+        labeled(cache, labels=37)
+    with pytest.raises(ConfigError, match="is pretrained, without labels"):
+        select(cache, experiment("pretrain", data={"labels": 9}), "train")
+    with pytest.raises(ValueError, match="there is labeled_share too"):
+        experiment(data={"labels": 9, "labeled_share": 0.5})
 
 
 @pytest.mark.parametrize(("samples", "batch_size"), [(10, 4), (8, 4), (3, 8)])

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.methods.build import build
 from lanistr.modality import Modality
 from lanistr.training import features

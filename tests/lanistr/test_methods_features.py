@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from lanistr.batch import Batch
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.errors import ConfigError
 from lanistr.evaluation.metrics import primary_of
 from lanistr.methods.features.learners import GRIDS, Rows, answer, candidates

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.errors import TrainingError
 from lanistr.methods.build import build, frozen_encoders
 from lanistr.modality import Modality

@@ -16,7 +16,7 @@ from lanistr.data.cache import open_cache
 from lanistr.data.caching import build_cache
 from lanistr.data.card import Card
 from lanistr.data.frames import frame, words
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.errors import ConfigError, NotInstalledError
 from lanistr.inference.export import export
 from lanistr.training import autogluon

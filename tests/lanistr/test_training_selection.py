@@ -3,7 +3,7 @@
 import pytest
 
 from lanistr.data.cache import open_cache
-from lanistr.data.samples import select
+from lanistr.data.selection import select
 from lanistr.training.output import selection
 from tests.lanistr.shards import experiment, write_cache
 
