@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,7 +26,10 @@ class Layout(BaseModel):
     also: list[str] = Field([], description="Targets that its target makes too.")
     ceiling: bool = Field(False, description="Whether an ideal reader of generated data is told.")
     predictions: bool = Field(False, description="Whether the report draws its predictions.")
-    curve: bool = Field(False, description="Whether rows are shares of the unlabeled data.")
+    curve: Literal["unlabeled", "labels"] | None = Field(
+        None,
+        description="What a curve of the rows is over: shares of the unlabeled data, or labels.",
+    )
 
     def told(self, dataset: str) -> str:
         """What the table calls a data set."""

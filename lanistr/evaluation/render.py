@@ -54,7 +54,7 @@ def caption(table: Table) -> list[str]:
         "Ours: mean and standard deviation over seeds (n - 1); the 95 % interval of the mean is by "
         f"bootstrap over {stamp.subjects}. {notes} "
         "From LANISTR: difference of the means, its 95 % interval and the two-sided p of a paired "
-        "bootstrap, not adjusted for the number of rows. "
+        "bootstrap, in brackets adjusted for the rows that are compared (Holm). "
         "Seconds: wall time of one run, with that of its pretraining.",
         *told_ceilings(rows),
         told_data(stamp),
@@ -181,8 +181,17 @@ def difference(row: Row) -> str:
     if row.difference is None:
         return ""
     ends = f"{row.difference_low:+.2f} to {row.difference_high:+.2f}"
-    chance = "p < 0.001" if (row.p_value or 0) < 0.001 else f"p = {row.p_value:.3f}"
-    return f"{row.difference:+.2f} ({ends}; {chance})"
+    holm = "" if row.p_holm is None else f" [{chance(row.p_holm)}]"
+    return f"{row.difference:+.2f} ({ends}; p {chance(row.p_value)}{holm})"
+
+
+def chance(p_value: float | None) -> str:
+    """A p-value to three decimals.
+
+    >>> chance(0.0421), chance(0.0001)
+    ('= 0.042', '< 0.001')
+    """
+    return "< 0.001" if (p_value or 0) < 0.001 else f"= {p_value:.3f}"
 
 
 def number(value: float | None) -> str:

@@ -39,6 +39,7 @@ class Row:
         difference_low: lower end of its 95 % interval, by paired bootstrap over subjects.
         difference_high: upper end.
         p_value: two-sided p of the difference; see `lanistr.evaluation.comparison`.
+        p_holm: p adjusted for the rows of the table that are compared with LANISTR.
         auprc: area under the precision-recall curve, mean over runs.
         macro_f1: F1 averaged over the classes, mean over runs.
         trivial: what the best constant answer reaches, such as an AUROC of 50.
@@ -47,6 +48,7 @@ class Row:
         ceiling_severity: the same, if the planted severity itself were known.
         prevalence: share of positives in percent, which constant predictions reach as AUPRC.
         majority_rate: share in percent of the most frequent class of the test set.
+        labels: number of labeled samples that were learned from.
         n_test: number of test samples.
         n_positive: number of positive ones.
         n_subjects: number of units, such as patients, among the test samples.
@@ -78,6 +80,7 @@ class Row:
     difference_low: float | None = None
     difference_high: float | None = None
     p_value: float | None = None
+    p_holm: float | None = None
     auprc: float | None = None
     macro_f1: float | None = None
     trivial: float | None = None
@@ -85,6 +88,7 @@ class Row:
     ceiling_severity: float | None = None
     prevalence: float | None = None
     majority_rate: float | None = None
+    labels: int | None = None
     n_test: int | None = None
     n_positive: int | None = None
     n_subjects: int | None = None
@@ -192,14 +196,30 @@ def write_csv(path: Path, table: Table) -> None:
         **({"leaky": stamp.leaky} if stamp.leaky else {}),
         "subjects": stamp.subjects,
     }
-    lines = [asdict(row) for row in table.rows]
-    used = [name for name in COLUMNS if name in ALWAYS or any(line[name] for line in lines)]
+    lines = [asdict(row) | point_of(table, row) for row in table.rows]
+    used = [name for name in lines[0] if name in ALWAYS or any(line[name] for line in lines)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         names = ["table", *used, *stamped]
         writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows({"table": table.name, **line, **stamped} for line in lines)
+
+
+def point_of(table: Table, row: Row) -> dict[str, Any]:
+    """What a curve over labels is drawn from, under names that say so."""
+    if table.layout.curve != "labels":
+        return {}
+    return {"method": method_of(row.row), row.metric: row.mean}
+
+
+def method_of(row: str) -> str:
+    """The method that a row is named after; a point of a curve adds what it is at.
+
+    >>> method_of("LANISTR, 64 labels"), method_of("LANISTR")
+    ('LANISTR', 'LANISTR')
+    """
+    return row.partition(", ")[0]
 
 
 def read_csv(path: Path) -> tuple[list[Row], Stamp]:

@@ -10,6 +10,7 @@ from typing import Any
 from lanistr.data.manifest import Manifest
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.ceiling import Truth
+from lanistr.evaluation.row import method_of
 from lanistr.evaluation.runs import Entries, Runs, check_data, read_runs
 from lanistr.task import Task
 
@@ -55,13 +56,15 @@ class Sources:
         except KeyError as error:
             raise ConfigError(f"{name}: {error.args[0]}") from None
 
-    def question(self, name: str) -> tuple[str, str]:
-        """Data set and task of an experiment: what may be compared.
+    def question(self, name: str) -> tuple[Any, ...]:
+        """Data set, task and given labels of an experiment: what may be compared.
 
         Other entries may ask for tasks that these data do not have: they are no row here.
         """
         entry = self.entries[name]
-        return entry["dataset"], entry.get("task") or self.task_of(name).name
+        given = entry.get("data") or {}
+        labels = (given.get("labels"), given.get("labeled_share", 1))
+        return entry["dataset"], entry.get("task") or self.task_of(name).name, *labels
 
     def read(self, names: Sequence[str]) -> dict[str, Runs]:
         """The runs of some experiments.
@@ -81,11 +84,11 @@ def rows_of(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def reference_of(sources: Sources, name: str) -> str | None:
-    """The experiment that is LANISTR, in whichever table, on the data set and task of another."""
+    """The experiment that is LANISTR, in whichever table, asked the same as another."""
     candidates = [
         other
         for other, entry in sources.entries.items()
-        if REFERENCE in rows_of(entry).values()
+        if REFERENCE in map(method_of, rows_of(entry).values())
         and entry["dataset"] == sources.entries[name]["dataset"]
         and sources.question(other) == sources.question(name)
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from lanistr.data.cache import open_cache
 from lanistr.data.manifest import Manifest, read_manifest
 from lanistr.errors import ConfigError
 from lanistr.evaluation.ceiling import Truth, ideal_auroc, read_truth
-from lanistr.evaluation.comparison import paired_difference
+from lanistr.evaluation.comparison import holm, paired_difference
 from lanistr.evaluation.layout import layout_of
 from lanistr.evaluation.metrics import primary_of
 from lanistr.evaluation.paper import PaperResult, paper_columns, paper_results
@@ -71,12 +72,20 @@ def assemble(
         raise ConfigError(f"{table}: neither {registry} nor {paper} has a row of it. Add one.")
     sources = Sources(entries, results, seeds, by_dataset, resamples, known)
     runs = sources.read(compared(sources, names))
-    rows = [
-        made_row(sources, key, name, runs, published.get(key))
-        for key, name in order_rows(names, list(published))
-    ]
+    rows = adjusted(
+        [
+            made_row(sources, key, name, runs, published.get(key))
+            for key, name in order_rows(names, list(published))
+        ]
+    )
     log.info("%s: %s", table, ", ".join(f"{row.row} {row.status}" for row in rows))
     return Table(table, layout, rows, stamp)
+
+
+def adjusted(rows: Sequence[Row]) -> list[Row]:
+    """The rows, their p adjusted for how many of the table are compared."""
+    holms = iter(holm([row.p_value for row in rows if row.p_value is not None]))
+    return [row if row.p_value is None else replace(row, p_holm=next(holms)) for row in rows]
 
 
 def can_be_row(entry: Mapping[str, Any], manifests: Mapping[str, Manifest]) -> bool:
@@ -141,6 +150,7 @@ def our_columns(runs: Runs, resamples: int) -> dict[str, Any]:
         "majority_rate": scaled(first.get("majority_rate"), 100),
         "label_std": first.get("label_std"),
         "n_labels_defined": first.get("n_labels_defined"),
+        "labels": runs.done[0].story["train_samples"],
         "n_test": first["n"],
         "n_positive": first.get("n_positive"),
         "n_subjects": first["n_subjects"],

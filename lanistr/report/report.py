@@ -28,6 +28,7 @@ from lanistr.report import (
     tables,
 )
 from lanistr.report.page import Cell, Section, explain_scale, facts, notice, page, paragraph, table
+from lanistr.report.words import number_told
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def lines(name: str, layout: Layout, results: Path) -> list[dict[str, Cell]]:
                 "dataset": dataset,
                 "rows": len(own),
                 "ok": sum(row.status == "ok" for row in own),
-                "lanistr": tables.number_told(full) if full else "",
+                "lanistr": number_told(full) if full else "",
                 "trivial": full.trivial if full else None,
                 "paper": full.paper if full else None,
             }

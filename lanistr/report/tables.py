@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lanistr.evaluation.layout import Layout
-from lanistr.evaluation.metrics import Metric
 from lanistr.evaluation.render import caption, columns, counted
 from lanistr.evaluation.row import Row, Table, read_csv
 from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
+from lanistr.report.learning import draw_curve
 from lanistr.report.page import (
     SMALLEST,
     Section,
@@ -21,6 +21,7 @@ from lanistr.report.page import (
     place_beside,
     table,
 )
+from lanistr.report.words import named, told
 
 FIRST = ("Method", "Ours", "95 % interval", "Paper", "Paper's runs")
 """The columns that are in sight without scrolling."""
@@ -68,7 +69,11 @@ def body(name: str, layout: Layout, path: Path) -> str:
     ]
     order = [*FIRST, *(heading for heading in lines[0] if heading not in FIRST)]
     headings = [heading for heading in order if heading in lines[0]]
-    drawn = learning_curve(title, made.rows) if layout.curve else bars(layout.title, made.rows)
+    drawn = (
+        draw_curve(title, layout.curve, made.rows)
+        if layout.curve
+        else bars(layout.title, made.rows)
+    )
     return drawn + table(lines, headings, title) + folded("How to read it", listing(notes))
 
 
@@ -93,17 +98,6 @@ def bars(title: str, rows: Sequence[Row]) -> str:
         for key in several
     ]
     return place_beside(drawn, wide=True)
-
-
-def named(metric: Metric, unit: str) -> str:
-    """A metric with what it is in.
-
-    >>> from lanistr.evaluation.metrics import METRIC
-    >>> named(METRIC["auroc"], ""), named(METRIC["mae"], "hours")
-    ('AUROC in percent', 'MAE in hours')
-    """
-    known = metric.unit(unit)
-    return metric.title + (f" in {known}" if known else "")
 
 
 def bar_chart(title: str, rows: Sequence[Row]) -> str:
@@ -155,56 +149,3 @@ def legend(fig: Any, with_trivial: bool, with_paper: bool) -> None:
     if with_trivial:
         handles.append(Line2D([], [], color=PALETTE[1], linestyle="--", label="trivial"))
     fig.legend(handles=handles, loc="outside upper center", ncols=3)
-
-
-def learning_curve(title: str, rows: Sequence[Row]) -> str:
-    """The metric over the share of unlabeled data, ours and the paper's."""
-    shares = [(share_of(row.row), row) for row in rows]
-    points = sorted((share, row) for share, row in shares if share is not None)
-    ours = [(share, row) for share, row in points if row.mean is not None]
-    paper = [(share, row.paper) for share, row in points if row.paper is not None]
-    with figure(height=2.8) as (fig, axes):
-        if ours:
-            share, means = [x for x, _ in ours], [row.mean for _, row in ours]
-            axes.plot(share, means, marker="o", color=PALETTE[0], label="ours")
-            low, high = (
-                [getattr(row, end) or row.mean for _, row in ours] for end in ("low", "high")
-            )
-            axes.fill_between(share, low, high, color=PALETTE[0], alpha=0.18, linewidth=0)
-        if paper:
-            axes.plot(
-                *zip(*paper, strict=True), marker="s", color=GREY, linestyle="--", label="paper"
-            )
-        axes.set(xlabel="unlabeled data used, percent", ylabel=named(rows[0].measure, rows[0].unit))
-        if ours or paper:
-            axes.legend()
-        drawing = svg(fig, title=f"Learning curve. {title}", description=told(rows))
-    return captioned(drawing, "Band: 95 % interval over subjects. The paper gives no interval.")
-
-
-def share_of(name: str) -> float | None:
-    """The share of unlabeled data that a row of a learning curve is named after.
-
-    >>> share_of("25 %"), share_of("LANISTR")
-    (25.0, None)
-    """
-    number = name.removesuffix("%").strip()
-    return float(number) if name.endswith("%") and number.replace(".", "").isdigit() else None
-
-
-def told(rows: Sequence[Row]) -> str:
-    """The numbers of a figure in words."""
-    return " ".join(
-        f"{row.row}: ours {number_told(row)}, "
-        f"paper {'not given' if row.paper is None else f'{row.paper:.1f}'}."
-        for row in rows
-    )
-
-
-def number_told(row: Row) -> str:
-    """Our number with its interval, or why there is none."""
-    if row.mean is None:
-        return row.status
-    digits = 1 if row.measure.percent else 2
-    ends = "" if row.low is None else f" ({row.low:.{digits}f} to {row.high:.{digits}f})"
-    return f"{row.mean:.{digits}f}{ends}"

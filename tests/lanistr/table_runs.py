@@ -38,6 +38,7 @@ def write_story(results, name, seed, seconds):
     story = {
         "experiment": {"init": ["pre"] if name == "full" else []},
         "trainable_parameters": 1234,
+        "train_samples": 90,
         "seconds": seconds,
         "data": {"digest": "0123456789abcdef", "cache": "fedc"},
         "machine": {"commit": "abc123"},

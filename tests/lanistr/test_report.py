@@ -16,9 +16,10 @@ from lanistr.evaluation.layout import Layout
 from lanistr.evaluation.render import counted
 from lanistr.evaluation.row import Row, Stamp, Table, read_csv, write_csv
 from lanistr.report.curves import histories, panels, read_history, write_run_figures
+from lanistr.report.learning import over_labels, over_unlabeled
 from lanistr.report.page import Section, page
 from lanistr.report.report import write_report
-from lanistr.report.tables import bars, learning_curve, withheld
+from lanistr.report.tables import bars, withheld
 from tests.lanistr.made_predictions import MORTALITY, predictions, write
 from tests.lanistr.pages import check
 from tests.lanistr.shards import CARD
@@ -196,10 +197,26 @@ def test_the_learning_curve_is_drawn_with_what_there_is():
     paper = [Row(f"{share} %", "not run", None, "mimic", "auroc", paper=80.0) for share in (0, 50)]
     ours = Row("25 %", "ok", "e", "mimic", "auroc", mean=71.0, low=60.0, high=80.0)
     for rows in (paper, [*paper, ours], [ours], [LATE]):
-        html = learning_curve("Table 4", rows)
+        html = over_unlabeled("Table 4", rows)
         legend = [word for word in ("ours", "paper") if f">{word}</text>" in html]
         assert legend == ["ours"] * (ours in rows) + ["paper"] * (paper[0] in rows)
-    assert "25 %: ours 71.0 (60.0 to 80.0), paper not given." in learning_curve("Table 4", [ours])
+    assert "25 %: ours 71.0 (60.0 to 80.0), paper not given." in over_unlabeled("Table 4", [ours])
+
+
+def test_a_curve_over_labels_has_a_line_per_method_at_the_labels_of_its_rows():
+    rows = [
+        Row(f"{method}, {n} labels", "ok", "e", "mimic", "auroc", mean=60.0 + n, labels=n)
+        for method in ("LANISTR", "LateFusion")
+        for n in (9, 3)
+    ]
+    html = over_labels("Labels", [*rows, Row("MedFuse, 3 labels", "failed", "f", "mimic", "auroc")])
+    assert [f">{name}</text>" in html for name in ("LANISTR", "LateFusion", "MedFuse")] == [
+        True,
+        True,
+        False,
+    ]
+    assert "LANISTR, 9 labels: ours 69.0" in html
+    assert "MedFuse, 3 labels: ours failed" in html
 
 
 def test_numbers_have_bars_in_their_unit():

@@ -56,6 +56,8 @@ def test_rows_are_compared_with_lanistr_on_the_same_patients(results, cache, rep
     assert late.difference == pytest.approx(late.mean - full.mean)
     assert late.difference_low <= late.difference <= late.difference_high
     assert 0 < late.p_value <= 1
+    assert late.p_holm == late.p_value  # the only row that is compared
+    assert (late.labels, rows[0].labels) == (90, None)
     assert full.difference is None
     assert row_of("0 %", results, cache, repository, table="table4").difference == late.difference
     assert row_of("100 %", results, cache, repository, table="table4").difference is None
@@ -179,6 +181,18 @@ def test_a_table_without_any_entry_shows_the_papers_rows(results, cache, reposit
     assert len(table.rows) == 16
     assert {row.status for row in table.rows} == {"not built"}
     assert "AutoGluon-MLP, beauty" in markdown(table)
+
+
+def test_a_curve_over_labels_names_method_labels_and_metric(results, cache, repository, tmp_path):
+    (results / "tables.yaml").write_text(
+        yaml.safe_dump({"table1": {"title": "Few", "data": "mimic", "curve": "labels"}})
+    )
+    made = made_table(results, cache, repository)
+    paths = {kind: tmp_path / f"curve.{kind}" for kind in ("csv", "md", "tex")}
+    write_table(made, **paths)
+    late = pl.read_csv(paths["csv"]).row(1, named=True)
+    assert (late["method"], late["labels"], late["auroc"]) == ("LateFusion", 90, late["mean"])
+    assert read_csv(paths["csv"])[0][1].mean == late["mean"]
 
 
 def test_the_three_forms_agree_and_are_stamped(results, cache, repository, tmp_path):
