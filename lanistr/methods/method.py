@@ -68,6 +68,10 @@ class Model(nn.Module):
         """The encoders that never change in this run, if forward takes an `EncodedBatch`."""
         return {}
 
+    def embeddings(self, batch: Batch) -> dict[str, Tensor]:
+        """In pretraining, what must not collapse, by name, each (B, D); the batch as it is."""
+        return {}
+
     def after_step(self, share: float) -> None:
         """What follows the weights without a gradient, such as a momentum encoder.
 

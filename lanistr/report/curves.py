@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from lanistr.errors import DataContractError
+from lanistr.evaluation.collapse import told_collapse
 from lanistr.options import ResultsDir
 from lanistr.report.figures import PALETTE, WIDTH, figure, svg, svg_file
 from lanistr.report.page import Section, captioned, folded, notice, paragraph, place_beside
@@ -141,7 +142,14 @@ def sections(results: Path) -> list[Section]:
     parts: dict[str, list[str]] = {"pretrain": [], "finetune": []}
     for name, seeds in found.items():
         runs = {seed: read_history(path) for seed, path in seeds.items()}
-        described = f"{name}: {len(runs)} seed{'s' if len(runs) > 1 else ''}."
+        collapses = [
+            f"Seed {seed}: {told}"
+            for seed, history in runs.items()
+            if history and (told := told_collapse(history[-1]))
+        ]
+        described = " ".join(
+            [f"{name}: {len(runs)} seed{'s' if len(runs) > 1 else ''}.", *collapses]
+        )
         parts[stage_of(next(iter(seeds.values())))].append(
             captioned(drawn(f"Training of {name}", runs), described)
         )

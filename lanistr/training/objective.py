@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,12 @@ from lanistr.data.samples import batches, plan_in_order
 from lanistr.evaluation.metrics import primary_of
 from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
+from lanistr.models.collapse import describe_spread
 from lanistr.models.losses import ranked, weighted
 from lanistr.task import Task
 from lanistr.training.distributed import World
+
+EMBEDDED = 512  # validation samples, or as many as fill a batch, that show a collapse
 
 
 def seeded(*names: int | str) -> int:
@@ -68,7 +71,8 @@ def validate(
 
     Returns:
         `valid/loss`, `valid/loss/<term>` and, such as `valid/auroc`, `valid/<metric>`, None where
-        it is not defined; empty when there are no samples.
+        it is not defined; in pretraining how far embeddings have collapsed, see `models.collapse`;
+        empty when there are no samples.
     """
     if not len(samples):
         return {}
@@ -78,7 +82,10 @@ def validate(
     rows = []
     for number, batch in zip(mine, batches(samples, [plan[i] for i in mine]), strict=True):
         rng = torch.Generator().manual_seed(seeded("valid", number))
-        rows.append(_validated(model, batch.to(world.device), rng, experiment))
+        row = _validated(model, batch.to(world.device), rng, experiment)
+        if experiment.stage == "pretrain" and number * batch_size < EMBEDDED:
+            row["embeddings"] = _embedded(model, batch.to(world.device))
+        rows.append(row)
     rows = [row for part in world.gathered(rows) for row in part]
     n = np.array([row["n"] for row in rows])
     names = [name for name in rows[0] if name.startswith("valid/")]
@@ -91,7 +98,20 @@ def validate(
         metric = primary_of(model.task)
         value = metric.function(target, answer, np.ones((1, len(target))))[0]
         record[f"valid/{metric.name}"] = None if np.isnan(value) else float(value)
-    return record
+    return record | _collapse([row["embeddings"] for row in rows if "embeddings" in row])
+
+
+def _embedded(model: Model, batch: Batch) -> dict[str, Tensor]:
+    """What must not collapse, of a batch."""
+    with autocast(batch.target.device):
+        return {name: each.float().cpu() for name, each in model.embeddings(batch).items()}
+
+
+def _collapse(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
+    """How far embeddings have collapsed, over the validation samples that were embedded."""
+    names = parts[0] if parts else ()
+    whole = {name: torch.cat([part[name] for part in parts]) for name in names}
+    return {f"valid/{name}": value for name, value in describe_spread(whole).items()}
 
 
 def _validated(

@@ -11,6 +11,7 @@ from torch import nn
 
 from lanistr.data.cache import Cache, open_cache
 from lanistr.data.selection import select
+from lanistr.evaluation.collapse import told_collapse
 from lanistr.experiments.config import Experiment
 from lanistr.methods.build import build, frozen_encoders, parameter_counts, trained_parameters
 from lanistr.training import checkpoint
@@ -88,6 +89,8 @@ def train(
             announce(experiment, seed, model, trainer)
         trainer.fit()
         if here.leads:
+            if collapse := told_collapse(trainer.position.best):
+                log.warning("%s, seed %d: %s", experiment.name, seed, collapse)
             write_outputs(output_dir, trainer, cache)
             if predictions:
                 test = select(cache, experiment, "test")

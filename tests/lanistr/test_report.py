@@ -16,6 +16,7 @@ from lanistr.evaluation.layout import Layout
 from lanistr.evaluation.render import counted
 from lanistr.evaluation.row import Row, Stamp, Table, read_csv, write_csv
 from lanistr.report.curves import histories, panels, read_history, write_run_figures
+from lanistr.report.curves import sections as training_sections
 from lanistr.report.learning import over_labels, over_unlabeled
 from lanistr.report.page import Section, page
 from lanistr.report.report import write_report
@@ -242,6 +243,20 @@ def test_every_run_has_a_figure(results):
         text = drawn.read_text()
         for words in ("of the task", "learning rate", "samples per second", "auroc", "valid"):
             assert f">{words}</text>" in text
+
+
+def test_the_report_says_which_pretraining_collapsed(tmp_path):
+    for seed, rank in ((0, 1.4), (1, 9.0)):
+        run = tmp_path / f"runs/pre/seed{seed}"
+        run.mkdir(parents=True)
+        (run / "experiment.json").write_text('{"experiment": {"stage": "pretrain"}}')
+        record = {"epoch": 1, "loss": 2.0, "lr": 0.1, "valid/fused effective rank": rank}
+        (run / "history.jsonl").write_text(json.dumps(record))
+    html = page("T", training_sections(tmp_path))
+    assert (
+        "Seed 0: Collapsed by epoch 1: the fused embeddings have an effective rank of 1.4." in html
+    )
+    assert "Seed 1: Collapsed" not in html
 
 
 def test_pretraining_shows_every_term_beside_the_total():

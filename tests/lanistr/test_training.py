@@ -40,6 +40,16 @@ def test_pretraining_records_every_term(folder, tmp_path):
     assert records[-1]["loss/mlm"] < records[0]["loss/mlm"]
 
 
+def test_pretraining_records_how_far_embeddings_have_collapsed(folder, tmp_path):
+    _, records = run(folder, tmp_path / "whole", stage="pretrain", optim=optim(epochs=2))
+    for kind in ("fused", "projected"):
+        assert all(1 <= record[f"valid/{kind} effective rank"] <= 12 for record in records)
+        assert all(0 < record[f"valid/{kind} spread"] <= 1 for record in records)
+    alone = {"objectives": {"mmm": 0}}
+    _, records = run(folder, tmp_path / "alone", stage="pretrain", optim=optim(epochs=1), **alone)
+    assert not [name for name in records[0] if "rank" in name]
+
+
 def test_a_run_repeats_itself_and_seeds_differ(folder, tmp_path):
     one, first = run(folder, tmp_path / "one")
     two, second = run(folder, tmp_path / "two", workers=1)

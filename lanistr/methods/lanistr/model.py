@@ -134,6 +134,13 @@ class LANISTRForPretraining(LANISTR):
             "mmm": self.similarity(embeddings, batch.has_any(views)),
         }
 
+    def embeddings(self, batch: Batch) -> dict[str, Tensor]:
+        """The fused embedding, and where the similarity loss compares it; none without that."""
+        if self.similarity is None:
+            return {}
+        fused = self.fuse(self.encode(batch))
+        return {"fused": fused, "projected": self.similarity.projector(fused)}
+
     def masked_losses(
         self,
         masked: Mapping[Modality, Tokens],
