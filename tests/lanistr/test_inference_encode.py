@@ -53,7 +53,7 @@ def test_unseen_values_take_the_slot_of_unseen_ones_and_are_counted(reviews, tmp
 
 
 def test_images_of_any_size_are_fitted_as_for_the_shards(tmp_path):
-    from preprocessing.images import grey_square
+    from pictures.squares import grey_square
 
     grey = np.add.outer(np.arange(300), np.arange(500)) % 256
     Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "big.jpg", quality=95)

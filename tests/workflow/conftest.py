@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LINKED = ("workflow", "config", "lanistr", "preprocessing", "commandline", "synthetic", "tests")
+LINKED = ("workflow", "config", "lanistr", "preprocessing", "commandline", "pictures", "synthetic", "tests")
 
 
 @pytest.fixture(scope="module")

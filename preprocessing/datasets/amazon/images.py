@@ -11,11 +11,11 @@ from typing import Annotated
 import polars as pl
 from typer import Option
 
+from pictures.squares import REASONS, UndecodableError, colour_square
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon.image_paths import files_in, local_name
 from preprocessing.datasets.amazon.options import LinksFile
 from preprocessing.datasets.amazon.schemas import Images, Links
-from preprocessing.images import REASONS, UndecodableError, colour_square
 from preprocessing.ledger import Ledger
 from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
 from preprocessing.shards import part_of, write_facts, write_stream

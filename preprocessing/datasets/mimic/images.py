@@ -14,13 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 from typer import Option
 
+from pictures.squares import REASONS, GreySquare, UndecodableError, grey_square
 from preprocessing.datasets.mimic.options import CohortFile
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
 from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError, SourceMissingError
-from preprocessing.images import REASONS, GreySquare, UndecodableError, grey_square
 from preprocessing.ledger import Flow, Ledger
 from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
 from preprocessing.shards import split_parts, write_facts, write_stream

@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from typer import Option
 
+from pictures.squares import UndecodableError, colour_square
 from preprocessing import encode
 from preprocessing.contracts import check
 from preprocessing.datasets.rows import schemas
@@ -25,7 +26,6 @@ from preprocessing.datasets.rows.contents import Contents
 from preprocessing.datasets.rows.manifest import part_path, write_card, write_manifest
 from preprocessing.datasets.rows.moments import Moments
 from preprocessing.errors import DataContractError, SourceMissingError
-from preprocessing.images import UndecodableError, colour_square
 from preprocessing.ledger import Ledger
 from preprocessing.options import LedgerFile, Threads
 from preprocessing.shards import write_part, write_stream

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocessing import images as radiograph
+from pictures import squares as radiograph
+from pictures.squares import UndecodableError, grey_square
 from preprocessing.errors import SourceMissingError
-from preprocessing.images import UndecodableError, grey_square
 
 
 def smooth(width: int, height: int, seed: int = 0) -> Image.Image:
