@@ -10,16 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import polars as pl
-from PIL import Image, ImageOps
 
 from lanistr.batch import InputSpec
-from lanistr.data.arrays import normalised, tokenised
+from lanistr.data.arrays import decoded, normalised, tokenised
 from lanistr.data.cache import ARRAYS, SAMPLE, SPLITS, STAGES, Cache
 from lanistr.data.processor import NOT_RECORDED, UNSEEN, Processor, read_identifiers, read_processor
 from lanistr.data.tab2txt import described, prepend_words
@@ -27,15 +25,13 @@ from lanistr.data.tokenizer import saved_tokenizer
 from lanistr.errors import DataContractError
 from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Inputs, Rows
 from lanistr.modality import Modality
+from pictures.decoding import UndecodableError
+from pictures.squares import colour_square, grey_square
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 log = logging.getLogger(__name__)
-
-# A JPEG is decoded to at least this multiple of the wanted size, as for the shards.
-DECODE_MARGIN = 2
-NO_IMAGE = (OSError, SyntaxError, Image.DecompressionBombError)
 
 INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
 NUMBERS = (*INTEGERS, pl.Float32, pl.Float64)
@@ -160,11 +156,12 @@ class Encoder:
         pixels = []
         for source, number in zip(table[IMAGE], numbers, strict=True):
             try:
-                pixels.append(fitted(source, facts.px, "L" if facts.channels == 1 else "RGB"))
-            except NO_IMAGE as error:
+                pixels.append(fitted(source, facts.px, facts.channels))
+            except (UndecodableError, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
                 raise DataContractError(
-                    f"rows: the image of row {number} (from 0) cannot be read "
-                    f"({type(error).__name__}). Give the path of an image, or its bytes."
+                    f"rows: the image of row {number} (from 0) cannot be read: {reason}. "
+                    "Give the path of a picture file, or what it holds."
                 ) from None
         return {"pixels": np.stack(pixels)}
 
@@ -217,15 +214,19 @@ class Encoder:
         return {"series": normalised(raw, flags, facts), "observed": flags}
 
 
-def fitted(source: str | bytes, px: int, mode: Literal["L", "RGB"]) -> np.ndarray:
-    """The centre of any image, its shorter side fitted, as the shards store it: uint8.
+def fitted(source: str | bytes, px: int, channels: int) -> np.ndarray:
+    """The pixels that training sees of a picture file, as `decoded` has them.
 
-    An image of the shards stays as it is.
+    It becomes what the shards store, a JPEG; one of theirs stays as it is.
+
+    Raises:
+        UndecodableError: it is not there, or no whole picture.
+        OSError: it is there, but the system does not let it be read.
     """
-    with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
-        image.draft(mode, (DECODE_MARGIN * px, DECODE_MARGIN * px))
-        square = ImageOps.fit(image.convert(mode), (px, px), Image.Resampling.BICUBIC)
-    return np.asarray(square)
+    file = Path(source) if isinstance(source, str) else source
+    if channels == 1:
+        return decoded(grey_square(file, px).jpeg, (px, px))
+    return decoded(colour_square(file, px), (px, px, channels))
 
 
 def grid(column: pl.Series, hours: int, width: int) -> np.ndarray:

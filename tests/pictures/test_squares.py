@@ -1,4 +1,4 @@
-"""One JPEG file: what comes out, and every way in which it can be refused."""
+"""One file to one square: what comes out, and every way in which it can be refused."""
 
 import io
 
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures import squares as radiograph
-from pictures.squares import UndecodableError, grey_square
+from pictures import decoding, squares
+from pictures.decoding import UndecodableError
+from pictures.squares import GreySquare, colour_square, grey_square
 from preprocessing.errors import SourceMissingError
+from preprocessing.images import square_or_reason
 
 
 def smooth(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -31,7 +33,7 @@ def reason(tmp_path, content: bytes) -> str:
     return str(caught.value)
 
 
-def levels(square: radiograph.GreySquare) -> np.ndarray:
+def levels(square: GreySquare) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(square.jpeg))).astype(int)
 
 
@@ -53,9 +55,9 @@ def test_large_files_are_decoded_at_reduced_scale(tmp_path, monkeypatch):
     path = tmp_path / "film.jpg"
     path.write_bytes(encoded(smooth(1024, 1300)))
     sizes = []
-    centre = radiograph._centre
+    centre = squares._centre
     monkeypatch.setattr(
-        radiograph, "_centre", lambda image, px: sizes.append(image.size) or centre(image, px)
+        squares, "_centre", lambda image, px: sizes.append(image.size) or centre(image, px)
     )
     grey_square(path, 32)
     assert sizes == [(128, 163)]  # 1/8, the smallest scale of JPEG
@@ -76,13 +78,13 @@ def test_same_file_gives_same_bytes(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(UndecodableError, match=radiograph.MISSING):
+    with pytest.raises(UndecodableError, match=decoding.MISSING):
         grey_square(tmp_path / "none.jpg", 32)
 
 
-@pytest.mark.parametrize("content", [b"", b"not an image", encoded(smooth(64, 64), "PNG")])
-def test_not_a_jpeg(tmp_path, content):
-    assert reason(tmp_path, content) == radiograph.NOT_JPEG
+@pytest.mark.parametrize("content", [b"", b"not an image", b"<!DOCTYPE html>", b"%!PS-Adobe-3.0"])
+def test_not_a_picture(tmp_path, content):
+    assert reason(tmp_path, content) == decoding.NOT_A_PICTURE
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
@@ -90,34 +92,45 @@ def test_not_a_jpeg(tmp_path, content):
 def test_truncated_file_is_never_accepted(tmp_path, kept, filler):
     whole = encoded(smooth(400, 400))
     cut = whole[: int(len(whole) * kept)]
-    assert reason(tmp_path, cut + filler * (len(whole) - len(cut))) == radiograph.TRUNCATED
+    assert reason(tmp_path, cut + filler * (len(whole) - len(cut))) == decoding.BROKEN
 
 
-def test_bytes_after_the_end_of_the_image_are_no_truncation(tmp_path):
+@pytest.mark.parametrize("tail", [b"\0\0\n", b"a film \xff\xda\xff\xda"])
+def test_bytes_after_the_end_of_the_image_are_no_truncation(tmp_path, tail):
     path = tmp_path / "film.jpg"
-    path.write_bytes(encoded(smooth(64, 64)) + b"\0\0\n")
+    path.write_bytes(encoded(smooth(64, 64)) + tail)
     assert levels(grey_square(path, 32)).shape == (32, 32)
 
 
 def test_header_cut_off(tmp_path):
-    assert reason(tmp_path, encoded(smooth(64, 64))[:30]) in radiograph.REASONS
+    assert reason(tmp_path, encoded(smooth(64, 64))[:30]) == decoding.BROKEN
 
 
 def test_far_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(radiograph, "MAX_PIXELS", 64 * 64 - 1)
-    assert reason(tmp_path, encoded(smooth(64, 64))) == radiograph.TOO_LARGE
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 64 - 1)
+    assert reason(tmp_path, encoded(smooth(64, 64))) == decoding.TOO_LARGE
 
 
 def test_decompression_bomb_is_refused_by_its_header(tmp_path):
     bomb = bytearray(encoded(smooth(64, 64)))
     frame = bomb.index(b"\xff\xc0") + 5
     bomb[frame : frame + 4] = b"\xff\xdc\xff\xdc"  # 65,500 pixels each way
-    assert reason(tmp_path, bytes(bomb)) == radiograph.TOO_LARGE
+    assert reason(tmp_path, bytes(bomb)) == decoding.TOO_LARGE
 
 
 def test_a_broken_mount_stops_the_run_and_names_no_patient(tmp_path):
-    folder = tmp_path / "p10000032.jpg"
-    folder.mkdir()
-    with pytest.raises(SourceMissingError, match="mount") as caught:
-        grey_square(folder, 32)
+    folder = tmp_path / "p10000032/s50000001.jpg"
+    folder.mkdir(parents=True)
+    with pytest.raises(SourceMissingError, match=r"Is a directory.*mount") as caught:
+        square_or_reason(grey_square, folder, 32, tmp_path)
     assert "10000032" not in str(caught.value)
+
+
+def test_what_was_stored_is_not_encoded_again():
+    stored = colour_square(encoded(smooth(90, 70).convert("RGB"), "PNG"), 32)
+    assert colour_square(stored, 32) == stored
+    assert colour_square(stored, 31) != stored
+    assert grey_square(stored, 32).jpeg != stored
+    weaker = io.BytesIO()
+    smooth(32, 32).save(weaker, "JPEG", quality=80)
+    assert grey_square(weaker.getvalue(), 32).jpeg != weaker.getvalue()

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from PIL import Image
 
+from tests.pictures.files import bomb
+
 HUGE_BYTES = 200_000_000
 
 
@@ -180,7 +182,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(file.getvalue()[:5000])
 
     def get_bomb(self, *_: object) -> None:
-        self.answer(encoded("PNG", "1", (8000, 8000), 1))
+        self.answer(bomb(9000))
 
     def get_pixel(self, *_: object) -> None:
         self.answer(encoded("GIF", "P", (1, 1), 0))

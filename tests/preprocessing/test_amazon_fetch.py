@@ -15,10 +15,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from pictures import decoding
+from pictures.decoding import UndecodableError
 from preprocessing.datasets.amazon.fetch import UNFINISHED, FetchRequest, fetch
 from preprocessing.datasets.amazon.fetch_hosts import GIVE_UP_AFTER
 from preprocessing.datasets.amazon.fetch_http import Downloader, FetchError, Journey, Limits
-from preprocessing.datasets.amazon.fetch_image import UnusableImageError, encode_jpeg
+from preprocessing.datasets.amazon.fetch_image import PLACEHOLDER, shrink
 from preprocessing.datasets.amazon.fetch_record import open_record
 from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.errors import ConfigError, DataContractError, PipelineError, SourceMissingError
@@ -30,16 +32,16 @@ GOOD = ["good/1", "good/2", "slow/3", "drop-once/4", "busy-once/0", "status-once
 PERMANENT = {
     "status/404": "HTTP 404",
     "status/410": "HTTP 410",
-    "page": "not an image",
+    "page": decoding.NOT_A_PICTURE,
     "huge": "larger than the limit",
     "endless": "larger than the limit",
     "loop/a": "redirect loop",
     "chain/0": "too many redirects",
     "to-file": "not an http(s) address",
-    "truncated": "image truncated or undecodable",
-    "truncated-jpeg": "image truncated or undecodable",
-    "bomb": "image of more than 50 megapixels",
-    "pixel": "image smaller than 8 pixels",
+    "truncated": decoding.BROKEN,
+    "truncated-jpeg": decoding.BROKEN,
+    "bomb": decoding.TOO_LARGE,
+    "pixel": PLACEHOLDER,
 }
 TRANSIENT = {
     "status/500": "HTTP 500 after retries",
@@ -128,7 +130,7 @@ def test_the_next_run_asks_only_for_what_may_have_changed(ask, server):
     counts = ask(rows)
     assert server.asked == {"status/500": HASTY.tries}
     assert counts["on disk already"].rows_after == 2
-    assert {"HTTP 404", "not an image"} < counts.keys()
+    assert {"HTTP 404", decoding.NOT_A_PICTURE} < counts.keys()
 
     server.asked.clear()
     ask(rows, retry_failed=True)
@@ -305,10 +307,10 @@ def test_pictures_are_upright_on_white_and_never_enlarged():
     exif[0x0112] = 6  # the camera was held upright
     file = io.BytesIO()
     sideways.save(file, "JPEG", exif=exif)
-    assert size_and_colour(encode_jpeg(file.getvalue(), 64))[0] == (20, 40)
+    assert size_and_colour(shrink(file.getvalue(), 64))[0] == (20, 40)
 
     clear = encoded("PNG", "RGBA", (300, 100), (0, 0, 0, 0))
-    assert size_and_colour(encode_jpeg(clear, 50)) == ((150, 50), (255, 255, 255))
+    assert size_and_colour(shrink(clear, 50)) == ((150, 50), (255, 255, 255))
 
 
 def size_and_colour(jpeg):
@@ -320,5 +322,5 @@ def size_and_colour(jpeg):
     "body", [b"", b"\xff\xd8", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"GIF89a", b"RIFF"]
 )
 def test_what_is_no_picture_is_refused(body):
-    with pytest.raises(UnusableImageError):
-        encode_jpeg(body, 64)
+    with pytest.raises(UndecodableError):
+        shrink(body, 64)

@@ -50,7 +50,7 @@ def test_pictures_on_disk_become_small_squares_in_colour(tmp_path: Path) -> None
     entries = json.loads((tmp_path / "ledger.json").read_text())["entries"]
     counts = {entry["reason"]: (entry["rows_before"], entry["rows_after"]) for entry in entries}
     assert counts["no file on disk for any of the addresses"] == (4, 3)
-    assert counts["JPEG file truncated"] == (2, 1)
+    assert counts["picture file truncated or undecodable"] == (2, 1)
     assert json.loads((tmp_path / "facts.json").read_text()) == {"rows": 1, "px": 16, "channels": 3}
 
 

@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from typer import Option
 
 from commandline import Made
+from pictures.decoding import UndecodableError
 from preprocessing.datasets.amazon.fetch_http import Again, Downloader, FetchError, Journey, Limits
-from preprocessing.datasets.amazon.fetch_image import UnusableImageError, encode_jpeg
+from preprocessing.datasets.amazon.fetch_image import shrink
 from preprocessing.datasets.amazon.fetch_progress import FetchProgress
 from preprocessing.datasets.amazon.fetch_record import FETCHED, Record, open_record
 from preprocessing.datasets.amazon.image_paths import local_name
@@ -172,7 +173,7 @@ class Fetcher:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._keep, url, body)
         except FetchError as error:
             outcome, permanent = error.reason, error.again is Again.ON_REQUEST
-        except UnusableImageError as error:
+        except UndecodableError as error:
             outcome, permanent = str(error), True
         self._record.add(
             url,
@@ -189,7 +190,7 @@ class Fetcher:
 
     def _keep(self, url: str, body: bytes) -> None:
         """Put the picture on disk, whole or not at all."""
-        jpeg = encode_jpeg(body, self._px)
+        jpeg = shrink(body, self._px)
         name = local_name(url)
         unfinished = self._images / UNFINISHED / name
         try:

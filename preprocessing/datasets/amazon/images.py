@@ -11,11 +11,13 @@ from typing import Annotated
 import polars as pl
 from typer import Option
 
-from pictures.squares import REASONS, UndecodableError, colour_square
+from pictures.decoding import REASONS
+from pictures.squares import colour_square
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon.image_paths import files_in, local_name
 from preprocessing.datasets.amazon.options import LinksFile
 from preprocessing.datasets.amazon.schemas import Images, Links
+from preprocessing.images import square_or_reason
 from preprocessing.ledger import Ledger
 from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
 from preprocessing.shards import part_of, write_facts, write_stream
@@ -49,10 +51,7 @@ def decoded(
     """The rows of a part, a chunk at a time; what cannot be decoded is counted by reason."""
 
     def square(name: str) -> bytes | str:
-        try:
-            return colour_square(folder / name, px)
-        except UndecodableError as error:
-            return str(error)
+        return square_or_reason(colour_square, folder / name, px, folder)
 
     for start in range(0, len(names), CHUNK):
         chunk = names[start : start + CHUNK]

@@ -14,13 +14,15 @@ import polars as pl
 from numpy.typing import NDArray
 from typer import Option
 
-from pictures.squares import REASONS, GreySquare, UndecodableError, grey_square
+from pictures.decoding import REASONS
+from pictures.squares import GreySquare, grey_square
 from preprocessing.datasets.mimic.options import CohortFile
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
 from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError, SourceMissingError
+from preprocessing.images import square_or_reason
 from preprocessing.ledger import Flow, Ledger
 from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
 from preprocessing.shards import split_parts, write_facts, write_stream
@@ -200,10 +202,7 @@ def squares_of(cxr: Path, chunk: pl.DataFrame, px: int, pool: Executor) -> list[
     """Each radiograph of the chunk, or the reason why there is none."""
 
     def square(row: tuple[int, int, str]) -> GreySquare | str:
-        try:
-            return grey_square(path_of(cxr, *row), px)
-        except UndecodableError as error:
-            return str(error)
+        return square_or_reason(grey_square, path_of(cxr, *row), px, cxr / "files")
 
     return list(pool.map(square, chunk.select("subject_id", "study_id", "dicom_id").rows()))
 

@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from typer import Option
 
-from pictures.squares import UndecodableError, colour_square
+from pictures.squares import colour_square
 from preprocessing import encode
 from preprocessing.contracts import check
 from preprocessing.datasets.rows import schemas
@@ -26,6 +26,7 @@ from preprocessing.datasets.rows.contents import Contents
 from preprocessing.datasets.rows.manifest import part_path, write_card, write_manifest
 from preprocessing.datasets.rows.moments import Moments
 from preprocessing.errors import DataContractError, SourceMissingError
+from preprocessing.images import square_or_reason
 from preprocessing.ledger import Ledger
 from preprocessing.options import LedgerFile, Threads
 from preprocessing.shards import write_part, write_stream
@@ -162,10 +163,8 @@ def _write_images(shards: Shards, threads: int) -> tuple[pl.Series, dict[str, An
     reasons: dict[int, str] = {}
 
     def square(source: str | bytes) -> bytes | str:
-        try:
-            return colour_square(Path(source) if isinstance(source, str) else source, px)
-        except UndecodableError as error:
-            return str(error)
+        file = Path(source) if isinstance(source, str) else source
+        return square_or_reason(colour_square, file, px, shards.path)
 
     def decoded() -> Iterator[pl.DataFrame]:
         with ThreadPoolExecutor(threads) as pool:
