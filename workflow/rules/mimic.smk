@@ -76,6 +76,7 @@ rule mimic_cohort:
             "hosp/patients",
             "hosp/admissions",
             "hosp/diagnoses_icd",
+            "hosp/d_icd_diagnoses",
             "icu/icustays",
         ),
         lists=list(MIMIC["subject_lists"].values()),

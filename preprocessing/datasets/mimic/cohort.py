@@ -47,8 +47,11 @@ TABLES = {
     "hosp/patients": ["subject_id", "anchor_age", "anchor_year", "anchor_year_group", "dod"],
 }
 STAYS = "icu/icustays"
-# May be absent: then nothing is known of phenotypes.
-DIAGNOSES = "hosp/diagnoses_icd"
+# May be absent: then nothing is known of phenotypes, or nobody says whether their codes exist.
+DIAGNOSES = {
+    "hosp/diagnoses_icd": ["hadm_id", "icd_code", "icd_version"],
+    "hosp/d_icd_diagnoses": ["icd_code", "icd_version"],
+}
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +66,15 @@ def select_cohort(
     con: Connection,
 ) -> None:
     """Write the cohort of a raw root, one row per ICU stay, sorted by stay_id."""
-    coded = [DIAGNOSES] if has_table(root, DIAGNOSES) else []
+    coded = [table for table in DIAGNOSES if has_table(root, table)]
     source = open_source(root, [*TABLES, *coded])
     ledger = Ledger("mimic-cohort", Flow("ICU stays", (STAYS,)))
     icustays, admissions, patients = (source.read(con, t, c) for t, c in TABLES.items())
     cohort = cohort_of(icustays, admissions, patients, switches, ledger)
-    columns = ["hadm_id", "icd_code", "icd_version"]
-    diagnoses = source.read(con, DIAGNOSES, columns) if coded else None
-    cohort = add_outcomes(cohort, admissions, diagnoses, ledger)
+    diagnoses, codes = (
+        source.read(con, t, c) if t in coded else None for t, c in DIAGNOSES.items()
+    )
+    cohort = add_outcomes(cohort, admissions, diagnoses, ledger, codes=codes)
     cohort = check(splitter.assign(cohort).sort("stay_id"), Cohort, str(output))
     output.parent.mkdir(parents=True, exist_ok=True)
     cohort.write_parquet(output)

@@ -23,7 +23,12 @@ PHENOTYPES = pl.List(pl.Int8)
 
 
 def add_outcomes(
-    cohort: pl.DataFrame, admissions: pl.DataFrame, diagnoses: pl.DataFrame | None, ledger: Ledger
+    cohort: pl.DataFrame,
+    admissions: pl.DataFrame,
+    diagnoses: pl.DataFrame | None,
+    ledger: Ledger,
+    *,
+    codes: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The cohort with its columns readmission_30d and phenotypes.
 
@@ -32,6 +37,7 @@ def add_outcomes(
         admissions: subject_id, hadm_id and admittime of all admissions, also of other patients.
         diagnoses: what `phenotypes.label` takes; None = there is no such table.
         ledger: gets the stays whose answer is not known.
+        codes: icd_code and icd_version of d_icd_diagnoses; None = there is no such table.
     """
     again = readmitted(cohort, admissions)
     known = (pl.col("in_hospital_mortality") == 0) & pl.col("dischtime").is_not_null()
@@ -46,6 +52,9 @@ def add_outcomes(
         cohort = cohort.join(labels, on="hadm_id", how="left", maintain_order="left")
         uncoded = cohort["phenotypes"].null_count()
         ledger.note("hosp/diagnoses_icd", "stay without a code: phenotypes unknown", uncoded)
+        if codes is not None:
+            unknown = phenotypes.unknown_codes(coded, codes)
+            ledger.note("hosp/diagnoses_icd", "code that d_icd_diagnoses lacks", unknown)
     unknown = cohort["readmission_30d"].null_count()
     ledger.note("hosp/admissions", "died or never discharged: readmission unknown", unknown)
     return cohort

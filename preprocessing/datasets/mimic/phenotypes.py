@@ -57,6 +57,23 @@ def label(diagnoses: pl.DataFrame) -> pl.DataFrame:
     return any_of.select("hadm_id", phenotypes=flags)
 
 
+def unknown_codes(diagnoses: pl.DataFrame, dictionary: pl.DataFrame) -> int:
+    """How many codes are in no row of d_icd_diagnoses, under their ICD version.
+
+    Codes that lost a leading zero, or stand under the other version, are among them.
+
+    >>> given = pl.DataFrame({"icd_code": ["4019 ", "389"], "icd_version": [9, 9]})
+    >>> unknown_codes(given, pl.DataFrame({"icd_code": ["0389", "4019"], "icd_version": [9, 9]}))
+    1
+    """
+    pair = ["icd_code", "icd_version"]
+    given, known = (
+        frame.drop_nulls(pair).with_columns(pl.col("icd_code").str.strip_chars().str.to_uppercase())
+        for frame in (diagnoses, dictionary)
+    )
+    return given.join(known, on=pair, how="anti").height
+
+
 def _belongs(name: str) -> pl.Expr:
     """Whether a code of its version is one of a condition."""
     rows = definitions().filter(phenotype=name).select("icd_version", "codes").rows()
