@@ -103,17 +103,23 @@ class Result:
         rows = [e for e in self.ledger if (e["table"], e["reason"]) == (table, reason)]
         return sum(e["rows_before"] - e["rows_after"] for e in rows)
 
+    def noted(self, table: str, remark: str) -> int:
+        (row,) = [e for e in self.ledger if (e["table"], e["reason"]) == (table, remark)]
+        assert row["rows_before"] == row["rows_after"]
+        return row["rows_after"]
+
 
 @dataclass
 class MadeUpICU:
     """Raw tables in the making: add rows, then `run`.
 
-    `hours` are counted from the stay's intime; ids left out are those of `STAY`.
+    `hours` are counted from the stay's intime; ids left out are those of `STAY`. The dictionaries
+    hold every item in use; `labels` names some otherwise, None leaves one out.
     """
 
     root: Path
     stays: Sequence[Stay] = (Stay(),)
-    labels: dict[int, str] = field(default_factory=dict)
+    labels: dict[int, str | None] = field(default_factory=dict)
     diagnosed: Sequence[int] | None = None
     deaths: dict[int, datetime] = field(default_factory=dict)
     release: str = "v2.2"
@@ -151,21 +157,11 @@ class MadeUpICU:
             self.write()
         out = self.root / "out"
         out.mkdir(exist_ok=True)
-        cohort = pl.DataFrame([stay.row() for stay in self.stays]).cast(
-            {
-                pl.Int64: pl.Int32,
-                "in_hospital_mortality": pl.Int8,
-                "length_of_stay": pl.Float32,
-                "readmission_30d": pl.Int8,
-                "phenotypes": PHENOTYPES,
-                "los_hours": pl.Float64,
-            }
-        )
-        cohort.write_parquet(out / "cohort.parquet")
+        cohort = self.put_cohort(out)
         outputs = [out / f"part-{part}.parquet" for part in range(parts)]
         timeseries.extract_series(
             self.root,
-            out / "cohort.parquet",
+            cohort,
             switches_of(profile, switches),
             profile=profile,
             outputs=outputs,
@@ -180,12 +176,35 @@ class MadeUpICU:
             json.loads((out / "facts.json").read_text()),
         )
 
+    def put_cohort(self, folder: Path) -> Path:
+        """Write cohort.parquet into a folder."""
+        cohort = pl.DataFrame([stay.row() for stay in self.stays]).cast(
+            {
+                pl.Int64: pl.Int32,
+                "in_hospital_mortality": pl.Int8,
+                "length_of_stay": pl.Float32,
+                "readmission_30d": pl.Int8,
+                "phenotypes": PHENOTYPES,
+                "los_hours": pl.Float64,
+            }
+        )
+        cohort.write_parquet(folder / "cohort.parquet")
+        return folder / "cohort.parquet"
+
+    def dictionary(self, events: str) -> list[dict]:
+        """The items of a table of events, under their labels or those of `labels`."""
+        items = variables.items(switches_of("corrected", {"fluids": "any"})).filter(table=events)
+        rows = items.select("itemid", "label", *(["fluid"] if events == LABS else [])).to_dicts()
+        labelled = [row | {"label": self.labels.get(row["itemid"], row["label"])} for row in rows]
+        return [row for row in labelled if row["label"] is not None]
+
     def write(self) -> None:
         """Write every raw table that the extraction reads."""
         self.put("icu/chartevents", self.charts)
         self.put("hosp/labevents", self.labs)
         self.put("icu/outputevents", [])
-        self.put("icu/d_items", [{"itemid": i, "label": text} for i, text in self.labels.items()])
+        self.put("icu/d_items", self.dictionary(CHARTS))
+        self.put("hosp/d_labitems", self.dictionary(LABS))
         admissions = [stay.hadm_id for stay in self.stays]
         diagnosed = admissions if self.diagnosed is None else self.diagnosed
         self.put("hosp/diagnoses_icd", [{"hadm_id": h, "icd_code": "0010"} for h in diagnosed])

@@ -203,12 +203,12 @@ def test_carevue_total_and_refill_are_read_by_the_reference(icu: MadeUpICU) -> N
 
 def test_refill_is_mapped_only_if_d_items_says_so(icu: MadeUpICU) -> None:
     icu.chart(1.5, REFILL_RIGHT, "Abnormal >3 Seconds").chart(2.5, REFILL_LEFT, "Brisk")
+    icu.labels = {REFILL_RIGHT: None, REFILL_LEFT: None}
     result = icu.run("corrected")
     assert result.frame.is_empty()
-    notes = [e["rows_after"] for e in result.ledger if e["table"] == "icu/d_items"]
-    assert notes == [2]
-    icu.labels = {REFILL_RIGHT: "Capillary Refill R", REFILL_LEFT: "Something else"}
-    result = icu.run("corrected")
+    assert result.noted("icu/d_items", "item that the dictionary lacks") == 2
+    icu.labels = {REFILL_LEFT: "Something else"}
+    result = icu.run("corrected", item_labels="left_out")
     assert result.category("Capillary refill rate", 1) == "1.0"
     assert result.observed("Capillary refill rate") == [1]
     assert icu.run("faithful").frame.is_empty()

@@ -93,6 +93,17 @@ class Switches(BaseModel):
         faithful="charttime",
     )
     # Which values count, and in which unit.
+    item_labels: Literal["believed", "left_out", "refused"] = _quirk(
+        "An item counts by its number, whatever d_items or d_labitems call it | one whose label, "
+        "fluid or unit there is another than in items.tsv is left out | stops the run.",
+        corrected="refused",
+        faithful="believed",
+    )
+    redacted: Literal["lost", "valuenum"] = _quirk(
+        "A value that is hidden as '___' is lost | is read from valuenum, where that has it.",
+        corrected="valuenum",
+        faithful="lost",
+    )
     nulls: Literal["pandas", "empty"] = _quirk(
         "Text such as NA, n/a, null is a missing value, as in pandas 1.x (2.4.1) | empty alone is.",
         corrected="empty",

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,10 +22,11 @@ from preprocessing.contracts import check
 from preprocessing.datasets.mimic import variables
 from preprocessing.datasets.mimic.blocks import ahead
 from preprocessing.datasets.mimic.options import CohortFile, RawRoot
-from preprocessing.datasets.mimic.raw import Source, open_source
+from preprocessing.datasets.mimic.raw import open_source
 from preprocessing.datasets.mimic.schemas import HOURS, VALUES, VARIABLES, Cohort, TimeSeries
 from preprocessing.datasets.mimic.series.buckets import Buckets
 from preprocessing.datasets.mimic.series.database import Wanted, prepare
+from preprocessing.datasets.mimic.series.dictionaries import confirmed_items, dictionaries_read
 from preprocessing.datasets.mimic.series.events import pass_over
 from preprocessing.datasets.mimic.series.kept import KeptRows
 from preprocessing.datasets.mimic.series.statistics import Moments
@@ -81,13 +81,14 @@ def extract_series(
         temp_dir: where kept rows wait; the system's temporary folder if None.
     """
     tables = EVENTS_OF_REFERENCE if profile == "faithful" else EVENTS
-    source = open_source(root, [*tables, *_small_tables(switches)], streamed=tables)
+    small = [*tables_read(switches), *dictionaries_read(root, switches)]
+    source = open_source(root, [*tables, *small], streamed=tables)
     ledger = Ledger("mimic-timeseries", Flow("ICU stays", ("cohort",), order=2))
     cohort = check(pl.read_parquet(cohort_path), Cohort, str(cohort_path))
     chosen = stays_with_series(cohort, source, con, switches, ledger)
     has_series = pl.col("stay_id").is_in(chosen["stay_id"].implode())
     stays, part_of_bucket = assign_buckets(cohort.with_columns(has_series=has_series), len(outputs))
-    wanted = Wanted(stays, _items(source, con, switches, ledger), switches)
+    wanted = Wanted(stays, confirmed_items(source, con, switches, ledger), switches)
     prepare(con, wanted)
     with tempfile.TemporaryDirectory(dir=temp_dir, prefix="events-") as folder:
         with KeptRows(Path(folder)) as kept:
@@ -104,22 +105,6 @@ def extract_series(
         json.dumps(_names() | {"profile": profile} | summary, indent=1) + "\n", encoding="utf-8"
     )
     logger.info("%d stays in %d parts", summary["rows"], len(outputs))
-
-
-def _small_tables(switches: Switches) -> list[str]:
-    return tables_read(switches) + (["icu/d_items"] if switches.refill == "metavision" else [])
-
-
-def _items(
-    source: Source, con: duckdb.DuckDBPyConnection, switches: Switches, ledger: Ledger
-) -> pl.DataFrame:
-    """The items in use; one that d_items does not confirm is left out, which is noted."""
-    if switches.refill == "unmapped":
-        return variables.items(switches)
-    items = variables.items(switches, source.read(con, "icu/d_items", ["itemid", "label"]))
-    missing = len(set(variables.added_items()) - set(items["itemid"]))
-    ledger.note("icu/d_items", "item not used: its label is not the expected one", missing)
-    return items
 
 
 def _write(

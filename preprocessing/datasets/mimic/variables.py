@@ -2,7 +2,8 @@
 
 variables.tsv: cleaning rule, valid range and normal value of each variable.
 columns.tsv: the value columns in the reference's order; a category is one column.
-items.tsv: which itemid measures what; its unit; which is preferred among several.
+items.tsv: which itemid measures what; its label, unit and fluid in the dictionaries; which is
+    preferred among several.
 categories.tsv: the category that a text means, in the reference and when merged by score.
 mapped_items.tsv: every itemid in the reference's map, used or not, as ranges.
 reference_statistics.tsv: the means and deviations of the reference's normalizer.csv.
@@ -84,30 +85,20 @@ def normal_values() -> dict[int, float]:
     return values
 
 
-def items(switches: Switches, chart_labels: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The items in use: itemid, variable, unit and preference (1 = first choice).
+def items(switches: Switches) -> pl.DataFrame:
+    """The items in use: the columns of items.tsv, where a preference of 1 is the first choice.
 
-    Args:
-        switches: which quirks are in force.
-        chart_labels: itemid and label of icu/d_items: an item that the reference does not map
-            is in use only if it is there, under the label of items.tsv.
+    Whether they mean that in the release at hand, `series.dictionaries` asks.
     """
     table = _table("items.tsv").with_columns(pl.col("itemid").cast(pl.Int32))
     in_use = pl.col("reference") == "yes"
-    if switches.refill == "metavision" and chart_labels is not None:
-        agreeing = table.join(chart_labels, on=["itemid", "label"], how="semi")["itemid"]
-        in_use |= pl.col("itemid").is_in(agreeing.implode())
+    if switches.refill == "metavision":
+        in_use |= pl.col("variable") == "Capillary refill rate"
     if switches.fluids == "blood":
         in_use &= pl.col("fluid").is_in(["", "blood"])
     # The items without a preference are CareVue's, which MIMIC-IV does not hold.
     preference = pl.col("preference").replace("", "9").cast(pl.UInt8)
-    return table.filter(in_use).select("itemid", "variable", "unit", preference)
-
-
-def added_items() -> list[int]:
-    """The items that the reference does not map."""
-    table = _table("items.tsv").filter(pl.col("reference") != "yes")
-    return table["itemid"].cast(pl.Int32).to_list()
+    return table.filter(in_use).with_columns(preference)
 
 
 def mapped_items() -> list[int]:

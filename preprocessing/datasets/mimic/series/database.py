@@ -49,7 +49,7 @@ def prepare(con: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
     run_sql(con, "hour_of")
     tables = {
         "stays": wanted.stays,
-        "items": wanted.items,
+        "items": wanted.items.select("itemid", "variable", "unit", "preference"),
         "rules": variables.rules(),
         "columns": variables.columns(),
         "categories": variables.categories(wanted.switches),

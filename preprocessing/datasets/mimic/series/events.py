@@ -18,6 +18,9 @@ from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 
 WITHOUT_STAY = frozenset({"hosp/labevents"})
+WITH_NUMBERS = frozenset({"icu/chartevents", "hosp/labevents"})
+# What de-identification leaves of a text.
+REDACTED = "___"
 
 
 def pass_over(
@@ -43,12 +46,17 @@ def pass_over(
     columns = ["subject_id", "hadm_id", "itemid", "charttime", "value"]
     columns += [] if table in WITHOUT_STAY else ["stay_id"]
     columns += ["storetime"] if wanted.switches.horizon == "storetime" else []
+    reads_numbers = wanted.switches.redacted == "valuenum" and table in WITH_NUMBERS
+    columns += ["valuenum"] if reads_numbers else []
     absent = {name: None for name in ("stay_id", "storetime") if name not in columns}
-    rows, dropped = 0, Counter[str]()
+    rows, revealed, dropped = 0, 0, Counter[str]()
     for block in blocks(source, con, table, columns):
         # Of outputevents the values are numbers.
         events = block.with_columns(pl.col("value").cast(pl.String), **absent)
         passed, failed = judged(events, checks)
+        if reads_numbers:
+            passed, numbers = _revealed(passed)
+            revealed += numbers
         timed = _timed(passed, source.path(table))
         kept.add(table, _linked(timed, wanted.stays, by_admission))
         rows, dropped = rows + block.height, dropped + failed
@@ -57,6 +65,23 @@ def pass_over(
         rows -= dropped[reason]
         if reason == "another stay of the admission" and table in WITHOUT_STAY:
             ledger.note(table, "stay taken from the admission", rows)
+    if reads_numbers:
+        ledger.note(table, "redacted value taken from valuenum", revealed)
+
+
+def _revealed(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Rows whose value is redacted with the number of valuenum instead, and how many had one.
+
+    >>> rows, count = _revealed(pl.DataFrame({"value": ["___", "7"], "valuenum": [15.1, 7.0]}))
+    >>> rows["value"].to_list(), count
+    (['15.1', '7'], 1)
+    """
+    hidden = (pl.col("value") == REDACTED) & pl.col("valuenum").is_not_null()
+    count = int(rows.select(hidden.sum()).item())
+    if count:
+        number = pl.col("valuenum").cast(pl.String)
+        rows = rows.with_columns(value=pl.when(hidden).then(number).otherwise("value"))
+    return rows.drop("valuenum"), count
 
 
 def _timed(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
