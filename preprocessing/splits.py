@@ -1,5 +1,6 @@
 """Which split a patient or product belongs to: from its identifier alone, or a published list."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -10,6 +11,7 @@ import polars as pl
 from typer import Option
 
 from commandline import Made
+from preprocessing.engine.intact import whole_text
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 
 Split = Literal["train", "valid", "test"]
@@ -49,19 +51,23 @@ def read_subject_list(path: Path) -> frozenset[int]:
 
     Raises:
         SourceMissingError: the file is not there.
-        DataContractError: a line is not two integers, or a flag is neither 0 nor 1.
+        DataContractError: the file is not UTF-8, a line is not two integers, or a flag is neither
+            0 nor 1.
     """
     if not path.is_file():
         raise SourceMissingError(
             f"mimic.subject_lists names {path}, which is not there. "
             "Give a csv of subject_id,flag, or leave the list out to split by a stable hash."
         )
-    rows = [line.split(",") for line in path.read_text(encoding="utf-8").split() if line]
-    broken = sum(len(row) != 2 or not row[0].isdigit() or row[1] not in {"0", "1"} for row in rows)
+    rows = [line.split(",") for line in whole_text(path).split() if line]
+    broken = sum(
+        len(row) != 2 or not re.fullmatch("[0-9]+", row[0]) or row[1] not in {"0", "1"}
+        for row in rows
+    )
     if broken:
         raise DataContractError(
             f"{path}: {broken} of {len(rows)} lines are not 'subject_id,flag' "
-            "with a flag of 0 or 1. Expected a csv without a header."
+            "with the digits 0 to 9 and a flag of 0 or 1. Expected a csv without a header."
         )
     return frozenset(int(subject) for subject, flag in rows if flag == "1")
 
@@ -142,6 +148,21 @@ class Splitter:
         splits = self.choose(frame["subject_id"].unique())
         column = [splits[subject] for subject in frame["subject_id"]]
         return frame.with_columns(split=pl.Series(column, dtype=pl.String))
+
+    def check_matches(self, cohort: pl.DataFrame) -> None:
+        """Refuse a published list that flags nobody in the cohort: it is of other data.
+
+        Raises:
+            DataContractError: names the split.
+        """
+        subjects = set(cohort["subject_id"])
+        for split, flagged in self.lists.items():
+            if subjects and subjects.isdisjoint(flagged):
+                raise DataContractError(
+                    f"mimic.subject_lists.{split} flags {len(flagged)} subjects, of whom none is "
+                    f"among the {len(subjects)} of the cohort. Give the list that belongs to these "
+                    "data, or leave it out to split by a stable hash."
+                )
 
     def check_agrees(self, cohort: pl.DataFrame, where: str) -> None:
         """Refuse to go on if these options split the cohort's subjects differently.

@@ -14,7 +14,7 @@ COMPLAINTS = {
     r"^Invalid unicode": "bytes that are not UTF-8, perhaps CP1252; allowed: UTF-8",
     r"^Maximum line size": "a row longer than 2 MB",
     r"invalid state": "quotes or line ends that do not keep to RFC 4180",
-    r"GZIP": "a damaged gzip stream",
+    r"GZIP": "a gzip stream that is damaged, or bytes after its end",
 }
 
 

@@ -59,7 +59,9 @@ def quoted(field: str, always: bool) -> str:
 )
 @given(
     rows=st.lists(
-        st.tuples(st.integers(0, 99), fields, fields, fields, st.booleans()), max_size=12
+        st.tuples(st.integers(0, 99), fields, fields, fields, st.booleans()),
+        min_size=1,
+        max_size=12,
     ),
     size=st.integers(1, 40),
     newline_at_end=st.booleans(),

@@ -26,7 +26,7 @@ def test_lines_inside_fields_are_seen_wherever_blocks_end(
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)
     path = tmp_path / "table.csv"
-    path.write_text(text.getvalue())
+    path.write_text("a,b,c\n" + text.getvalue() + "1,2,3\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intact, "BLOCK", block)
         found = intact.has_multiline_fields(path)

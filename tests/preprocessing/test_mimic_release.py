@@ -31,7 +31,9 @@ def write(root: Path, release: str, tables: list[str], folder: str = "hosp") -> 
         place = table.replace("hosp", folder) if table in CORE else table
         path = root / f"{place}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(",".join(names(release, table)) + "\n")
+        columns = layouts(release)[table]
+        nobody = ["0" if column.type.startswith(("int", "float")) else "" for column in columns]
+        path.write_text("\n".join([",".join(names(release, table)), ",".join(nobody), ""]))
 
 
 def test_layouts_differ_where_the_releases_do() -> None:
@@ -71,7 +73,7 @@ def test_years_tell_v31_from_v22(tmp_path: Path, groups: list[str], release: str
         file.writelines(f"{n},F,60,2180,{group},\n" for n, group in enumerate(groups))
     source = open_source(tmp_path, ["icu/icustays"])
     assert source.release == release
-    assert source.read(connect(threads=1), "icu/icustays", ["stay_id"]).is_empty()
+    assert source.read(connect(threads=1), "icu/icustays", ["stay_id"]).height == 1
 
 
 def test_ethnicity_comes_out_as_race(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_ethnicity_comes_out_as_race(tmp_path: Path) -> None:
     frame = open_source(tmp_path, ["hosp/admissions"]).read(
         connect(threads=1), "hosp/admissions", ["race", "hadm_id"]
     )
-    assert frame.to_dicts() == [{"race": "WHITE", "hadm_id": 2}]
+    assert frame.to_dicts()[1:] == [{"race": "WHITE", "hadm_id": 2}]
 
 
 def test_mixture_is_refused(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import polars as pl
 import polars.selectors as cs
 
 from preprocessing.datasets.mimic.raw import RawFile, Source
-from preprocessing.engine.intact import GET_ANEW, opened
+from preprocessing.engine.intact import GET_ANEW, TextChecker, check_text, opened, without_rows
 from preprocessing.errors import DataContractError
 
 # Bytes to a block: larger ones leave the processor's caches and the allocator's reach. Blocks
@@ -97,6 +97,8 @@ def _csv_blocks(
                 frame = _strictly_parsed(block, Place(file, header, line), con, columns)
             line += frame.height
             yield frame
+    if line == 2:
+        raise without_rows(file.path)
 
 
 def _in_parallel(work: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
@@ -123,13 +125,11 @@ def _whole_rows(stream: BinaryIO, path: Path) -> Iterator[bytes]:
 
 def _rest_of_row(stream: BinaryIO, path: Path) -> bytes:
     """What follows up to the end of the line in which the open quote is closed."""
-    rest = b""
-    while line := stream.readline():
+    rest = bytearray()
+    while len(rest) <= LONGEST_ROW and (line := stream.readline()):
         rest += line
         if line.count(b'"') % 2:
-            return rest
-        if len(rest) > LONGEST_ROW:
-            break
+            return bytes(rest)
     raise DataContractError(
         f"{path}: a quote is never closed. Allowed: RFC 4180, quotes in pairs. {GET_ANEW}"
     )
@@ -161,7 +161,7 @@ def is_plain(block: bytes, fields: int) -> bool:
     >>> is_plain(b'1,"a, b"\n2,\n', fields=2), is_plain(b"1,a,b\n2\n", fields=2)
     (True, False)
     """
-    if b"\0" in block or b"\r" in block:
+    if b"\r" in block or not TextChecker().passes(block):
         return False
     if b'"' in block:
         block = b"".join(block.split(b'"')[::2])
@@ -191,9 +191,7 @@ def _strictly_parsed(
         DataContractError: it refuses them.
     """
     path = place.file.path
-    if b"\0" in block:
-        line = place.line + block.count(b"\n", 0, block.index(b"\0"))
-        raise DataContractError(f"{path}, line {line}: a NUL byte. Allowed: text. {GET_ANEW}")
+    check_text(block, path, place.line)
     with _in_memory(place.header + block) as copy:
         whole = Source(path.parent, "", {"block": replace(place.file, path=copy, multiline=True)})
         try:

@@ -75,6 +75,7 @@ def select_cohort(
         source.read(con, t, c) if t in coded else None for t, c in DIAGNOSES.items()
     )
     cohort = add_outcomes(cohort, admissions, diagnoses, ledger, codes=codes)
+    splitter.check_matches(cohort)
     cohort = check(splitter.assign(cohort).sort("stay_id"), Cohort, str(output))
     output.parent.mkdir(parents=True, exist_ok=True)
     cohort.write_parquet(output)

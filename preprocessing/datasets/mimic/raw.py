@@ -1,9 +1,9 @@
 """The door for raw tables: found, whole, of one known release, and read by column name.
 
 Nothing is skipped or repaired. A file that is cut short, fails its checksum, holds a NUL
-byte, a row with too many or too few fields, a value that does not convert or a byte that
-is not UTF-8 is refused with one message that names file, line and column and shows no
-cell. An empty field is null, quoted or not; a blank line and one trailing comma are not
+byte, a row with too many or too few fields, a value that does not convert, a byte that
+is not UTF-8 or a header alone is refused with one message that names file, line and column and
+shows no cell. An empty field is null, quoted or not; a blank line and one trailing comma are not
 data. Lines may end in LF or CRLF, but not both.
 """
 
