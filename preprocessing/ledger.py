@@ -64,6 +64,22 @@ class Ledger:
         """Count rows that were changed or are worth knowing of, but kept."""
         self.record(table, remark, rows, rows)
 
+    def losses(self) -> str:
+        """What was lost so far, a line per reason, for messages: a failed step leaves no ledger.
+
+        >>> ledger = Ledger("mimic-images")
+        >>> ledger.record("files", "file missing on disk", 14, 3)
+        >>> ledger.losses()
+        '  files: 11 of 14, file missing on disk'
+        """
+        lost = [entry for entry in self.entries if entry.rows_after < entry.rows_before]
+        lines = [
+            f"  {each.table}: {each.rows_before - each.rows_after} of {each.rows_before}, "
+            f"{each.reason}"
+            for each in lost
+        ]
+        return "\n".join(lines) or "  nothing"
+
     def write(self, path: Path) -> None:
         """Write the ledger as JSON: the step, its flow and its entries."""
         path.parent.mkdir(parents=True, exist_ok=True)

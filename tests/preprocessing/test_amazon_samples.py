@@ -119,7 +119,8 @@ def test_finetuning_draws_the_first_complete_reviews(category: Path) -> None:
 
 def test_a_draw_from_nothing_is_refused(category: Path) -> None:
     sizes: dict[samples.Split, int] = {"train": 1, "valid": 1, "test": 1}
-    rows = pl.DataFrame(schema={"split": pl.String, "sample_id": pl.Int64, "has_image": pl.Boolean})
+    names = {"split": pl.String, "has_image": pl.Boolean, "image_absence": pl.String}
+    rows = pl.DataFrame(schema={"sample_id": pl.Int64, **names})
     with pytest.raises(DataContractError, match="Fetch the pictures"):
         list(samples.finetuning([rows], sizes, ["image"], Ledger("test")))
     with pytest.raises(ConfigError, match="--require"):

@@ -11,6 +11,8 @@ from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from preprocessing.errors import SourceMissingError
+
 # "51abc._SY88.jpg" is 51abc.jpg scaled down by the server; without the middle part it is full size.
 SCALED = re.compile(r"\._[^/]*(?=\.[A-Za-z]+$)")
 SCHEMES = frozenset({"http", "https"})
@@ -69,7 +71,13 @@ def first_present(urls: Iterable[str], on_disk: frozenset[str]) -> str | None:
 
 
 def files_in(folder: Path) -> frozenset[str]:
-    """The names of the pictures in `folder`; empty if there is no such folder."""
+    """The names of the pictures in `folder`; empty if there is no such folder.
+
+    Raises:
+        SourceMissingError: it is a file.
+    """
+    if folder.is_file():
+        raise SourceMissingError(f"{folder} is a file. It must be the folder of the pictures.")
     if not folder.is_dir():
         return frozenset()
     return frozenset(path.name for path in folder.iterdir() if path.suffix == ".jpg")

@@ -125,8 +125,12 @@ def finetuning(
         raise ConfigError(f"Samples per split are {dict(sizes)}; each must be at least 1.")
     before = 0
     complete = []
+    absences: Counter[str] = Counter()
     for rows in parts:
         before += rows.height
+        for name in require:
+            reasons = rows[f"{name}_absence"].drop_nulls().value_counts()
+            absences.update({f"{name}, {reason}": n for reason, n in reasons.iter_rows()})
         complete.append(rows.filter([pl.col(f"has_{name}") for name in require]))
     found = pl.concat(complete)
     ledger.record("samples", f"lacks one of {', '.join(require)}", before, found.height)
@@ -138,7 +142,9 @@ def finetuning(
         counts = dict(zip(sizes, (rows.height for rows in drawn), strict=True))
         raise DataContractError(
             f"Reviews with {', '.join(require)} per split: {counts}; each needs at least one. "
-            "Fetch the pictures or the metadata, require less (--require text), or change the "
+            f"Absent from {before} reviews:\n"
+            + "\n".join(f"  {count} x {reason}" for reason, count in absences.items())
+            + "\nFetch the pictures or the metadata, require less (--require text), or change the "
             "split shares."
         )
     for (split, size), rows in zip(sizes.items(), drawn, strict=True):

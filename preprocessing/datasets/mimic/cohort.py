@@ -65,12 +65,21 @@ def select_cohort(
     ledger_path: LedgerFile,
     con: Connection,
 ) -> None:
-    """Write the cohort of a raw root, one row per ICU stay, sorted by stay_id."""
+    """Write the cohort of a raw root, one row per ICU stay, sorted by stay_id.
+
+    Raises:
+        DataContractError: a table breaks its layout, or no stay is left.
+    """
     coded = [table for table in DIAGNOSES if has_table(root, table)]
     source = open_source(root, [*TABLES, *coded])
     ledger = Ledger("mimic-cohort", Flow("ICU stays", (STAYS,)))
     icustays, admissions, patients = (source.read(con, t, c) for t, c in TABLES.items())
     cohort = cohort_of(icustays, admissions, patients, switches, ledger)
+    if cohort.is_empty():
+        raise DataContractError(
+            f"{root}: no stay is left for the cohort, so there is nothing to learn from. Lost:\n"
+            f"{ledger.losses()}\nGive a root whose tables are of the same patients."
+        )
     diagnoses, codes = (
         source.read(con, t, c) if t in coded else None for t, c in DIAGNOSES.items()
     )

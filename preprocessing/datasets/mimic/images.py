@@ -17,6 +17,7 @@ from typer import Option
 from pictures.decoding import REASONS
 from pictures.squares import GreySquare, grey_square
 from preprocessing.datasets.mimic.options import CohortFile
+from preprocessing.datasets.mimic.radiograph_files import found_instead, path_of
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
@@ -134,16 +135,6 @@ def labels_of(source: Source, threads: int) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(STUDY, pl.Int32) | dict.fromkeys(FINDINGS, pl.Float64))
 
 
-def path_of(cxr: Path, subject_id: int, study_id: int, dicom_id: str) -> Path:
-    """Where a release keeps a radiograph.
-
-    >>> print(path_of(Path("cxr"), 10000032, 50414267, "02aa"))
-    cxr/files/p10/p10000032/s50414267/02aa.jpg
-    """
-    folder = f"p{str(subject_id)[:2]}/p{subject_id}/s{study_id}"
-    return cxr / "files" / folder / f"{dicom_id}.jpg"
-
-
 @dataclass
 class Tally:
     """What the manifest and the ledger need to know of all parts together."""
@@ -181,11 +172,6 @@ class Tally:
     def facts(self, px: int) -> dict[str, object]:
         """The manifest's entry; grey levels are on the scale 0 to 1."""
         pixels = int(self.grey.sum())
-        if not pixels:
-            raise DataContractError(
-                f"{METADATA}: no radiograph of the training split could be read, so there are "
-                "no grey level statistics. The ledger counts the reasons."
-            )
         level = np.arange(256) / 255
         mean = float(self.grey @ level) / pixels
         return {
@@ -196,6 +182,25 @@ class Tally:
             "grey_std": float(np.sqrt(self.grey @ (level - mean) ** 2 / pixels)),
             "grey_over": "all pixels of the training split, resized, before re-encoding, 0 to 1",
         }
+
+
+def check_training(cxr: Path, rows: pl.DataFrame, tally: Tally, ledger: Ledger) -> None:
+    """Refuse radiographs none of which training has.
+
+    Raises:
+        DataContractError: counts what was lost, by reason, and says where files are looked for.
+    """
+    if tally.grey.any():
+        return
+    wanted = rows.filter(split="train").select("subject_id", "study_id", "dicom_id")
+    paths = (path_of(cxr, *row) for row in wanted.iter_rows())
+    missing = next((path for path in paths if not path.exists()), None)
+    raise DataContractError(
+        f"{METADATA}: none of {wanted.height} radiographs of the training split could be read, so "
+        f"there are no grey level statistics. Lost in all splits:\n{ledger.losses()}\n"
+        + (f"{found_instead(cxr, missing)} " if missing else "")
+        + "Set mimic.cxr to a whole MIMIC-CXR-JPG in the layout of its release, or fetch it anew."
+    )
 
 
 def squares_of(cxr: Path, chunk: pl.DataFrame, px: int, pool: Executor) -> list[GreySquare | str]:
@@ -234,14 +239,16 @@ def resize_radiographs(
 
     Raises:
         SourceMissingError: the metadata or the folder `files` is not there, or is unreadable.
-        DataContractError: the metadata breaks its layout, or the splits disagree with the cohort.
+        DataContractError: the metadata breaks its layout, the splits disagree with the cohort,
+            or no radiograph of training can be read.
     """
     optional = [CHEXPERT] if has_table(cxr, CHEXPERT) else []
     source = open_source(cxr, [METADATA, *optional])
     if not (cxr / "files").is_dir():
+        found = "files is a file there" if (cxr / "files").exists() else "nothing has this name"
         raise SourceMissingError(
-            f"{cxr} has no folder files/ with the radiographs. Set mimic.cxr to the folder "
-            "of MIMIC-CXR-JPG that holds files/ and the mimic-cxr-2.0.0-* tables."
+            f"{cxr} has no folder files/ with the radiographs: {found}. Set mimic.cxr to the "
+            "folder of MIMIC-CXR-JPG that holds files/ and the mimic-cxr-2.0.0-* tables."
         )
     splitter.check_agrees(pl.read_parquet(cohort, columns=["subject_id", "split"]), str(cohort))
     ledger = Ledger("mimic-images", Flow("radiographs", (METADATA, "files")))
@@ -253,6 +260,7 @@ def resize_radiographs(
         for part, path in zip(split_parts(rows, len(outputs)), outputs, strict=True):
             write_stream(decoded(cxr, part, px, pool, tally), path, Images, stored=["jpeg"])
     tally.enter(ledger)
+    check_training(cxr, rows, tally, ledger)
     ledger.write(ledger_path)
     findings = list(FINDINGS) if CHEXPERT in source.files else []
     write_facts({**tally.facts(px), "findings": findings}, facts)

@@ -1,5 +1,6 @@
 """Inputs of the canonical rows: what a model reads of a row, whether it is trained on or new."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -83,7 +84,10 @@ def _pictures(
     if raw.dtype == pl.Binary:
         return raw.set(raw.bin.size() == 0, None)
     root = (description.folder / description.columns[name].root).resolve()
-    paths = [None if path is None else (root / path).resolve() for path in parse_text(raw)]
+    # No path holds a zero byte: such a picture is not there.
+    names = parse_text(raw).str.replace_all("\0", "?", literal=True)
+    paths = [None if path is None else (root / path).resolve() for path in names]
+    kind = "" if root.is_dir() else ", which is no folder"
     outside = pl.Series([path is not None and not path.is_relative_to(root) for path in paths])
     problems.add_rows(
         source,
@@ -102,12 +106,13 @@ def _pictures(
             name,
             lost,
             "a picture that is not there",
-            f"Paths are taken relative to columns.{name}.root ({root.name}). Leave the cell empty "
-            "where there is no picture, or say missing_pictures: absent.",
+            f"Paths are taken relative to columns.{name}.root ({root.name}{kind}). Leave the cell "
+            "empty where there is no picture, or say missing_pictures: absent.",
         )
     kept = [None if gone else path for path, gone in zip(paths, lost | outside, strict=True)]
     return pl.Series("image", [path and str(path) for path in kept], dtype=pl.String)
 
 
 def _is_there(path: Path, root: Path) -> bool:
-    return path.is_relative_to(root) and path.is_file()
+    # Unlike `Path.is_file` it also answers of a text that is too long for a path.
+    return path.is_relative_to(root) and os.path.isfile(path)

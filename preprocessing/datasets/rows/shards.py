@@ -5,7 +5,7 @@ sees every row of which any task is known. Vocabularies, scales and statistics a
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -90,9 +90,14 @@ def write_shards(
     made = {modality: writers[modality](shards) for modality in schemas.modalities(told)}
     absent = {modality: absence for modality, (absence, _) in made.items()}
     samples = check(_samples(shards, absent), schemas.samples_schema(told), "samples")
+    if samples.is_empty():
+        raise DataContractError(
+            f"{rows}: none of {shards.rows.height} rows has any of {', '.join(absent)}, so there "
+            f"is nothing to learn from:\n{_told(absent)}\nMend the files that the rows name."
+        )
     write_part(samples, _part(shards, "samples"))
     for modality in absent:
-        for reason, count in samples[f"{modality}_absence"].drop_nulls().value_counts().rows():
+        for reason, count in _counted(samples[f"{modality}_absence"]):
             shards.ledger.note("samples", f"{modality} absent: {reason}", count)
     shards.ledger.write(ledger_path)
     facts = {modality: facts for modality, (_, facts) in made.items()}
@@ -238,6 +243,16 @@ def _absence(shards: Shards, present: pl.Series, reason: str) -> pl.Series:
     return shards.rows.select(pl.when(~there).then(pl.lit(reason))).to_series()
 
 
+def _told(absent: Mapping[str, pl.Series]) -> str:
+    """How many rows have no modality, by reason, a line for each."""
+    counts = ((name, *row) for name, why in absent.items() for row in _counted(why))
+    return "\n".join(f"  {name}: {count} x {reason}" for name, reason, count in counts)
+
+
+def _counted(reasons: pl.Series) -> list[tuple[str, int]]:
+    return sorted(reasons.drop_nulls().value_counts().rows())
+
+
 def _samples(shards: Shards, absent: dict[str, pl.Series]) -> pl.DataFrame:
     """The rows of `schemas.samples_schema`."""
     names = [task.name for task in shards.contents.tasks]
@@ -246,6 +261,10 @@ def _samples(shards: Shards, absent: dict[str, pl.Series]) -> pl.DataFrame:
         *(reason.alias(f"{name}_absence") for name, reason in absent.items()),
     )
     anything = pl.any_horizontal(f"has_{name}" for name in absent)
+    # Of rows with several modalities it is noted among the samples.
+    for name in absent:
+        for reason, count in _counted(rows.filter(~anything)[f"{name}_absence"]):
+            shards.ledger.note("rows without any", f"{name} absent: {reason}", count)
     rows = shards.ledger.keep("rows", rows, anything, reason="no modality is present")
     known = pl.any_horizontal(pl.col(name).is_not_null() for name in names)
     finetune = rows.filter(known).with_columns(stage=pl.lit("finetune"))
