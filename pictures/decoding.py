@@ -40,7 +40,9 @@ READERS_RAISE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.
 # Of a JPEG: stuffed zeros and restarts belong to the scan.
 END_OF_IMAGE = 0xD9
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
-PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+# Tags of TIFF files.
+PHOTOMETRIC, SAMPLE_FORMAT = 262, 339
+WHITE_IS_ZERO, UNSIGNED = 0, (1,)
 
 # MAX_PIXELS is checked below; Pillow's warning about its own limit would only fill the log.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -147,6 +149,9 @@ def _windowed(image: Image.Image) -> Image.Image:
     made up for. A picture of one value is black.
     """
     values = np.asarray(image).astype(np.float64)
+    tags = getattr(image, "tag_v2", {})
+    if image.mode == "I" and tags.get(SAMPLE_FORMAT, UNSIGNED) == UNSIGNED:
+        values %= 2**32  # Pillow reads them as signed
     if not np.isfinite(values).all():
         raise UndecodableError(NOT_FINITE)
     shown = values != image.info.get("transparency", np.nan)
@@ -155,6 +160,6 @@ def _windowed(image: Image.Image) -> Image.Image:
     low, high = values[shown].min(), values[shown].max()
     levels = np.rint((values - low) * (255 / ((high - low) or 1)))
     # Pillow inverts such files at 8 bits alone.
-    if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         levels = 255 - levels
     return Image.fromarray(np.where(shown, levels, 255).astype(np.uint8))

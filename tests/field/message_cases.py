@@ -13,6 +13,7 @@ from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 from preprocessing.splits import Split
 from tests.field.case import Seen, case, run_step
+from tests.field.mimic_root import MimicRoot
 from tests.preprocessing.own_rows import parcels, read_own, write_own
 from tests.preprocessing.test_mimic_images import cohort, film, release
 
@@ -112,25 +113,60 @@ def files_is_a_file(folder: Path) -> Seen:
     return resize(folder, root)
 
 
-@case(
-    KIND,
-    "the folder of pictures of reviews is a file",
-    "refused",
-    "images is a file. It must be the folder of the pictures.",
-)
-def images_is_a_file(folder: Path) -> Seen:
+IMAGES_IS_A_FILE = "images is a file. Give the folder of the pictures, or the name of one to..."
+
+
+def run_on_a_file(folder: Path, step: str, **names: str) -> Seen:
+    """What a step says whose folder of pictures is a file."""
     schema = {"sample_id": pl.Int64, "asin": pl.String, "urls": pl.List(pl.String)}
     pl.DataFrame(schema=schema).write_parquet(folder / "links.parquet")
     (folder / "images").write_text("a list of addresses")
-    names = {
-        "--links": "links.parquet",
-        "--images": "images",
-        "--output": "out.parquet",
-        "--facts": "f.json",
-        "--ledger": "l.json",
-    }
-    words = [word for option, name in names.items() for word in (option, folder / name)]
-    return run_step(folder, ["amazon-images", "--px", "16", *words])
+    names = {"links": "links.parquet", "images": "images", "ledger": "ledger.json", **names}
+    words = [word for option, name in names.items() for word in (f"--{option}", folder / name)]
+    return run_step(folder, [step, "--px", "16", *words])
+
+
+@case(KIND, "the folder of pictures of reviews is a file", "refused", IMAGES_IS_A_FILE)
+def images_is_a_file(folder: Path) -> Seen:
+    return run_on_a_file(folder, "amazon-images", output="part.parquet", facts="facts.json")
+
+
+@case(KIND, "pictures are to be fetched into a file", "refused", IMAGES_IS_A_FILE)
+def fetched_into_a_file(folder: Path) -> Seen:
+    return run_on_a_file(folder, "amazon-fetch", record="record.jsonl")
+
+
+@case(
+    KIND,
+    "stays that all changed the ICU, so that the cohort is empty",
+    "refused",
+    "mimic: no stay is left for the cohort, so there is nothing to learn from. Lost:",
+)
+def cohort_is_empty(folder: Path) -> Seen:
+    root = MimicRoot(folder)
+    for stay in root.tables["icu/icustays"]:
+        stay["last_careunit"] = "Surgical Intensive Care Unit (SICU)"
+    seen = root.write().cohort()
+    assert "  icu/icustays: 6 of 6, changed the ICU\n" in (seen.message or "")
+    return seen
+
+
+@case(
+    KIND,
+    "own rows whose root of pictures is a file",
+    "refused",
+    "parcels.csv, row 2 (line 3), column picture: a picture that is not there, in 40 rows,...",
+)
+def root_is_a_file(folder: Path) -> Seen:
+    own = write_own(folder)
+    (folder / "pictures").rename(folder / "elsewhere")
+    (folder / "pictures").write_text("a list of addresses")
+    try:
+        read_own(own)
+    except DataContractError as error:
+        assert "relative to columns.picture.root (pictures, which is no folder)" in str(error)
+        return Seen(str(error))
+    return Seen()
 
 
 @case(

@@ -104,6 +104,14 @@ def white_is_zero(tiff: bytes) -> bytes:
     return tiff.replace(entry, struct.pack("<HHII", 262, 3, 1, 0))
 
 
+def unsigned(values: np.ndarray) -> bytes:
+    """A TIFF file of unsigned 32 bits, which Pillow writes as signed ones."""
+    content = encoded(Image.fromarray(values.view(np.int32)), "TIFF")
+    entry = struct.pack("<HHII", 339, 3, 1, 2)
+    assert content.count(entry) == 1
+    return content.replace(entry, struct.pack("<HHII", 339, 3, 1, 1))
+
+
 def _grey_files() -> dict[str, PictureFile]:
     grey, seen = Image.fromarray(GREY), of_grey(GREY)
     twelve = np.rint(GREY * (4095 / 255)).astype(np.uint16)
@@ -120,6 +128,7 @@ def _grey_files() -> dict[str, PictureFile]:
         "12 bits in 16 PNG": encoded(Image.fromarray(twelve), "PNG"),
         "12 bits in 16 TIFF, LZW": encoded(Image.fromarray(twelve), "TIFF", compression="tiff_lzw"),
         "I TIFF": encoded(Image.fromarray(GREY.astype(np.int32) * 99991 - 7_000_000), "TIFF"),
+        "I TIFF, unsigned": unsigned(GREY.astype(np.uint32) * 16_843_009),
         "F TIFF": encoded(Image.fromarray((GREY / 255).astype(np.float32)), "TIFF"),
         "F TIFF, Hounsfield units": encoded(
             Image.fromarray(GREY.astype(np.float32) * 16 - 1024), "TIFF"

@@ -25,7 +25,7 @@ from preprocessing.datasets.amazon.fetch_http import Again, Downloader, FetchErr
 from preprocessing.datasets.amazon.fetch_image import shrink
 from preprocessing.datasets.amazon.fetch_progress import FetchProgress
 from preprocessing.datasets.amazon.fetch_record import FETCHED, Record, open_record
-from preprocessing.datasets.amazon.image_paths import local_name
+from preprocessing.datasets.amazon.image_paths import check_folder, local_name
 from preprocessing.errors import DataContractError, PipelineError, SourceMissingError
 from preprocessing.ledger import Ledger
 from preprocessing.options import LedgerFile
@@ -83,6 +83,7 @@ def fetch(request: FetchRequest) -> Ledger:
         PipelineError: a picture could not be written.
     """
     rows = _count(request.links)
+    check_folder(request.images)
     with open_record(request.record, request.px, retry_failed=request.retry_failed) as record:
         shutil.rmtree(request.images / UNFINISHED, ignore_errors=True)
         (request.images / UNFINISHED).mkdir(parents=True)

@@ -76,11 +76,22 @@ def files_in(folder: Path) -> frozenset[str]:
     Raises:
         SourceMissingError: it is a file.
     """
-    if folder.is_file():
-        raise SourceMissingError(f"{folder} is a file. It must be the folder of the pictures.")
+    check_folder(folder)
     if not folder.is_dir():
         return frozenset()
     return frozenset(path.name for path in folder.iterdir() if path.suffix == ".jpg")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a file where the folder of the pictures is to be.
+
+    Raises:
+        SourceMissingError: it is a file.
+    """
+    if folder.is_file():
+        raise SourceMissingError(
+            f"{folder} is a file. Give the folder of the pictures, or the name of one to be made."
+        )
 
 
 def is_address(url: object) -> bool:

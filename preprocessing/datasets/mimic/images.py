@@ -1,4 +1,7 @@
-"""Every radiograph of MIMIC-CXR-JPG, decoded once and stored small."""
+"""Every radiograph of MIMIC-CXR-JPG, decoded once and stored small.
+
+A file of another format than JPEG under a radiograph's name is read as well.
+"""
 
 import logging
 import time
