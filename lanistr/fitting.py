@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import expandvars
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ def read_settings(path: Path) -> Settings:
             f"{path}: there is no section rows. `lanistr init ROWS --label COLUMN` writes one."
         )
     size = found.get("size", "tiny")
-    recipe = Path(found.get("recipes", {}).get(FAMILY) or CONFIG / f"recipes/{FAMILY}-{size}.yaml")
+    recipe = _path(found.get("recipes", {}).get(FAMILY)) or CONFIG / f"recipes/{FAMILY}-{size}.yaml"
     if not recipe.is_file():
         raise ConfigError(
             f"{path}: there is no recipe {recipe}. Allowed for size are tiny, small and paper; "
@@ -75,12 +76,17 @@ def read_settings(path: Path) -> Settings:
     return Settings(
         path,
         recipe,
-        Path(found.get("registry") or CONFIG / f"experiments-{FAMILY}.yaml"),
+        _path(found.get("registry")) or CONFIG / f"experiments-{FAMILY}.yaml",
         found.get("scale", "own"),
         found.get("seeds", [0])[0],
         found.get("bootstrap", 2000),
         found.get("leakage", {}).get("acknowledge", []),
     )
+
+
+def _path(named: str | None) -> Path | None:
+    """A path of a configuration; `~` and `$HOME` as a shell has them."""
+    return Path(expandvars(named)).expanduser() if named else None
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def _read(path: Path) -> Answers:
     try:
         about = pl.read_parquet_metadata(path)
         experiment = Experiment.model_validate_json(about["experiment"])
-        table = pl.read_parquet(path).sort("sample_id")
+        table = pl.read_parquet(path, glob=False).sort("sample_id")
         names = subset_names(sort_modalities(experiment.modalities))
         task = TypeAdapter(Task).validate_json(about["task"])
         answers = np.stack([table[name].to_numpy() for name in names])

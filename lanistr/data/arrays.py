@@ -73,8 +73,8 @@ def described_texts(manifest: Manifest) -> Iterator[pl.DataFrame]:
     names = [phrase.column for phrase in phrases]
     parts = (manifest.parts(places[each].table) for each in (Modality.TEXT, Modality.TABULAR))
     for words, table in zip(*parts, strict=True):
-        columns = pl.read_parquet(table, columns=[key, *names])
-        rows = pl.read_parquet(words, columns=[key, "split", "text"])
+        columns = pl.read_parquet(table, columns=[key, *names], glob=False)
+        rows = pl.read_parquet(words, columns=[key, "split", "text"], glob=False)
         both = rows.join(columns, on=key, how="left", maintain_order="left")
         for some in both.iter_slices(ROWS_AT_ONCE):
             written = [

@@ -163,7 +163,9 @@ def sample_frame(manifest: Manifest) -> pl.DataFrame:
     columns += [task.name for task in card.tasks]
     columns += [place.key for place in card.modalities.values()]
     columns += [f"has_{modality}" for modality in card.modalities]
-    frame = pl.read_parquet(manifest.parts("samples"), columns=list(dict.fromkeys(columns)))
+    frame = pl.read_parquet(
+        manifest.parts("samples"), columns=list(dict.fromkeys(columns)), glob=False
+    )
     for modality in Modality:
         frame = _with_row_numbers(frame, manifest, modality)
     if twice := frame.select("stage", "sample_id").is_duplicated().sum():
@@ -237,7 +239,7 @@ def _with_row_numbers(frame: pl.DataFrame, manifest: Manifest, modality: Modalit
     if not place:
         return frame.with_columns(pl.lit(-1, pl.Int32).alias(row))
     table, key = place.table, place.key
-    rows = pl.read_parquet(manifest.parts(table), columns=[key]).with_row_index(row)
+    rows = pl.read_parquet(manifest.parts(table), columns=[key], glob=False).with_row_index(row)
     frame = frame.join(rows, on=key, how="left", validate="m:1")
     if lost := frame.filter(pl.col(flag) & pl.col(row).is_null()).height:
         raise DataContractError(

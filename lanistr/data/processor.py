@@ -128,4 +128,8 @@ def read_identifiers(folder: Path) -> pl.DataFrame | None:
     import polars as pl
 
     path = folder / IDENTIFIERS
-    return pl.read_parquet(path, columns=["feature", "value", "code"]) if path.is_file() else None
+    return (
+        pl.read_parquet(path, columns=["feature", "value", "code"], glob=False)
+        if path.is_file()
+        else None
+    )

@@ -48,7 +48,7 @@ def read_truth(path: Path) -> Truth:
         DataContractError: not such a file.
     """
     try:
-        visits = pl.read_parquet(path).filter(pl.col("stay_id").is_not_null())
+        visits = pl.read_parquet(path, glob=False).filter(pl.col("stay_id").is_not_null())
         z, risk = visits["z"].to_numpy(), visits["p_mortality"].to_numpy()
         noise = {
             modality: float(np.std(visits[f"z_{modality}"].to_numpy() - z)) for modality in Modality

@@ -85,7 +85,7 @@ def read_predictions(path: Path) -> Predictions:
         about = pl.read_parquet_metadata(path)
         experiment = Experiment.model_validate_json(about["experiment"])
         task = TypeAdapter(Task).validate_json(about["task"])
-        table = pl.read_parquet(path).sort("sample_id")
+        table = pl.read_parquet(path, glob=False).sort("sample_id")
         seeds = table["seed"].unique().to_list()
         label, answer = (table[name].to_numpy().astype(np.float64) for name in ("label", "answer"))
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:

@@ -61,7 +61,7 @@ def neighbours(queries: Path, gallery: Path, count: int) -> pl.DataFrame:
 
 def _read(path: Path) -> pl.DataFrame:
     try:
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
         if isinstance(table.schema["embedding"], pl.Array):
             return table
     except (OSError, KeyError, pl.exceptions.PolarsError) as error:

@@ -42,7 +42,7 @@ def read_own(
             *("--new", _file(rows, work / "new.parquet"), *measured),
             *("--output", output, "--ledger", work / "ledger.json"),
         )
-        return pl.read_parquet(output)
+        return pl.read_parquet(output, glob=False)
 
 
 def _file(rows: NewRows | Path, path: Path) -> Path:

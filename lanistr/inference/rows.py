@@ -18,6 +18,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def read_table(path: Path) -> pl.DataFrame:
         DataContractError: no such file, or it cannot be read.
     """
     readers: dict[str, Callable[[Path], pl.DataFrame]] = {
-        ".parquet": pl.read_parquet,
+        ".parquet": partial(pl.read_parquet, glob=False),
         ".csv": _read_csv,
     }
     if path.suffix not in readers:
@@ -114,9 +115,9 @@ def read_table(path: Path) -> pl.DataFrame:
 
 def _read_csv(path: Path) -> pl.DataFrame:
     """A table whose columns get the type that fits all of their values."""
-    names = pl.read_csv(path, n_rows=0).columns
+    names = pl.read_csv(path, n_rows=0, glob=False).columns
     words = {name: pl.String for name in (TEXT, IMAGE) if name in names}
-    return pl.read_csv(path, schema_overrides=words, infer_schema_length=None)
+    return pl.read_csv(path, schema_overrides=words, infer_schema_length=None, glob=False)
 
 
 def make_table(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> pl.DataFrame:

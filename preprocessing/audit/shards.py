@@ -100,7 +100,7 @@ class Shards:
 
     def scan(self, table: str) -> pl.LazyFrame:
         """A table."""
-        return pl.scan_parquet(self.parts(table))
+        return pl.scan_parquet(self.parts(table), glob=False)
 
     @property
     def task(self) -> Task:
@@ -146,7 +146,7 @@ class Shards:
         place = self.card.modalities["text"]
         seen = self.pretrained.filter("has_text").select(place.key).drop_nulls().unique()
         for path in self.parts(place.table):
-            part = pl.read_parquet(path, columns=[place.key, "text"])
+            part = pl.read_parquet(path, columns=[place.key, "text"], glob=False)
             yield part.join(seen, on=place.key, how="semi", maintain_order="left")
 
     def find_tables(self, column: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import duckdb
@@ -24,6 +25,9 @@ def connect(
     """A DuckDB connection that keeps to its memory and spills to `temp_dir`.
 
     Row order is not kept: sort wherever order matters.
+
+    Raises:
+        ConfigError: settings that DuckDB refuses, or a folder that cannot be written.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
@@ -31,7 +35,7 @@ def connect(
         "preserve_insertion_order": False,
     }
     if temp_dir is not None:
-        temp_dir.mkdir(parents=True, exist_ok=True)
+        make_writable(temp_dir)
         config["temp_directory"] = str(temp_dir)
     try:
         con = duckdb.connect(config=config)
@@ -41,8 +45,40 @@ def connect(
     return con
 
 
+def make_writable(temp_dir: Path) -> None:
+    """Make the folder of temporary files.
+
+    Raises:
+        ConfigError: it cannot be made, or nothing be written in it.
+    """
+    try:
+        temp_dir.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=temp_dir).close()
+    except OSError as error:
+        raise ConfigError(
+            f"The folder of temporary files, {temp_dir}, cannot be written: {error.strerror}. "
+            "Name one that can with --temp-dir, which is engine.temp_dir in the configuration."
+        ) from None
+
+
 Connection = Annotated[duckdb.DuckDBPyConnection, Made(connect)]
 """On the command line, the options of `connect`."""
+
+
+def quoted(path: Path | str) -> str:
+    """A path as a text of SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def text_file(path: Path) -> str:
+    """The first arguments of `read_csv` or `read_json`; unpacked if it ends in .gz.
+
+    DuckDB itself takes what follows a question mark for no part of the name.
+
+    >>> text_file(Path("why?/it's.csv.gz"))
+    "'why?/it''s.csv.gz', compression = 'gzip'"
+    """
+    return f"{quoted(path)}, compression = '{'gzip' if path.suffix == '.gz' else 'none'}'"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from lanistr.experiments.recipes import needed_for, read_registry
 from lanistr.evaluation.status import missing_extra
 from tests.workflow.registry import change
+from tests.workflow.running import PACKAGES
 
 TABLES = {
     "mimic": [
@@ -157,7 +158,7 @@ def test_unknown_keys_and_wrong_values_are_refused_together(snakemake):
 
 def test_the_order_of_the_rule_files_does_not_matter(snakemake, repository, tmp_path):
     copied = tmp_path / "workflow"
-    for name in ("lanistr", "preprocessing", "commandline", "pictures", "synthetic"):
+    for name in PACKAGES:
         (tmp_path / name).symlink_to(repository / name)
     shutil.copytree(repository / "workflow", copied)
     lines = (copied / "Snakefile").read_text().splitlines()

@@ -177,7 +177,7 @@ rule amazon_tabular:
         " > {log:q} 2>&1"
 
 
-def fetch_options():
+def fetch_options(wildcards):
     """What is set of the fetch, under the names of amazon-fetch's options."""
     asked = AMAZON["fetch_options"]
     flags = [
@@ -204,7 +204,7 @@ if AMAZON["fetch"]:
             images=f"{amazon_root()}/images",
             record=f"{amazon_root()}/fetch_{{category}}.jsonl",
             px=max(256, AMAZON["image_px"]),
-            options=fetch_options(),
+            options=fetch_options,
             source=source_digest("preprocessing.datasets.amazon.fetch"),
         message:
             "Fetching pictures of {wildcards.category}"

@@ -1,12 +1,15 @@
 """The configuration, checked at the door: every problem in one short message."""
 
+import contextlib
 import functools
 import operator
+import os
 import sys
 from pathlib import Path
 
 import jsonschema
 import yaml
+from snakemake.io import contains_wildcard
 from snakemake.utils import validate
 
 CONFIG_SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
@@ -15,28 +18,72 @@ VALIDATOR = jsonschema.Draft202012Validator(
 )
 
 
+def put(place, value):
+    """Set what lies at a place of the configuration, which is a sequence of keys."""
+    *above, key = place
+    functools.reduce(operator.getitem, above, config)[key] = value
+
+
 def type_command_line():
     """Snakemake reads what `--config` nests as text: numbers become numbers again."""
     for error in VALIDATOR.iter_errors(config):
         if error.validator == "type" and isinstance(error.instance, str):
-            *path, key = error.absolute_path
-            value = yaml.safe_load(error.instance)
-            functools.reduce(operator.getitem, path, config)[key] = value
+            # What is no YAML stays text, which does not fit the schema either.
+            with contextlib.suppress(yaml.YAMLError):
+                put(error.absolute_path, yaml.safe_load(error.instance))
+
+
+def paths_in(value, schema, place=()):
+    """Every path in a part of the configuration, with its place; the schema says what is one."""
+    kind = schema.get("$ref", "").rpartition("/")[2]
+    if kind == "files" and isinstance(value, list):
+        for number, each in enumerate(value):
+            yield (*place, number), each
+    elif kind in ("path", "path_or_null", "files"):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            for part in (schema, *schema.get("anyOf", ())):
+                others = part.get("additionalProperties") or {}
+                known = part.get("properties", {}).get(key, others)
+                yield from paths_in(inner, known, (*place, key))
+
+
+def paths_of_config():
+    """Every path in the configuration that is a text, with its place."""
+    found = paths_in(config, VALIDATOR.schema)
+    return [(place, path) for place, path in found if isinstance(path, str) and path]
+
+
+def expand_paths():
+    """`~` and `$HOME` stand for folders; `null` on the command line is Snakemake's text."""
+    for place, path in paths_of_config():
+        there = str(Path(os.path.expanduser(os.path.expandvars(path))))
+        put(place, None if path == "null" else there)
 
 
 def config_problems():
     """What is wrong, where, and what is allowed there, one line each."""
     for error in VALIDATOR.iter_errors(config):
         place = ".".join(map(str, error.absolute_path)) or "top level"
-        allowed = (
-            f" Allowed: {', '.join(error.schema['properties'])}."
-            if error.validator == "additionalProperties"
-            else ""
-        )
-        yield f"  {place}: {error.message}.{allowed}\n"
+        allowed = {
+            "additionalProperties": lambda: ", ".join(error.schema["properties"]),
+            "pattern": lambda: error.schema["description"].removesuffix("."),
+        }.get(error.validator)
+        told = f" Allowed: {allowed()}." if allowed else ""
+        yield f"  {place}: {error.message}.{told}\n"
+    named = [(".".join(map(str, place)), path) for place, path in paths_of_config()]
+    files = [("configuration", path) for path in map(str, workflow.configfiles)]
+    for place, path in [*named, *files]:
+        if contains_wildcard(path):
+            yield (
+                f"  {place}: {path} has a word in braces, which Snakemake takes for a wildcard. "
+                "Give the folder another name, or name a link to it that has no braces.\n"
+            )
 
 
 type_command_line()
+expand_paths()
 
 if problems := "".join(config_problems()):
     sources = ", ".join(map(str, workflow.configfiles)) or "the command line"

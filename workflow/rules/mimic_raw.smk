@@ -38,7 +38,7 @@ def raw_root(location):
     return (
         results(f"raw/{GENERATED[location]}")
         if is_generated(location)
-        else config["mimic"][location].rstrip("/")
+        else config["mimic"][location]
     )
 
 

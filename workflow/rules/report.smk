@@ -48,7 +48,10 @@ rule write_report:
     params:
         results=results(""),
         # Without the machine: it changes no result, and the runs say what they ran on.
-        config=json.dumps({key: config[key] for key in sorted({*config} - {"engine"})}),
+        # A function: Snakemake would look for wildcards in a text.
+        config=lambda wildcards: json.dumps(
+            {key: config[key] for key in sorted({*config} - {"engine"})}
+        ),
         source=source_digest("lanistr.report.report"),
     message:
         "Writing the report"

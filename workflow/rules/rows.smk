@@ -75,7 +75,10 @@ rule rows_read:
     log:
         results("logs/rows_read.log"),
     params:
-        description=json.dumps({"size": config.get("size", "tiny"), "rows": OWN_ROWS}),
+        # A function: Snakemake would look for wildcards in a text.
+        description=lambda wildcards: json.dumps(
+            {"size": config.get("size", "tiny"), "rows": OWN_ROWS}
+        ),
         base=own_folder(),
         source=source_digest("preprocessing.datasets.rows.canonical"),
     message:

@@ -2,11 +2,32 @@
 
 import fcntl
 import shutil
+from tempfile import TemporaryFile
+
+# Jobs run the Python that runs Snakemake, also where no environment is activated.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 
 # A job that outlives a killed workflow would write into the files of the next
 # one: ask the kernel to end it with its parent. `exec` makes the job the child.
 if shutil.which("setpriv"):
     shell.prefix("exec setpriv --pdeathsig KILL ")
+
+
+def refuse_temp_dir():
+    """Stop if the folder of temporary files cannot be written; jobs elsewhere find out themselves."""
+    folder = config["engine"]["temp_dir"]
+    if not folder or workflow.non_local_exec:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        sys.exit(
+            f"error: engine.temp_dir: {folder} cannot be written: {error.strerror}. "
+            f"Name a folder that can, or null for {results('tmp')}."
+        )
 
 
 # Snakemake's own lock survives `kill -9` and would refuse the next run, so the
@@ -15,6 +36,7 @@ RUNNING = []
 
 
 onstart:
+    refuse_temp_dir()
     Path(results("")).mkdir(parents=True, exist_ok=True)
     RUNNING.append(open(results(".lock"), "w", encoding="utf-8"))
     try:
@@ -23,4 +45,10 @@ onstart:
         sys.exit(
             f"error: another run of the configuration '{config['name']}' is going on; "
             "wait for it or stop it first."
+        )
+    except OSError as error:
+        print(
+            f"warning: the file system of {results('')} has no locks ({error.strerror}), so runs"
+            " are not kept apart: start one at a time.",
+            file=sys.stderr,
         )

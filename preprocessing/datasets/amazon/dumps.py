@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 from isal import igzip
 
+from preprocessing.engine.duckdb import text_file
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
 
@@ -49,11 +50,10 @@ class Dump:
         A line that is no JSON object gives a row of nulls. Nothing is converted here, so that
         a value of the wrong type can be told from an absent one.
         """
-        path = str(self.path).replace("'", "''")
         columns = ", ".join(f"{key}: 'JSON'" for key in keys)
         return (
-            f"read_json('{path}', format = 'newline_delimited', ignore_errors = true, "
-            f"columns = {{{columns}}})"
+            f"read_json({text_file(self.path)}, format = 'newline_delimited', "
+            f"ignore_errors = true, columns = {{{columns}}})"
         )
 
 

@@ -102,6 +102,12 @@ def _lock(file: BinaryIO, path: Path) -> None:
             f"Another process is fetching with the record {path}. "
             "Wait for it or stop it; what it has is kept either way."
         ) from None
+    except OSError as error:
+        log.warning(
+            "%s: its file system has no locks (%s); let no other process fetch with it",
+            path,
+            error.strerror,
+        )
 
 
 def _permanent_failures(path: Path, px: int) -> dict[str, str]:

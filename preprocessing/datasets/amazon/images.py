@@ -83,7 +83,7 @@ def resize_pictures(
         SourceMissingError: a file is there, but the system does not let it be read.
     """
     started = time.monotonic()
-    wanted = check(pl.read_parquet(links), Links, links.name)
+    wanted = check(pl.read_parquet(links, glob=False), Links, links.name)
     names, served = wanted_on_disk(wanted, files_in(folder))
     lost: Counter[str] = Counter()
     rows = 0

@@ -122,13 +122,15 @@ def read_reviews(shards: Path, interim: Path, category: str) -> Iterator[pl.Data
             "amazon-reviews writes. Make them again: snakemake shards."
         )
     images = sorted((shards / category / "images").glob("part-*.parquet"))
-    decoded = pl.concat(pl.read_parquet(path, columns=["image_id"]) for path in images)["image_id"]
+    decoded = pl.concat(pl.read_parquet(path, columns=["image_id"], glob=False) for path in images)[
+        "image_id"
+    ]
     pictures = samples.pictures(
-        check(pl.read_parquet(links), Links, links.name), frozenset(decoded)
+        check(pl.read_parquet(links, glob=False), Links, links.name), frozenset(decoded)
     )
     described = samples.described(parts, pictures, "finetune")
     for rows, tabular in zip(described, parts.tabular, strict=True):
-        years = pl.read_parquet(tabular, columns=["sample_id", "year"])
+        years = pl.read_parquet(tabular, columns=["sample_id", "year"], glob=False)
         yield rows.join(years, on="sample_id", how="left").with_columns(
             outcome=(pl.col("stars") == FIVE_STARS).cast(pl.Int8),
             period=pl.col("year").cast(pl.String),

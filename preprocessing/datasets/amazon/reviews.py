@@ -32,7 +32,7 @@ from preprocessing.datasets.amazon.dumps import (
 )
 from preprocessing.datasets.amazon.image_paths import ImageSource, candidates
 from preprocessing.datasets.amazon.schemas import Links, Products, Reviews
-from preprocessing.engine.duckdb import Connection
+from preprocessing.engine.duckdb import Connection, quoted
 from preprocessing.errors import ConfigError
 from preprocessing.ledger import Flow, Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
@@ -139,13 +139,13 @@ def write_reviews(
         # One pass writes a bucket per part; each is then small enough to be sorted in memory.
         with engine_errors(outputs[0]):
             con.execute(
-                f"COPY ({statements('joined')}) TO '{folder}/buckets' "
+                f"COPY ({statements('joined')}) TO {quoted(Path(folder, 'buckets'))} "
                 "(FORMAT parquet, PARTITION_BY (part), COMPRESSION lz4)"
             )
         for number, path in enumerate(outputs):
             files = sorted(Path(folder, "buckets", f"part={number}").glob("*.parquet"))
             rows = (
-                pl.read_parquet(files, hive_partitioning=False)
+                pl.read_parquet(files, hive_partitioning=False, glob=False)
                 if files
                 else pl.DataFrame(schema=schema)
             )

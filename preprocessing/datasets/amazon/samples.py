@@ -84,9 +84,9 @@ def described(parts: Parts, pictures: pl.DataFrame, stage: Stage) -> Iterator[pl
     """The rows of `schemas.Samples` for every review, a part at a time."""
     columns = ["sample_id", "asin", "label", "split", "in_metadata"]
     for review, text, tabular in zip(parts.reviews, parts.text, parts.tabular, strict=True):
-        rows = add_pictures(pl.read_parquet(review, columns=columns), pictures)
-        worded = pl.read_parquet(text, columns=["sample_id"])["sample_id"].implode()
-        tabled = pl.read_parquet(tabular, columns=["sample_id"])["sample_id"].implode()
+        rows = add_pictures(pl.read_parquet(review, columns=columns, glob=False), pictures)
+        worded = pl.read_parquet(text, columns=["sample_id"], glob=False)["sample_id"].implode()
+        tabled = pl.read_parquet(tabular, columns=["sample_id"], glob=False)["sample_id"].implode()
         rows = rows.with_columns(
             stage=pl.lit(stage),
             stars=pl.col("label") if stage == "finetune" else pl.lit(None, pl.Int8),
@@ -212,8 +212,10 @@ def pair_samples(
     flow = Flow(f"reviews of {links.parent.name}", ("samples",), order=2)
     ledger = Ledger("amazon-samples", flow)
     stage: Stage = "finetune" if draw else "pretrain"
-    ids = pl.concat(pl.read_parquet(path, columns=["image_id"]) for path in images)["image_id"]
-    found = pictures(check(pl.read_parquet(links), Links, links.name), frozenset(ids))
+    ids = pl.concat(pl.read_parquet(path, columns=["image_id"], glob=False) for path in images)[
+        "image_id"
+    ]
+    found = pictures(check(pl.read_parquet(links, glob=False), Links, links.name), frozenset(ids))
     every = described(parts, found, stage)
     chosen = finetuning(every, draw.sizes, draw.require, ledger) if draw else None
     patterns: Counter[tuple[str, str]] = Counter()

@@ -50,7 +50,7 @@ def fit_reviews(reviews: Sequence[Path]) -> Encoders:
         DataContractError: there is no training row to fit on.
     """
     return fit(
-        pl.scan_parquet(list(reviews)).select(features()),
+        pl.scan_parquet(list(reviews), glob=False).select(features()),
         categorical=CATEGORICAL,
         numeric=NUMERIC,
         identifiers=IDENTIFIERS,
@@ -63,7 +63,7 @@ def read_encoders(facts: Path, identifiers: Path) -> Encoders:
     return Encoders(
         known["categorical"],
         {name: Scale(**scale) for name, scale in known["numeric"].items()},
-        check(pl.read_parquet(identifiers), Identifiers, identifiers.name),
+        check(pl.read_parquet(identifiers, glob=False), Identifiers, identifiers.name),
     )
 
 
@@ -103,7 +103,7 @@ def encode_features(
     unseen = dict.fromkeys((*IDENTIFIERS, *CATEGORICAL), 0)
     missing = dict.fromkeys((*CATEGORICAL, *NUMERIC), 0)
     for source, path in zip(reviews, outputs, strict=True):
-        rows = pl.read_parquet(source, columns=COLUMNS).select(features())
+        rows = pl.read_parquet(source, columns=COLUMNS, glob=False).select(features())
         table = check(encoders.encode(rows), Tabular, path.name)
         write_part(table, path)
         count += table.height

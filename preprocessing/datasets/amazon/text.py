@@ -66,7 +66,9 @@ def join_words(
     """Write one part per part of the reviews, the facts and the ledger."""
     before = after = 0
     for source, path in zip(reviews, outputs, strict=True):
-        rows = pl.read_parquet(source, columns=["sample_id", "split", "summary", "review"])
+        rows = pl.read_parquet(
+            source, columns=["sample_id", "split", "summary", "review"], glob=False
+        )
         worded = rows.select("sample_id", "split", words(limit, with_summary=with_summary))
         texts = check(worded.drop_nulls("text"), Text, path.name)
         write_part(texts, path)

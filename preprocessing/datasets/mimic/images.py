@@ -253,7 +253,9 @@ def resize_radiographs(
             f"{cxr} has no folder files/ with the radiographs: {found}. Set mimic.cxr to the "
             "folder of MIMIC-CXR-JPG that holds files/ and the mimic-cxr-2.0.0-* tables."
         )
-    splitter.check_agrees(pl.read_parquet(cohort, columns=["subject_id", "split"]), str(cohort))
+    splitter.check_agrees(
+        pl.read_parquet(cohort, columns=["subject_id", "split"], glob=False), str(cohort)
+    )
     ledger = Ledger("mimic-images", Flow("radiographs", (METADATA, "files")))
     metadata = source.read(connect(threads=threads), METADATA, COLUMNS)
     rows = labelled(radiographs(metadata, ledger), labels_of(source, threads), ledger)

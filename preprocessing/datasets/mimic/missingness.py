@@ -171,7 +171,9 @@ def count_absences(parts: list[Path]) -> dict[str, dict[tuple[str, str, str], in
     unit_of = {"finetune": "stay_48h", "pretrain": "join"}
     for modality in MODALITIES:
         reason = f"{modality}_absence"
-        rows = pl.scan_parquet(parts).select("stage", "split", reason).drop_nulls(reason)
+        rows = (
+            pl.scan_parquet(parts, glob=False).select("stage", "split", reason).drop_nulls(reason)
+        )
         sums = rows.group_by("stage", "split", reason).len().sort(pl.all()).collect()
         for stage, split, text, n in sums.iter_rows():
             found[unit_of[stage]][split, modality, text] = n

@@ -183,7 +183,9 @@ def clean_notes(
         )
     text = SOURCES[source_name]
     source = open_source(root, [text.table])
-    splitter.check_agrees(pl.read_parquet(cohort, columns=["subject_id", "split"]), str(cohort))
+    splitter.check_agrees(
+        pl.read_parquet(cohort, columns=["subject_id", "split"], glob=False), str(cohort)
+    )
     ledger = Ledger("mimic-notes")
     lengths: list[int] = []
     with source.guard():

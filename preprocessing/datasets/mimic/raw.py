@@ -27,7 +27,7 @@ from preprocessing.datasets.mimic.release import (
     layouts,
     release_of,
 )
-from preprocessing.engine.duckdb import connect, guard
+from preprocessing.engine.duckdb import connect, guard, quoted, text_file
 from preprocessing.engine.intact import first_line, has_multiline_fields
 from preprocessing.errors import DataContractError, SourceMissingError
 
@@ -70,16 +70,15 @@ class RawFile:
 
     def sql(self) -> str:
         """The file as a DuckDB table function: all columns, of which it reads those selected."""
-        path = str(self.path).replace("'", "''")
         if self.path.suffix == ".parquet":
-            return f"read_parquet('{path}')"
+            return f"read_parquet({quoted(self.path)})"
         types = ", ".join(f"'{c.header}': '{SQL_TYPES[c.type]}'" for c in self.layout)
         # A quoted line break could be taken for the end of a row by a thread that starts
         # inside of the quotes: DuckDB then gives up, so such files are read by one thread.
         # Buffers below the default of 32 MB are faster and keep memory low.
         return (
-            f"read_csv('{path}', columns = {{{types}}}, auto_detect = false, header = true, "
-            "delim = ',', quote = '\"', escape = '\"', buffer_size = 8000000, "
+            f"read_csv({text_file(self.path)}, columns = {{{types}}}, auto_detect = false, "
+            "header = true, delim = ',', quote = '\"', escape = '\"', buffer_size = 8000000, "
             f"parallel = {str(not self.multiline).lower()})"
         )
 

@@ -155,7 +155,7 @@ def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards) -> None:
     Raises:
         DataContractError: the shards contradict each other.
     """
-    stays = check(pl.scan_parquet(cohort), Cohort, str(cohort))
+    stays = check(pl.scan_parquet(cohort, glob=False), Cohort, str(cohort))
     con.register("cohort", stays)
     views = {
         "timeseries_parts": shards.timeseries,

@@ -154,7 +154,7 @@ def collect_demographics(
     source = open_source(root, ["hosp/patients", "hosp/admissions"])
     ledger = Ledger("mimic-tabular")
     rows = demographics(
-        pl.read_parquet(cohort),
+        pl.read_parquet(cohort, glob=False),
         source.read(con, "hosp/patients", ["subject_id", "gender"]),
         source.read(con, "hosp/admissions", ["hadm_id", *OF_ADMISSION]),
         ledger,

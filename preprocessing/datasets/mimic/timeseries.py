@@ -84,7 +84,7 @@ def extract_series(
     small = [*tables_read(switches), *dictionaries_read(root, switches)]
     source = open_source(root, [*tables, *small], streamed=tables)
     ledger = Ledger("mimic-timeseries", Flow("ICU stays", ("cohort",), order=2))
-    cohort = check(pl.read_parquet(cohort_path), Cohort, str(cohort_path))
+    cohort = check(pl.read_parquet(cohort_path, glob=False), Cohort, str(cohort_path))
     chosen = stays_with_series(cohort, source, con, switches, ledger)
     has_series = pl.col("stay_id").is_in(chosen["stay_id"].implode())
     stays, part_of_bucket = assign_buckets(cohort.with_columns(has_series=has_series), len(outputs))

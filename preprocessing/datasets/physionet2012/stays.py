@@ -139,7 +139,7 @@ def _possible_or_null(table: pl.DataFrame, name: str, source: Path, ledger: Ledg
 
 def _limits() -> dict[str, tuple[float, float]]:
     """The lowest and highest possible value of each variable."""
-    table = pl.read_csv(VARIABLES, separator="\t")
+    table = pl.read_csv(VARIABLES, separator="\t", glob=False)
     return {
         name: (low, high) for name, low, high in table.select("parameter", "low", "high").rows()
     }
@@ -173,7 +173,7 @@ def _read_outcomes(path: Path, ledger: Ledger) -> pl.DataFrame:
     if not path.is_file():
         raise SourceMissingError(f"{path} is not there. {GET_ANEW}")
     try:
-        table = pl.read_csv(path, schema=dict.fromkeys(OUTCOMES, pl.Int64))
+        table = pl.read_csv(path, schema=dict.fromkeys(OUTCOMES, pl.Int64), glob=False)
         header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
     except (pl.exceptions.PolarsError, UnicodeDecodeError):
         # "from None": the error quotes the line.

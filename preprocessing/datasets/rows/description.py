@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
+from os.path import expanduser, expandvars
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from preprocessing.card import Part
 from preprocessing.errors import ConfigError, SourceMissingError
@@ -36,14 +37,20 @@ def _typed(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
-Files = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+def _expanded(path: str) -> str:
+    return expanduser(expandvars(path))
+
+
+# Relative to the folder of the description; `~` and `$HOME` as a shell has them.
+FilePath = Annotated[str, AfterValidator(_expanded)]
+Files = Annotated[tuple[FilePath, ...], BeforeValidator(_listed)]
 
 
 class Column(Part):
     """What a column holds; the name of its type alone is enough."""
 
     type: ColumnType
-    root: str = Field(".", description="Folder that paths of pictures are below.")
+    root: FilePath = Field(".", description="Folder that paths of pictures are below.")
     format: str = Field("", description="Format of dates as strftime writes it; '' = ISO 8601.")
     title: str = Field("", description="Name of the column in words; '' = its name.")
 

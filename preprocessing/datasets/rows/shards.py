@@ -119,7 +119,7 @@ def _checked(path: Path, contents: Contents) -> pl.DataFrame:
             f"{path} and its contents differ: {differing} in one of them only. "
             "Make both again: snakemake shards."
         )
-    rows = check(pl.read_parquet(path, columns=light), schema, path.name)
+    rows = check(pl.read_parquet(path, columns=light, glob=False), schema, path.name)
     if rows.is_empty():
         raise DataContractError(f"{path} holds no row.")
     ids = pl.Series("sample_id", list(map(_sample_id, rows["row_id"])), dtype=pl.Int64)
@@ -185,7 +185,9 @@ def _write_images(shards: Shards, threads: int) -> tuple[pl.Series, dict[str, An
     write_stream(
         decoded(), _part(shards, "images"), schemas.images_schema(shards.contents), stored=["jpeg"]
     )
-    present = pl.read_parquet(_part(shards, "images"), columns=["sample_id"])["sample_id"]
+    present = pl.read_parquet(_part(shards, "images"), columns=["sample_id"], glob=False)[
+        "sample_id"
+    ]
     absence = _absence(shards, present, NO_PICTURE)
     told = shards.rows["sample_id"].replace_strict(reasons, default=None, return_dtype=pl.String)
     return pl.select(pl.coalesce(told, absence)).to_series(), {"px": px, "channels": 3}
@@ -214,7 +216,9 @@ def _write_series(shards: Shards) -> tuple[pl.Series, dict[str, Any]]:
             yield rows
 
     write_stream(checked(), _part(shards, "timeseries"), schema)
-    present = pl.read_parquet(_part(shards, "timeseries"), columns=["sample_id"])["sample_id"]
+    present = pl.read_parquet(_part(shards, "timeseries"), columns=["sample_id"], glob=False)[
+        "sample_id"
+    ]
     facts = {
         "hours": grid.steps,
         "step_hours": grid.step_hours,

@@ -83,7 +83,7 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.Series]:
         raise SourceMissingError(f"{path} is not there. Check the path and what it is relative to.")
     if path.suffix == ".parquet":
         try:
-            frame = pl.read_parquet(path)
+            frame = pl.read_parquet(path, glob=False)
         except pl.exceptions.PolarsError as error:
             raise DataContractError(f"{path}: is not Parquet ({type(error).__name__}).") from None
         plain = frame.with_columns(

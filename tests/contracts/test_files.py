@@ -1,11 +1,11 @@
-"""No file is read or written in the encoding of a locale: machines differ in it."""
+"""How files are opened: in no encoding of a locale, and no name is taken for a pattern."""
 
 import ast
 import re
 
 import pytest
 
-PACKAGES = ("commandline", "lanistr", "preprocessing", "synthetic")
+from tests.workflow.running import PACKAGES
 
 
 def opens_text(call):
@@ -19,21 +19,35 @@ def opens_text(call):
     return name == "open" and not of_bytes and not any(set(mode) & set("b|") for mode in modes)
 
 
-def in_no_encoding(source):
-    """The lines of calls that leave the encoding of a text to the machine."""
+def reads_table(call):
+    """Whether a call is Polars' reading of a file, which may be taken for a pattern of names."""
+    return ast.unparse(call.func) in ("pl.read_parquet", "pl.scan_parquet", "pl.scan_csv")
+
+
+def lines_without(keyword, of, source):
+    """The lines of the calls of a kind that lack a keyword."""
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     return [
-        call.lineno
-        for call in calls
-        if opens_text(call) and "encoding" not in {keyword.arg for keyword in call.keywords}
+        call.lineno for call in calls if of(call) and keyword not in {k.arg for k in call.keywords}
     ]
+
+
+def found(keyword, of, folder):
+    """The same by file of a folder, where there are any."""
+    files = {str(file): file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.py"))}
+    lines = {name: lines_without(keyword, of, source) for name, source in files.items()}
+    return {name: held for name, held in lines.items() if held}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_text_is_read_and_written_in_a_named_encoding(repository, package):
-    files = sorted((repository / package).rglob("*.py"))
-    found = {str(file): in_no_encoding(file.read_text(encoding="utf-8")) for file in files}
-    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert found("encoding", opens_text, repository / package) == {}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_path_is_taken_for_a_pattern(repository, package):
+    """Polars reads `a[1].parquet` as the pattern of `a1.parquet`, unless it is told not to."""
+    assert found("glob", reads_table, repository / package) == {}
 
 
 def test_so_do_the_rules(repository):
@@ -46,4 +60,4 @@ def test_so_do_the_rules(repository):
 
 def test_a_call_without_encoding_is_seen():
     source = "path.read_text()\nopen(path)\npath.open('w')\npath.open('rb')\nImage.open(path)\n"
-    assert in_no_encoding(source) == [1, 2, 3]
+    assert lines_without("encoding", opens_text, source) == [1, 2, 3]
