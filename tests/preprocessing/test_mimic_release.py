@@ -13,9 +13,9 @@ from preprocessing.datasets.mimic.release import (
     RELEASES,
     Header,
     layouts,
-    release_of,
     releases_of,
 )
+from preprocessing.datasets.mimic.told import release_of
 from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError
 

@@ -18,9 +18,9 @@ from typing import BinaryIO, TypeVar
 
 import duckdb
 import polars as pl
-import polars.selectors as cs
 
-from preprocessing.datasets.mimic.raw import RawFile, Source
+from preprocessing.datasets.mimic.raw import Source
+from preprocessing.datasets.mimic.rawfile import RawFile
 from preprocessing.engine.intact import GET_ANEW, TextChecker, check_text, opened, without_rows
 from preprocessing.errors import DataContractError
 
@@ -147,6 +147,8 @@ def _parsed(block: bytes, file: RawFile, columns: Sequence[str]) -> pl.DataFrame
         )
     except pl.exceptions.PolarsError:
         return None
+    if not all(column.is_finite().all() for column in frame if column.dtype.is_float()):
+        return None
     if b'""' in block:
         # An empty field is null at the door, quoted or not.
         frame = frame.with_columns(pl.col(pl.String).replace("", None))
@@ -193,10 +195,13 @@ def _strictly_parsed(
     path = place.file.path
     check_text(block, path, place.line)
     with _in_memory(place.header + block) as copy:
-        whole = Source(path.parent, "", {"block": replace(place.file, path=copy, multiline=True)})
+        layout = tuple(
+            replace(c, type="string") if c.type.startswith("timestamp") else c
+            for c in place.file.layout
+        )
+        file = replace(place.file, path=copy, layout=layout, multiline=True)
         try:
-            frame = whole.read(con, "block", columns)
-            return frame.with_columns(cs.temporal().cast(pl.String))
+            return Source(path.parent, "", {"block": file}).read(con, "block", columns)
         except DataContractError as error:
             # The copy begins with the header, then comes the block's first line.
             message = re.sub(

@@ -9,39 +9,31 @@ data. Lines may end in LF or CRLF, but not both.
 
 import csv
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from preprocessing.datasets.mimic.rawfile import RawFile, check_parquet, parquet_schema
 from preprocessing.datasets.mimic.release import (
     CORE,
     EVIDENCE,
-    Column,
     Header,
-    Layout,
+    layout_of,
     layouts,
-    release_of,
+    renamed,
 )
-from preprocessing.engine.duckdb import connect, guard, quoted, text_file
+from preprocessing.datasets.mimic.told import release_of
+from preprocessing.engine import cells
+from preprocessing.engine.duckdb import connect, guard
 from preprocessing.engine.intact import first_line, has_multiline_fields
 from preprocessing.errors import DataContractError, SourceMissingError
 
 ENDINGS = (".csv.gz", ".csv", ".parquet")
-
-SQL_TYPES = {
-    "int16": "SMALLINT",
-    "int32": "INTEGER",
-    "float32": "FLOAT",
-    "float64": "DOUBLE",
-    "string": "VARCHAR",
-    "date32": "DATE",
-    "timestamp[s]": "TIMESTAMP",
-}
 
 # First part of a table's name: configuration key, what that folder holds, where it comes from.
 ORIGINS = {
@@ -51,36 +43,10 @@ ORIGINS = {
     "mimic-cxr-2": ("mimic.cxr", "files/ and mimic-cxr-2.0.0-*.csv.gz", "mimic-cxr-jpg/2.0.0"),
 }
 
-# Text that may be a number in Parquet, as pandas writes it: csv has no leading zeros to lose.
-NUMBERS_AS_TEXT = frozenset({"StudyTime"})
-
 # The anchor_year_group "2020 - 2022" came with v3.0.
 FIRST_YEAR_OF_V3 = "2020"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """One raw file that was found whole and whose columns are known."""
-
-    path: Path
-    layout: Layout
-    multiline: bool
-
-    def sql(self) -> str:
-        """The file as a DuckDB table function: all columns, of which it reads those selected."""
-        if self.path.suffix == ".parquet":
-            return f"read_parquet({quoted(self.path)})"
-        types = ", ".join(f"'{c.header}': '{SQL_TYPES[c.type]}'" for c in self.layout)
-        # A quoted line break could be taken for the end of a row by a thread that starts
-        # inside of the quotes: DuckDB then gives up, so such files are read by one thread.
-        # Buffers below the default of 32 MB are faster and keep memory low.
-        return (
-            f"read_csv({text_file(self.path)}, columns = {{{types}}}, auto_detect = false, "
-            "header = true, delim = ',', quote = '\"', escape = '\"', buffer_size = 8000000, "
-            f"parallel = {str(not self.multiline).lower()})"
-        )
 
 
 @dataclass(frozen=True)
@@ -110,8 +76,7 @@ class Source:
         file = self.files[table]
         by_name = {column.name: column for column in file.layout}
         wanted = [by_name[name] for name in columns]
-        select = [f'CAST("{c.header}" AS {SQL_TYPES[c.type]}) AS "{c.name}"' for c in wanted]
-        return con.sql(f"SELECT {', '.join(select)} FROM {file.sql()}")
+        return con.sql(f"SELECT {', '.join(map(file.typed, wanted))} FROM {file.sql()}")
 
     def read(
         self, con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
@@ -124,9 +89,19 @@ class Source:
         with self.guard():
             return self.scan(con, table, columns).pl()
 
-    def guard(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def guard(self) -> Iterator[None]:
         """Turn errors on reading these files into messages that show no cell of the data."""
-        return guard([file.path for file in self.files.values()])
+        with guard([file.path for file in self.files.values()]):
+            try:
+                yield
+            # Results that are streamed as Arrow batches raise OSError.
+            except (duckdb.Error, OSError) as error:
+                if not (place := cells.MARKER.search(str(error))):
+                    raise
+                path, header = place.groups()
+                file = next(file for file in self.files.values() if str(file.path) == path)
+                raise file.refusal(header) from None
 
 
 def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] = ()) -> Source:
@@ -145,14 +120,17 @@ def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] 
     paths = _find_all(root, tables)
     headers = {table: _header(path) for table, path in paths.items()}
     release = _told_by_contents(root, release_of({**_evidence(root, tables), **headers}))
-    known = layouts(release)
+    known = {table: layout_of(table, header, release) for table, header in headers.items()}
     for table, path in paths.items():
         if path.suffix == ".parquet":
-            _check_types(path, known[table])
+            check_parquet(path, known[table])
     checked = {table: path for table, path in paths.items() if table not in streamed}
     with ThreadPoolExecutor(max_workers=2) as pool:
         multiline = dict(zip(checked, pool.map(_is_multiline, checked.values()), strict=True))
     logger.info("%s: %d tables, columns of %s", root, len(paths), release)
+    for table, layout in known.items():
+        for remark in renamed(layout):
+            logger.info("%s: %s", paths[table], remark)
     files = {
         table: RawFile(path, known[table], multiline.get(table, True))
         for table, path in paths.items()
@@ -222,41 +200,9 @@ def _told_by_contents(root: Path, release: str) -> str:
 
 def _header(path: Path) -> Header:
     if path.suffix == ".parquet":
-        return Header(str(path), tuple(_parquet_schema(path)), ordered=False)
+        return Header(str(path), tuple(parquet_schema(path)), ordered=False)
     return Header(str(path), tuple(next(csv.reader([first_line(path)]))))
 
 
 def _is_multiline(path: Path) -> bool:
     return path.suffix != ".parquet" and has_multiline_fields(path)
-
-
-def _parquet_schema(path: Path) -> Mapping[str, pl.DataType]:
-    try:
-        return pl.read_parquet_schema(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataContractError(f"{path} is not a readable Parquet file: {error}") from None
-
-
-def _check_types(path: Path, layout: Layout) -> None:
-    schema = _parquet_schema(path)
-    broken = [
-        f"  {c.header}: found {schema[c.header]}, allowed {c.type} and what converts to it"
-        for c in layout
-        if not _converts(schema[c.header], c)
-    ]
-    if broken:
-        raise DataContractError(
-            "\n".join([f"{path} has columns of another type:", *broken])
-            + "\nWrite it with the types of preprocessing/datasets/mimic/tables.tsv."
-        )
-
-
-def _converts(found: pl.DataType, wanted: Column) -> bool:
-    """Text converts as it would in csv; numbers do not to text, lest 007 has become 7."""
-    if found in (pl.String, pl.Categorical, pl.Null):
-        return True
-    if wanted.type == "string" and wanted.name not in NUMBERS_AS_TEXT:
-        return False
-    if wanted.type in {"date32", "timestamp[s]"}:
-        return found == pl.Date or (isinstance(found, pl.Datetime) and found.time_zone is None)
-    return found.is_numeric()

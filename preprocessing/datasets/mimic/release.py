@@ -1,13 +1,10 @@
-"""Which MIMIC-IV release raw tables belong to: told by their headers, never by a folder's name."""
+"""The layouts of the MIMIC-IV releases, and those that a header fits."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from functools import cache
 from importlib.resources import files
-
-from preprocessing.errors import DataContractError
 
 # Those that columns tell apart, oldest first: v2.1 has the columns of v2.0, v3.1 those of v2.2.
 RELEASES = ("v1", "v2.0", "v2.2")
@@ -23,6 +20,10 @@ EVIDENCE = (
     "hosp/d_labitems",
     "icu/chartevents",
 )
+
+# Names that a column has in copies of a release whose own name is another: v1's, which users of
+# MedFuse's extraction give to the column of v2.
+ALIASES = {("hosp/admissions", "race"): "ethnicity"}
 
 
 @dataclass(frozen=True)
@@ -98,80 +99,35 @@ def _names_staff(column: str) -> bool:
     return column == "caregiver_id" or column.endswith("_provider_id")
 
 
-def releases_of(table: str, header: Header) -> tuple[str, ...]:
+def layout_of(table: str, header: Header, release: str) -> Layout:
+    """The columns of a file whose header fits the release, under the names that the file has."""
+    return next(layout for layout in _variants(table, release) if header.is_of(layout))
+
+
+def _variants(table: str, release: str) -> tuple[Layout, ...]:
+    """The layout of a table, and the one with its column under another release's name."""
+    layout = layouts(release)[table]
+    other = tuple(replace(c, header=ALIASES.get((table, c.header), c.header)) for c in layout)
+    return layout, other
+
+
+def renamed(layout: Layout) -> list[str]:
+    """Which columns are read under another name than the file's, as remarks for a ledger."""
+    return [f"column {c.header} read as {c.name}" for c in layout if c.header != c.name]
+
+
+def releases_of(table: str, header: Header, *, aliases: bool = False) -> tuple[str, ...]:
     """The releases in which `table` has exactly these columns; empty if none.
+
+    Args:
+        table: such as "hosp/services".
+        header: what its file has.
+        aliases: whether a column may have the name that it has in another release.
 
     >>> releases_of("hosp/services", Header("services.csv", ("subject_id", "hadm_id",
     ...     "transfertime", "prev_service", "curr_service")))
     ('v1', 'v2.0', 'v2.2')
     """
     known = [release for release in RELEASES if table in layouts(release)]
-    return tuple(r for r in known if header.is_of(layouts(r)[table]))
-
-
-def release_of(headers: Mapping[str, Header]) -> str:
-    """The newest release that all these tables fit.
-
-    Args:
-        headers: for each table, such as "icu/chartevents", what its file has.
-
-    Raises:
-        DataContractError: a table fits no release (the nearest one is named, and what
-            differs), or the tables fit only different ones.
-    """
-    fits = {table: releases_of(table, header) for table, header in headers.items()}
-    unknown = [describe_unknown(t, headers[t]) for t, releases in fits.items() if not releases]
-    if unknown:
-        raise DataContractError("\n".join(unknown))
-    common = [r for r in RELEASES if all(r in releases for releases in fits.values())]
-    if not common:
-        raise DataContractError(_describe_mixture(headers, fits))
-    return common[-1]
-
-
-def describe_unknown(table: str, header: Header) -> str:
-    """How a header differs from the nearest known layout, and what to do."""
-    release, layout = _nearest(table, header)
-    expected = [column.header for column in layout]
-    found = list(header.names)
-    matcher = SequenceMatcher(None, expected, found, autojunk=False)
-    in_place = {expected[b.a + i] for b in matcher.get_matching_blocks() for i in range(b.size)}
-    differences = {
-        "missing": [c for c in expected if c not in found],
-        "unexpected": [c for c in found if c not in expected],
-        "out of order": [c for c in found if c in expected and c not in in_place],
-        "repeated": sorted({c for c in found if found.count(c) > 1}),
-    }
-    return "\n".join(
-        [
-            f"{header.file} has a layout that no known release has.",
-            f"  nearest known: {table} of {release}, {len(expected)} columns; found {len(found)}",
-            *(f"  {kind}: {', '.join(names)}" for kind, names in differences.items() if names),
-            f"  allowed, in this order: {', '.join(expected)}",
-            "  Get the file anew from the release; do not rename, drop or move its columns.",
-        ]
-    )
-
-
-def _nearest(table: str, header: Header) -> tuple[str, Layout]:
-    found = set(header.names)
-
-    def distance(release: str) -> float:
-        expected = {column.header for column in layouts(release)[table]}
-        return len(expected ^ found) / len(expected | found)
-
-    known = [release for release in reversed(RELEASES) if table in layouts(release)]
-    release = min(known, key=distance)
-    return release, layouts(release)[table]
-
-
-def _describe_mixture(headers: Mapping[str, Header], fits: Mapping[str, Sequence[str]]) -> str:
-    telling = {table: fit for table, fit in fits.items() if len(fit) < len(RELEASES)}
-    return "\n".join(
-        [
-            "These files are of different MIMIC-IV releases:",
-            *(f"  {headers[table].file}: {' or '.join(fit)}" for table, fit in telling.items()),
-            "Their columns tell, whatever the folder is called. Give a root whose files are all "
-            "of one release (v2.0 stands for v2.1 too, v2.2 for v3.1).",
-        ]
-    )
+    allowed = 2 if aliases else 1
+    return tuple(r for r in known if any(map(header.is_of, _variants(table, r)[:allowed])))

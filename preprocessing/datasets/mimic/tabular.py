@@ -15,6 +15,7 @@ import polars as pl
 from preprocessing.contracts import check
 from preprocessing.datasets.mimic.options import CohortFile, RawRoot
 from preprocessing.datasets.mimic.raw import open_source
+from preprocessing.datasets.mimic.release import renamed
 from preprocessing.datasets.mimic.schemas import Tabular
 from preprocessing.encode import fit
 from preprocessing.engine.duckdb import Connection
@@ -153,12 +154,11 @@ def collect_demographics(
     """
     source = open_source(root, ["hosp/patients", "hosp/admissions"])
     ledger = Ledger("mimic-tabular")
-    rows = demographics(
-        pl.read_parquet(cohort, glob=False),
-        source.read(con, "hosp/patients", ["subject_id", "gender"]),
-        source.read(con, "hosp/admissions", ["hadm_id", *OF_ADMISSION]),
-        ledger,
-    )
+    patients = source.read(con, "hosp/patients", ["subject_id", "gender"])
+    admissions = source.read(con, "hosp/admissions", ["hadm_id", *OF_ADMISSION])
+    for remark in renamed(source.files["hosp/admissions"].layout):
+        ledger.note("hosp/admissions", remark, admissions.height)
+    rows = demographics(pl.read_parquet(cohort, glob=False), patients, admissions, ledger)
     encoders = fit(rows.lazy(), categorical=CATEGORICAL, numeric=NUMERIC)
     rows = check(encoders.encode(rows), Tabular, str(cohort))
     write_parts(rows, outputs, order_by=["stay_id"])

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-import polars.selectors as cs
 
 from preprocessing.datasets.mimic.blocks import blocks
 from preprocessing.datasets.mimic.raw import Source
@@ -13,6 +12,7 @@ from preprocessing.datasets.mimic.schemas import TIME
 from preprocessing.datasets.mimic.series.database import Wanted
 from preprocessing.datasets.mimic.series.judging import conditions, judged
 from preprocessing.datasets.mimic.series.kept import KeptRows
+from preprocessing.engine.cells import complaint, parse_times
 from preprocessing.engine.intact import GET_ANEW
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
@@ -87,13 +87,13 @@ def _revealed(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 def _timed(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
     """Rows with their times parsed; csv has them as text."""
     times = rows.select("charttime", "storetime")
-    parsed = times.with_columns(
-        cs.string().str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
-    ).cast(TIME)
-    broken = (parsed.null_count() - times.null_count()).sum_horizontal().item()
-    if broken:
+    texts = [column for column in times if column.dtype == pl.String]
+    parsed = times.with_columns(map(parse_times, texts)).cast(TIME)
+    if broken := (parsed.null_count() - times.null_count()).sum_horizontal().item():
+        example = next(t for text in texts for t in text.filter(parse_times(text).is_null()) if t)
         raise DataContractError(
-            f"{path}: {broken} times are not 'YYYY-MM-DD HH:MM:SS', as MIMIC has them. {GET_ANEW}"
+            f"{path}: {complaint('charttime or storetime', example, 'TIMESTAMP')}; {broken} such "
+            f"times. {GET_ANEW}"
         )
     return rows.with_columns(parsed)
 
