@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from delimited.reading import NULLS, DelimitedError, read_delimited
 from lanistr.errors import DataContractError
 from lanistr.modality import Modality
 
@@ -104,20 +105,43 @@ def read_table(path: Path) -> pl.DataFrame:
             f"{path}: found the ending {path.suffix!r}, allowed are {sorted(readers)}."
         )
     try:
-        return readers[path.suffix](path)
-    except FileNotFoundError:
+        table = readers[path.suffix](path)
+    except (FileNotFoundError, IsADirectoryError):
         raise DataContractError(f"{path} is not there. Check the path.") from None
     except pl.exceptions.PolarsError as error:
         raise DataContractError(
             f"{path} could not be read ({type(error).__name__}). Is it {path.suffix[1:]}?"
         ) from None
+    if table.is_empty():
+        raise DataContractError(f"{path}: has no row. Give at least one.")
+    return table
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
     """A table whose columns get the type that fits all of their values."""
-    names = pl.read_csv(path, n_rows=0, glob=False).columns
-    words = {name: pl.String for name in (TEXT, IMAGE) if name in names}
-    return pl.read_csv(path, schema_overrides=words, infer_schema_length=None, glob=False)
+    try:
+        words, _ = read_delimited(path)
+    except DelimitedError as error:
+        raise DataContractError(str(error)) from None
+    words = words.select(pl.all().replace("", None))
+    return words.with_columns(
+        _typed(words[name]) for name in words.columns if name not in (TEXT, IMAGE)
+    )
+
+
+def _typed(words: pl.Series) -> pl.Series:
+    """Strings as whole numbers or numbers if all of them are; none for what stands for nothing.
+
+    >>> _typed(pl.Series(["1", " ", "2.5", "NA"])).to_list()
+    [1.0, None, 2.5, None]
+    """
+    plain = words.str.strip_chars()
+    known = plain.set(plain.is_in(NULLS), None)
+    for kind in (pl.Int64, pl.Float64):
+        numbers = known.cast(kind, strict=False)
+        if numbers.count() == known.count():
+            return numbers
+    return known
 
 
 def make_table(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> pl.DataFrame:
@@ -160,6 +184,7 @@ def checked(table: pl.DataFrame, inputs: Inputs) -> Rows:
     table = table.with_columns(
         _tidy(table[name]) for name in table.columns if name not in (SAMPLE_ID, IMAGE)
     )
+    _check_finite(table)
     present = {modality: _present(table, names) for modality, names in inputs.items()}
     check_not_empty(present)
     counts = ", ".join(f"{modality} in {flags.sum()}" for modality, flags in present.items())
@@ -171,6 +196,11 @@ def _check_names(found: list[str], inputs: Inputs) -> None:
     """Refuse unknown columns, and modalities with some of their columns only."""
     known = [name for names in inputs.values() for name in names]
     unknown = [name for name in found if name not in (SAMPLE_ID, *known)]
+    if unknown and not set(found) & {SAMPLE_ID, *known}:
+        raise DataContractError(
+            f"rows: none of the {len(found)} columns is one of the model's, {', '.join(known)}. "
+            "Does the first line name the columns? Name them so."
+        )
     missing = [
         name
         for names in inputs.values()
@@ -195,6 +225,20 @@ def _check_types(table: pl.DataFrame) -> None:
                 f"rows: {name} is of type {table.schema[name]}, allowed is "
                 f"{' or '.join(map(str, types))}."
             )
+
+
+def _check_finite(table: pl.DataFrame) -> None:
+    """Refuse numbers that are infinite."""
+    infinite = {
+        name: int(table[name].is_infinite().sum())
+        for name, kind in table.schema.items()
+        if kind.is_float() and name != SAMPLE_ID
+    }
+    if told := [f"{name}: {count}" for name, count in infinite.items() if count]:
+        raise DataContractError(
+            f"rows: infinite numbers, {', '.join(told)}. Leave the cells empty where a number is "
+            "not known."
+        )
 
 
 def _tidy(column: pl.Series) -> pl.Series:

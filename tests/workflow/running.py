@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("commandline", "lanistr", "pictures", "preprocessing", "synthetic")
+PACKAGES = ("commandline", "delimited", "lanistr", "pictures", "preprocessing", "synthetic")
 LINKED = (*PACKAGES, "config", "tests", "workflow")
 
 

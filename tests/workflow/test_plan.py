@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from lanistr.experiments.recipes import needed_for, read_registry
 from lanistr.evaluation.status import missing_extra
+from lanistr.experiments.recipes import needed_for, read_registry
 from tests.workflow.registry import change
 from tests.workflow.running import PACKAGES
 

@@ -143,6 +143,10 @@ def _check_names(
 ) -> None:
     for number in range(len(source.files)) if files is None else files:
         name, found = source.files[number].name, source.columns[number]
+        if not set(found) & set(known):
+            what = f"none of the {len(found)} columns is in the description"
+            problems.add(name, what, "Does its first line name the columns? Name them as it does.")
+            continue
         for column in (column for column in found if column not in known):
             near = difflib.get_close_matches(column, set(known) - set(found), 1)
             hint = f"Did you mean {near[0]}? " if near else ""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from delimited.reading import NULLS
 from preprocessing.card import Part
 from preprocessing.errors import ConfigError, SourceMissingError
 
@@ -20,7 +21,6 @@ RESERVED = frozenset(
     {"sample_id", "row_id", "group", "split", "stage", "label"}
     | {"text", "image", "timeseries", "observed"}
 )
-NULLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 # Sides of stored pictures: what the small encoders can cut, and what pretrained ones expect.
 IMAGE_PX = {"tiny": 64, "small": 224, "paper": 224}
 

@@ -1,5 +1,6 @@
 """Guesses at what the columns of a file are, each with its reason; a person corrects them."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +115,9 @@ def _guess_pictures(words: pl.Series, folder: Path) -> Guess:
     """Pictures, and the folder below which the most of the first ones are."""
     some = words.head(PLACES_LOOKED_AT).to_list()
     found = {
-        root: sum((folder / root / path).is_file() for path in some) for root in _folders(folder)
+        # Unlike `Path.is_file` it also answers of a text that is too long for a path.
+        root: sum(os.path.isfile(folder / root / path) for path in some)
+        for root in _folders(folder)
     }
     root = max(found, key=lambda name: found[name])
     if not found[root]:

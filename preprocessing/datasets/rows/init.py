@@ -64,7 +64,7 @@ def write_configuration(
     source = read_source([rows], NULLS)
     if label not in source.frame.columns:
         near = difflib.get_close_matches(label, source.frame.columns, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"Found are {source.frame.columns}."
+        hint = f"Did you mean {near[0]}?" if near else "Its first line must name the columns."
         raise ConfigError(f"--label {label}: {rows.name} has no such column. {hint}")
     columns = [name for name in source.frame.columns if name != label]
     guesses = _settled({name: guess_column(source, name, rows.parent) for name in columns})

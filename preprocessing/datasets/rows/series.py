@@ -60,7 +60,7 @@ def series_columns(series: Series, source: Source, problems: Problems) -> bool:
         problems.add(
             ", ".join(path.name for path in source.files),
             f"lacks the columns {missing}",
-            f"Found are {source.frame.columns}: correct rows.series.",
+            f"It has {source.frame.width} others: correct rows.series, or name them in line 1.",
         )
     return not missing
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
+from delimited.reading import DelimitedError, read_delimited
 from preprocessing.errors import DataContractError, SourceMissingError
-
-DELIMITERS = ",;\t"
-# A field of csv may be as long as a book; the module's own limit is 128 KiB.
-LONGEST_FIELD = 2**27
-ROWS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -86,6 +78,8 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.Series]:
             frame = pl.read_parquet(path, glob=False)
         except pl.exceptions.PolarsError as error:
             raise DataContractError(f"{path}: is not Parquet ({type(error).__name__}).") from None
+        if frame.is_empty():
+            raise DataContractError(f"{path}: has no row. Give at least one.")
         plain = frame.with_columns(
             pl.selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String),
             pl.selectors.decimal().cast(pl.Float64),
@@ -99,66 +93,7 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _read_csv(path: Path) -> tuple[pl.DataFrame, pl.Series]:
-    csv.field_size_limit(LONGEST_FIELD)
     try:
-        # "utf-8-sig" also reads files without a byte order mark.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names, rows = _opened(file, path)
-            schema = dict.fromkeys(names, pl.String)
-            chunks, lines = [pl.DataFrame(schema=schema)], []
-            while chunk := list(islice(rows, ROWS_AT_ONCE)):
-                lines += [line for line, _ in chunk]
-                fields = [row for _, row in chunk]
-                chunks.append(pl.DataFrame(fields, schema=schema, orient="row"))
-    except UnicodeDecodeError:
-        raise DataContractError(
-            f"{path}: holds bytes that are not UTF-8, perhaps CP1252. Save it as UTF-8."
-        ) from None
-    return pl.concat(chunks), pl.Series(lines, dtype=pl.Int64)
-
-
-def _opened(file: io.TextIOBase, path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Names of the columns, and the line and fields of each row."""
-    first = file.readline()
-    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
-    file.seek(0)
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    names = [name.strip() for name in _next(reader, path) or []]
-    if not names:
-        raise DataContractError(f"{path}: is empty. Expected are a line of names, and rows.")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataContractError(f"{path}, line 1: the columns {twice} stand twice. Rename them.")
-    if "" in names:
-        raise DataContractError(
-            f"{path}, line 1: column {names.index('') + 1} has no name. Name it in the file."
-        )
-    return names, _rows(reader, len(names), path)
-
-
-def _rows(reader: Any, width: int, path: Path) -> Iterator[tuple[int, list[str]]]:
-    number, line, blank = 0, reader.line_num + 1, 0
-    while (row := _next(reader, path)) is not None:
-        if not row and width > 1:
-            blank = blank or line
-        else:
-            number += 1
-            if blank or len(row or [""]) != width:
-                where = f"line {blank}" if blank else f"row {number} (line {line})"
-                found = 0 if blank else len(row)
-                raise DataContractError(
-                    f"{path}, {where}: has {found} fields, the first line names {width}. "
-                    'Put fields that contain the delimiter or line ends in "quotes".'
-                )
-            yield line, row or [""]
-        line = reader.line_num + 1
-
-
-def _next(reader: Any, path: Path) -> list[str] | None:
-    """The fields of the next row; None at the end."""
-    try:
-        return next(reader, None)
-    except csv.Error:
-        raise DataContractError(
-            f"{path}, line {reader.line_num}: quotes or line ends do not keep to RFC 4180. "
-            'Write a quote inside of "quotes" twice.'
-        ) from None
+        return read_delimited(path)
+    except DelimitedError as error:
+        raise DataContractError(str(error)) from None

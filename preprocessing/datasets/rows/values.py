@@ -39,12 +39,16 @@ def parse_category(column: pl.Series) -> pl.Series:
 
 
 def parse_number(column: pl.Series) -> pl.Series:
-    """Finite numbers as Float64.
+    """Finite numbers as Float64; of a column of flags alone, 0 and 1, whatever file it is from.
 
     >>> parse_number(pl.Series(["1.5", "-2e3", "1,5", "inf"])).to_list()
     [1.5, -2000.0, None, None]
+    >>> parse_number(pl.Series(["True", "false", ""])).to_list()
+    [1.0, 0.0, None]
     """
     plain = parse_text(column) if column.dtype == pl.String else column
+    if column.dtype == pl.String and plain.str.contains("^(?i:true|false)$").all():
+        plain = plain.str.to_lowercase() == "true"
     if not (plain.dtype.is_numeric() or plain.dtype in (pl.String, pl.Boolean, pl.Null)):
         return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
     number = plain.cast(pl.Float64, strict=False)
@@ -83,9 +87,13 @@ def parse_hours(column: pl.Series) -> pl.Series:
 
     >>> parse_hours(pl.Series(["01:30", "100:00", "2", "noon"])).to_list()
     [1.5, 100.0, 2.0, None]
+    >>> parse_hours(pl.Series([5_400_000], dtype=pl.Duration("ms"))).to_list()
+    [1.5]
     """
-    if column.dtype in (pl.Time, pl.Duration):
-        return column.cast(pl.Int64) / (3600e9 if column.dtype == pl.Time else 3600e6)
+    if column.dtype == pl.Time:
+        return column.cast(pl.Int64) / 3600e9
+    if isinstance(column.dtype, pl.Duration):
+        return column.dt.total_microseconds() / 3600e6
     if column.dtype != pl.String:
         return parse_number(column)
     pieces = parse_text(column).str.extract_groups(CLOCK).struct

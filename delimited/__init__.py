@@ -1,0 +1,1 @@
+"""Delimited text that people have, read alike by both sides."""
