@@ -1,6 +1,7 @@
 """The challenge's text files become rows and series, or one message says what is wrong."""
 
 import json
+import re
 import shutil
 import tarfile
 import zipfile
@@ -148,12 +149,16 @@ def test_a_broken_record_is_refused_without_its_values(root: Path, text: str, me
         outcomes(list(range(100, 140))).replace("101,6", "102,6"),
         outcomes(list(range(100, 140))) + "\n140,1,2,many,-1,0",
         outcomes(list(range(100, 140))) + "\n140,1,2,3,-1,7",
+        outcomes(list(range(100, 140))).replace("101,6,1,6", "101,6,1,6.5"),
+        outcomes(list(range(100, 140))).replace("101,6,1,6", "101,6,1,6_1"),
         "",
     ],
 )
 def test_broken_outcomes_are_refused_without_their_values(root: Path, text: str) -> None:
     (root / "Outcomes-a.txt").write_text(text)
-    with pytest.raises(DataContractError, match="is not a csv of whole numbers") as refused:
+    with pytest.raises(
+        DataContractError, match=r"is not a csv of whole numbers|is empty"
+    ) as refused:
         write(root)
     assert "many" not in str(refused.value)
 
@@ -177,11 +182,44 @@ def test_what_is_not_there_is_named(root: Path) -> None:
         write(root)
 
 
+def test_what_editors_and_pandas_change_is_read(root: Path) -> None:
+    before = write(root)
+    for path in root.rglob("*.txt"):
+        text = path.read_text(encoding="utf-8")
+        if path.name.startswith("Outcomes"):
+            text = re.sub(r",6,1,(-?\d+),", r",6,1,\1.0,", text)
+        path.write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+    after = write(root)
+    assert all(after[name].equals(before[name]) for name in before)
+
+
+def test_a_record_that_is_cut_off_is_refused(root: Path) -> None:
+    (root / "set-a/100.txt").write_text(record(100)[:-2])
+    with pytest.raises(DataContractError, match=r"100\.txt: the last line has no end"):
+        write(root)
+
+
 @pytest.mark.parametrize("name", ["set-a.tar.gz", "set-a.zip"])
-def test_a_damaged_archive_is_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"neither this nor that")
-    with pytest.raises(DataContractError, match="cannot be read to its end"):
-        read_records(tmp_path / name)
+def test_a_damaged_archive_is_refused(root: Path, name: str) -> None:
+    whole = root / name
+    shutil.make_archive(
+        str(root / "set-a"), "zip" if name.endswith("zip") else "gztar", root / "set-a"
+    )
+    raw = whole.read_bytes()
+    half = len(raw) // 2
+    for damage in (b"neither this nor that", raw[:half], raw[:half] + b"x" * 9 + raw[half + 9 :]):
+        whole.write_bytes(damage)
+        with pytest.raises(DataContractError, match=r"cannot be read to its end|not a whole gzip"):
+            read_records(whole)
+
+
+def test_an_archive_in_a_folder_is_named(root: Path) -> None:
+    shutil.make_archive(str(root / "packed"), "gztar", root / "set-a")
+    shutil.rmtree(root / "set-a")
+    (root / "set-a").mkdir()
+    (root / "packed.tar.gz").rename(root / "set-a/set-a.tar.gz")
+    with pytest.raises(DataContractError, match="but 1 archives in a folder: unpack them there"):
+        write(root)
 
 
 def test_the_real_sets_have_the_published_counts(shared: Path, tmp_path: Path) -> None:

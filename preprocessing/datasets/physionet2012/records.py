@@ -1,5 +1,6 @@
 """The text files of a set, one per ICU stay, in a folder or an archive, read line by line."""
 
+import io
 import tarfile
 import zipfile
 import zlib
@@ -8,10 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from preprocessing.engine.intact import opened
 from preprocessing.errors import DataContractError, SourceMissingError
 
 HEADER = "Time,Parameter,Value"
 LAST_HOUR = 48
+LINE_ENDS = (b"\n", b"\r")
 
 _LINE = r"^(\d\d):([0-5]\d),([^,]*),(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$"
 
@@ -47,16 +50,20 @@ def read_records(source: Path) -> pl.DataFrame:
     texts: dict[int, list[str]] = {}
     for name, content in _files(source):
         record = _record_id(source, name)
-        header, *lines = content.decode("ascii", errors="replace").splitlines() or [""]
-        if header != HEADER or record in texts:
-            found = "a second file of one record" if record in texts else "another first line"
+        header, *lines = content.decode("utf-8-sig", errors="replace").splitlines() or [""]
+        flaws = {
+            "a second file of one record": record in texts,
+            "another first line": header != HEADER,
+            "the last line has no end, as if it were cut off": not content.endswith(LINE_ENDS),
+        }
+        if found := next((flaw for flaw, is_so in flaws.items() if is_so), None):
             raise DataContractError(
                 f"{source}: {name}: {found}. Allowed: one file per record, which begins with "
-                f"{HEADER}. {GET_ANEW}"
+                f"{HEADER} and ends in a line end. {GET_ANEW}"
             )
         texts[record] = lines
     if not texts:
-        raise DataContractError(f"{source} holds no <RecordID>.txt. {GET_ANEW}")
+        raise DataContractError(f"{source} holds no <RecordID>.txt{_packed(source)}. {GET_ANEW}")
     table = pl.DataFrame(
         {"record_id": list(texts), "line": list(texts.values())},
         schema={"record_id": pl.Int64, "line": pl.List(pl.String)},
@@ -95,6 +102,12 @@ def _record_id(source: Path, name: str) -> int:
     return int(stem)
 
 
+def _packed(source: Path) -> str:
+    """That a folder holds archives instead, if it does."""
+    packed = sum(len(list(source.rglob(form))) for form in ("*.tar.gz", "*.zip"))
+    return f", but {packed} archives in a folder: unpack them there" if packed else ""
+
+
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the .txt files of a set; whatever else lies beside is not read."""
     try:
@@ -107,12 +120,20 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
                     if name.endswith(".txt"):
                         yield name, archive.read(name)
         else:
-            with tarfile.open(source, "r|gz") as stream:
-                for member in stream:
-                    file = stream.extractfile(member) if member.name.endswith(".txt") else None
-                    if file is not None:
-                        yield member.name, file.read()
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            yield from _files_of_tar(source)
+    # Encrypted archives raise RuntimeError, of other compressions NotImplementedError.
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, OSError, RuntimeError) as error:
         raise DataContractError(
             f"{source} cannot be read to its end: {type(error).__name__}. {GET_ANEW}"
         ) from None
+
+
+def _files_of_tar(source: Path) -> Iterator[tuple[str, bytes]]:
+    # The whole is read before any of it, since tarfile does not compare it with its checksum.
+    with opened(source, GET_ANEW) as packed:
+        unpacked = io.BytesIO(packed.read())
+    with tarfile.open(None, "r|", unpacked) as stream:
+        for member in stream:
+            file = stream.extractfile(member) if member.name.endswith(".txt") else None
+            if file is not None:
+                yield member.name, file.read()

@@ -12,6 +12,7 @@ from typing import Annotated
 import polars as pl
 from typer import Option
 
+from delimited.reading import DelimitedError, read_delimited
 from preprocessing.datasets.physionet2012.records import GET_ANEW, locate, read_records
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
@@ -173,16 +174,19 @@ def _read_outcomes(path: Path, ledger: Ledger) -> pl.DataFrame:
     if not path.is_file():
         raise SourceMissingError(f"{path} is not there. {GET_ANEW}")
     try:
-        table = pl.read_csv(path, schema=dict.fromkeys(OUTCOMES, pl.Int64), glob=False)
-        header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
-    except (pl.exceptions.PolarsError, UnicodeDecodeError):
-        # "from None": the error quotes the line.
-        header, table = [], pl.DataFrame(schema=dict.fromkeys(OUTCOMES, pl.Int64))
+        table, _ = read_delimited(path)
+    except DelimitedError as error:
+        raise DataContractError(f"{error} {GET_ANEW}") from None
+    # Whole numbers, which pandas may have written as 5.0.
+    whole = pl.all().str.extract(r"^(-?\d+)(?:\.0+)?$").cast(pl.Int64, strict=False)
+    is_read = table.select(pl.all_horizontal(whole.is_not_null() | (pl.all() == "")).all()).item()
+    found, table = table.columns, table.select(whole)
     days, death, stay = (
         pl.col(name) for name in ("Length_of_stay", "In-hospital_death", "RecordID")
     )
     allowed = death.is_in(list(FATES)) & (days >= UNKNOWN) & stay.is_first_distinct()
-    if header != OUTCOMES or not table.select(allowed.fill_null(False).all()).item():
+    fits = found == OUTCOMES and is_read
+    if not (fits and table.select(allowed.fill_null(False).all()).item()):
         raise DataContractError(
             f"{path} is not a csv of whole numbers with the columns {', '.join(OUTCOMES)}, one row "
             f"per record, In-hospital_death 0 or 1, Length_of_stay at least {UNKNOWN:g}. {GET_ANEW}"
