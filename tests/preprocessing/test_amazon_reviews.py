@@ -113,20 +113,30 @@ def test_absent_keys_are_null_and_the_date_stands_in_for_the_time(step: Step) ->
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (json.dumps(review(1))[:60], "not a JSON object, or cut off"),
-        ("[1, 2]", "not a JSON object, or cut off"),
-        (
-            json.dumps(review(1, overall=float("nan"))),
-            "a value of another type than the layout has",
-        ),
-        (json.dumps(review(1, reviewText=float("nan"))), "a value of another type"),
-        (json.dumps(review(1, image="https://a/b.jpg")), "a value of another type"),
-        (json.dumps(review(1, summary=["Good"])), "a value of another type"),
-        (json.dumps(review(1, overall="5.0")), "a value of another type"),
-        (json.dumps(review(1, asin=None)), "asin, reviewerID or overall is missing"),
+        (json.dumps(review(1))[:60], "not a JSON object of the layout, or cut off"),
+        ("[1, 2]", "not a JSON object of the layout, or cut off"),
+        ("{}", "not a JSON object of the layout, or cut off"),
+        (json.dumps(review(1)) * 2, "not a JSON object of the layout, or cut off"),
+        (json.dumps(review(1, reviewText="\ud83d")), "half a surrogate pair"),
+        (json.dumps(review(1, style={"\udc00": ""})), "half a surrogate pair"),
+        (json.dumps(review(1)).replace("Ann", "A\0n"), "NUL bytes"),
+        (json.dumps(review(1, overall=float("nan"))), "overall is missing"),
+        (json.dumps(review(1, overall=float("inf"))), "overall is infinite; allowed: a number"),
+        (json.dumps(review(1, overall=True)), "overall is true or false; allowed: a number"),
+        (json.dumps(review(1, overall="5.0")), "overall is text; allowed: a number"),
+        (json.dumps(review(1, image="https://a/b.jpg")), "image is text; allowed: a list"),
+        (json.dumps(review(1, summary=["Good"])), "summary is a list; allowed: text"),
+        (json.dumps(review(1, reviewText={})), "reviewText is an object; allowed: text"),
+        (json.dumps(review(1, asin=13714)), "asin is a number; allowed: text"),
+        (json.dumps(review(1, asin=None)), "asin is missing"),
+        (json.dumps(review(1, reviewerID="")), "reviewerID is missing"),
         (json.dumps(review(1, overall=4.5)), "overall is not a rating of 1 to 5"),
-        (json.dumps(review(1, vote="many")), "vote is not a number"),
+        (json.dumps(review(1, vote="many")), "vote is not a whole number"),
+        (json.dumps(review(1, vote="1,34")), "vote is not a whole number"),
+        (json.dumps(review(1, vote=-1)), "vote is not a whole number"),
         (json.dumps(review(1, unixReviewTime=10**17)), "unixReviewTime is not a time"),
+        (json.dumps(review(1, unixReviewTime=1.5)), "unixReviewTime is not a time"),
+        (json.dumps(review(1, unixReviewTime=False)), "unixReviewTime is true or false"),
     ],
 )
 def test_malformed_lines_are_counted_and_skipped_or_refused(
@@ -138,6 +148,41 @@ def test_malformed_lines_are_counted_and_skipped_or_refused(
     assert [counts for told, counts in kept.ledger.items() if told.startswith(reason)] == [(10, 9)]
     with pytest.raises(DataContractError, match=f"1 of 10 lines are malformed:\n  1 x {reason}"):
         step(lines, max_malformed=0.05)
+
+
+def test_unreadable_lines_are_counted_by_what_they_have(step: Step, tmp_path: Path) -> None:
+    dump = tmp_path / "mixed.json.gz"
+    good, other = (json.dumps(review(n, reviewText="é"), ensure_ascii=False) for n in range(2))
+    dump.write_bytes(gzip.compress(f"{good}\n{{\n".encode() + other.encode("cp1252")))
+    ledger = step(dump, max_malformed=0.7).ledger
+    assert ledger["not a JSON object of the layout, or cut off"] == (3, 2)
+    assert ledger["bytes that are not UTF-8, perhaps CP1252"] == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("vote", "votes"),
+    [("1,341", 1341), ("7", 7), (7, 7), (7.0, 7), ("7.0", 7), ("", None), (float("nan"), None)],
+)
+def test_votes_are_read_as_upstream_and_pandas_write_them(
+    step: Step, vote: Any, votes: int | None
+) -> None:
+    assert step([review(1, vote=vote)]).reviews["votes"].to_list() == [votes]
+
+
+def test_a_byte_order_mark_changes_no_byte(step: Step, tmp_path: Path) -> None:
+    rows = [review(number, reviewText=f'It\'s "{number}" ❤\n') for number in range(9)]
+    plain = step(rows, name="plain")
+    marked = tmp_path / "Beauty_marked.json.gz"
+    text = "\n".join(map(json.dumps, rows)).encode("utf-8-sig")
+    marked.write_bytes(gzip.compress(text))
+    for one, other in zip(plain.parts, step(marked, name="marked").parts, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_mixture_of_releases_is_counted_by_line(step: Step) -> None:
+    """A key of another release beside ours does not make a dump one of that release."""
+    rows = [review(number, timestamp=1, helpful=[0, 0]) for number in range(9)]
+    assert step(rows).reviews.height == 9
 
 
 def test_a_dump_without_a_good_line_is_refused_whatever_the_share(step: Step) -> None:

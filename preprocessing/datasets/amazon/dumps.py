@@ -1,7 +1,7 @@
 """The door for raw dumps: one JSON object per line, whole, and malformed only to a stated share."""
 
 import hashlib
-import zlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from importlib import resources
 from pathlib import Path
 
 import duckdb
-from isal import igzip
 
-from preprocessing.engine.duckdb import text_file
+from preprocessing.datasets.amazon.lines import count_flaws, marked_object, other_release
+from preprocessing.engine.duckdb import quoted, text_file
+from preprocessing.engine.intact import BLOCK, check_start, opened
 from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
 
@@ -31,6 +32,18 @@ REVIEW_KEYS = (
 )
 PRODUCT_KEYS = ("asin", "title", "brand", "category", "price", "imageURL", "imageURLHighRes")
 
+LONGEST_LINE = 1 << 24
+
+RELEASE = (
+    "the folder that holds <Category>.json.gz and meta_<Category>.json.gz of Amazon Review Data "
+    "(2018)"
+)
+FETCH_ANEW = "Fetch it anew."
+SAVE_AGAIN = "Fetch it anew, or save it again with one JSON object per line, in UTF-8."
+TAKE_ORIGINAL = "Take the file as it was published, or write these keys as allowed."
+
+UNREADABLE = "not a JSON object of the layout, or cut off"
+
 
 @dataclass(frozen=True)
 class Dump:
@@ -39,22 +52,30 @@ class Dump:
     Attributes:
         path: the file, `.json.gz` or `.json`.
         digest: BLAKE2b of the file as it is on disk.
+        first: the first line, if a byte order mark stands before it, of which DuckDB makes a row
+            of nulls.
     """
 
     path: Path
     digest: str
+    first: str = ""
 
     def sql(self, keys: Sequence[str]) -> str:
-        """The dump as a DuckDB table function: one row per line, each key as JSON or null.
+        """The dump as a DuckDB query: one row per line, each key as JSON text or null.
 
-        A line that is no JSON object gives a row of nulls. Nothing is converted here, so that
-        a value of the wrong type can be told from an absent one.
+        A line that is no JSON object gives a row of nulls, and so does NaN, which pandas writes
+        for what is absent. Nothing is converted here, so that a value of the wrong type can be
+        told from an absent one.
         """
         columns = ", ".join(f"{key}: 'JSON'" for key in keys)
-        return (
-            f"read_json({text_file(self.path)}, format = 'newline_delimited', "
+        rows = (
+            f"SELECT * FROM read_json({text_file(self.path)}, format = 'newline_delimited', "
             f"ignore_errors = true, columns = {{{columns}}})"
         )
+        if self.first:
+            types = quoted(json.dumps(dict.fromkeys(keys, "JSON")))
+            rows += f" UNION ALL SELECT unnest(from_json({quoted(self.first)}, {types}))"
+        return f"(SELECT nullif(COLUMNS(*)::VARCHAR, 'NaN') FROM ({rows}))"
 
 
 def open_dump(path: Path, key: str) -> Dump:
@@ -66,25 +87,41 @@ def open_dump(path: Path, key: str) -> Dump:
 
     Raises:
         SourceMissingError: there is no such file.
-        DataContractError: the gzip stream is damaged or cut off.
+        DataContractError: the gzip stream is damaged or cut off, the file is empty or no lines of
+            UTF-8, a line is too long, or the first lines are of another release.
     """
     if not path.is_file():
-        raise SourceMissingError(
-            f"{path} is not there ({key}). Set amazon.root to the folder that holds "
-            "<Category>.json.gz and meta_<Category>.json.gz of Amazon Review Data (2018)."
+        raise SourceMissingError(f"{path} is not there ({key}). Set amazon.root to {RELEASE}.")
+    start = _check_bytes(path)
+    if found := other_release(path, FETCH_ANEW):
+        raise DataContractError(
+            f"{path} looks like another release, {found}. Allowed: the JSON lines of 2018. Set "
+            f"amazon.root to {RELEASE}."
         )
-    if path.suffix == ".gz":
-        try:
-            with igzip.open(path, "rb") as file:
-                while file.read(1 << 20):
-                    pass
-        except (EOFError, igzip.BadGzipFile, zlib.error) as error:
-            raise DataContractError(
-                f"{path} is not a whole gzip file ({error}). Fetch it anew."
-            ) from None
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-    return Dump(path, digest.hexdigest())
+    return Dump(path, digest.hexdigest(), marked_object(start))
+
+
+def _check_bytes(path: Path) -> bytes:
+    """See that the file is whole and has lines that can be read; returns the first."""
+    with opened(path, FETCH_ANEW) as file:
+        start = file.readline(LONGEST_LINE + 1)
+        if not start:
+            raise DataContractError(f"{path} is empty. {FETCH_ANEW}")
+        check_start(start, path, SAVE_AGAIN)
+        block, length = start, 0
+        while block:
+            first, last = block.find(b"\n"), block.rfind(b"\n")
+            length += first if first >= 0 else len(block)
+            if length > LONGEST_LINE:
+                raise DataContractError(
+                    f"{path} has a line of more than 16 MB. Allowed: one JSON object per line, "
+                    f"none longer. {FETCH_ANEW}"
+                )
+            length = len(block) - last - 1 if last >= 0 else length
+            block = file.read(BLOCK)
+    return start
 
 
 def load(con: duckdb.DuckDBPyConnection, query: str, dump: Dump, keys: Sequence[str]) -> None:
@@ -96,7 +133,8 @@ def load(con: duckdb.DuckDBPyConnection, query: str, dump: Dump, keys: Sequence[
     """
     with engine_errors(dump.path):
         con.execute(statements("macros"))
-        con.execute(statements(query).replace("$dump", dump.sql(keys)))
+        sql = statements(query).replace("$unreadable", f"'{UNREADABLE}'")
+        con.execute(sql.replace("$dump", dump.sql(keys)))
 
 
 def statements(query: str) -> str:
@@ -118,8 +156,7 @@ def engine_errors(path: Path) -> Iterator[None]:
         ) from None
     except (duckdb.DataError, duckdb.IOException) as error:
         raise DataContractError(
-            f"{path} cannot be read ({type(error).__name__}). Expected one JSON object per line, "
-            "in UTF-8, none longer than 16 MB. Fetch the file anew."
+            f"{path} cannot be read ({type(error).__name__}). {FETCH_ANEW}"
         ) from None
 
 
@@ -140,15 +177,23 @@ def sift(
     """
     counts = con.sql(f"SELECT malformed, count(*) FROM {table} GROUP BY ALL ORDER BY ALL")
     found: dict[str | None, int] = dict(counts.fetchall())
+    if dump.first:
+        found[UNREADABLE] -= 1
     lines = sum(found.values())
-    reasons = {reason: count for reason, count in found.items() if reason is not None}
+    if not lines:
+        raise DataContractError(f"{dump.path} is empty: it has blank lines alone. {FETCH_ANEW}")
+    reasons = {reason: count for reason, count in found.items() if reason and count}
+    if unreadable := reasons.pop(UNREADABLE, 0):
+        flaws = count_flaws(dump.path, FETCH_ANEW)
+        rest = {UNREADABLE: unreadable - flaws.total()}
+        reasons = {reason: count for reason, count in {**rest, **flaws}.items() if count} | reasons
     malformed = sum(reasons.values())
     if malformed == lines or malformed > max_malformed * lines:
         listed = [f"  {count} x {reason}" for reason, count in reasons.items()]
         raise DataContractError(
             "\n".join([f"{dump.path}: {malformed} of {lines} lines are malformed:", *listed])
             + f"\nAllowed is a share of {max_malformed} (--max-malformed), and at least one good "
-            "line. Fetch the file anew, or allow more if you know why."
+            f"line. {SAVE_AGAIN if unreadable else TAKE_ORIGINAL} Or allow more if you know why."
         )
     rows = lines
     for reason, count in reasons.items():

@@ -1,18 +1,21 @@
 -- One row per asin of a metadata dump. Of several rows the one with the most pictures is kept.
--- $dump is read_json(...) with every column as JSON.
+-- $dump has every key as a column of JSON text.
 CREATE OR REPLACE TEMP TABLE product_lines AS
 SELECT
-    CASE
-        WHEN coalesce(asin, title, brand, price, imageURL, imageURLHighRes) IS NULL
-            THEN 'not a JSON object, or cut off'
-        WHEN text_of(asin) IS NULL THEN 'asin is missing, or of another type'
-        WHEN NOT (
-            is_string(title) AND is_string(brand) AND is_string(price)
-            AND (is_string(category) OR is_list(category))
-            AND (is_string(imageURL) OR is_list(imageURL))
-            AND (is_string(imageURLHighRes) OR is_list(imageURLHighRes))
-        ) THEN 'a value of another type than the layout has'
-    END AS malformed,
+    coalesce(
+        CASE
+            WHEN coalesce(asin, title, brand, price, imageURL, imageURLHighRes) IS NULL
+                THEN $unreadable
+        END,
+        misfit('asin', asin, is_string(asin), 'text'),
+        misfit('title', title, is_string(title), 'text'),
+        misfit('brand', brand, is_string(brand), 'text'),
+        misfit('price', price, is_string(price), 'text'),
+        misfit('category', category, is_listed(category), 'text or a list'),
+        misfit('imageURL', imageURL, is_listed(imageURL), 'text or a list'),
+        misfit('imageURLHighRes', imageURLHighRes, is_listed(imageURLHighRes), 'text or a list'),
+        CASE WHEN text_of(asin) IS NULL THEN 'asin is missing' END
+    ) AS malformed,
     text_of(asin) AS asin,
     without_markup(text_of(title)) AS title,
     -- The page's script instead of its title.
