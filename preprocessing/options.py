@@ -10,6 +10,10 @@ OutputFiles = Annotated[
 ]
 FactsFile = Annotated[Path, Option("--facts", help="JSON of what the manifest needs to know")]
 LedgerFile = Annotated[Path, Option("--ledger", help="JSON of what was dropped, and why")]
+SightingsFile = Annotated[
+    Path | None,
+    Option("--sightings", help="JSON of the pictures that were looked for, to be looked at again"),
+]
 AcknowledgedGates = Annotated[
     list[str] | None,
     Option("--acknowledge", help="Gate whose findings do not stop the run; repeatable"),

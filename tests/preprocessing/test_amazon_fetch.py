@@ -69,7 +69,8 @@ def ask(tmp_path, server):
     def run(rows, limits=HASTY, **options):
         urls = [[server.url(p) for p in ([row] if isinstance(row, str) else row)] for row in rows]
         links = write_links(tmp_path / "links.parquet", urls)
-        settings = {"px": 64, "allowed_hosts": frozenset({"127.0.0.1"})} | options
+        settings = {"px": 64, "allowed_hosts": frozenset({"127.0.0.1"}), "max_unanswered": 1}
+        settings |= options
         ledger = fetch(
             FetchRequest(
                 [links], tmp_path / "images", tmp_path / "r.jsonl", limits=limits, **settings
@@ -136,6 +137,29 @@ def test_the_next_run_asks_only_for_what_may_have_changed(ask, server):
     ask(rows, retry_failed=True)
     again = {"status/404": 1, "page": 1, "status/500": HASTY.tries, "status/403": 1}
     assert server.asked == again
+
+
+def test_rows_that_wait_for_an_answer_stop_the_step_until_they_have_one(ask, tmp_path, server):
+    gone = ["status/404", "status/410", "page"]
+    rows = ["good/1", *gone, "busy-once/0", "status-once/520", ["drop-once/4", "status/404"]]
+    once = Limits(tries=1)
+    with pytest.raises(SourceMissingError, match=r"3 of 7 pictures .*: 1 HTTP 429 .* 1 connection"):
+        ask(rows, once, max_unanswered=0.4)
+    assert ask(rows[:-1], once, max_unanswered=0)["fetched"].rows_after == 2
+    before = server.asked.copy()
+    counts = ask(rows, once, max_unanswered=0)
+    assert server.asked - before == {"drop-once/4": 1}
+    assert counts["on disk already"].rows_after == 3
+    lost = {reason for reason, entry in counts.items() if entry.rows_before > entry.rows_after}
+    assert lost == {PERMANENT[path] for path in gone}
+
+
+@pytest.mark.parametrize("share", [0.75, 1])
+def test_a_stated_share_of_rows_may_wait(ask, share):
+    counts = ask(["good/1", "drop/1", "drop/2", "status/500"], max_unanswered=share)
+    assert counts["fetched"].rows_after == 1
+    waiting = counts["connection failed after retries"]
+    assert waiting.rows_before - waiting.rows_after == 2
 
 
 def test_candidates_are_tried_in_order_and_shared_ones_once(ask, tmp_path, server):
@@ -228,8 +252,8 @@ def test_a_host_that_asks_for_too_long_a_wait_is_asked_no_more(ask, tmp_path, se
 
 def test_a_host_that_is_down_is_given_up_and_the_run_fails(ask, server):
     limits = Limits(tries=1, connections=5)
-    with pytest.raises(SourceMissingError, match=r"None of 60 pictures .* 127\.0\.0\.1 did not"):
-        ask([f"drop/{n}" for n in range(60)], limits)
+    with pytest.raises(SourceMissingError, match=r"60 of 60 pictures .* host given up.*disk are 0"):
+        ask([f"drop/{n}" for n in range(60)], limits, max_unanswered=0.99)
     assert GIVE_UP_AFTER <= sum(server.asked.values()) <= GIVE_UP_AFTER + 5
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from preprocessing.datasets.mimic import images
+from preprocessing.datasets.mimic.radiograph_files import path_of
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
 from preprocessing.errors import DataContractError, SourceMissingError
@@ -91,7 +92,7 @@ def release(root: Path, films: list[dict], broken: dict[str, bytes | None] | Non
     root.mkdir(parents=True)
     pl.DataFrame(films, infer_schema_length=None).write_csv(root / f"{images.METADATA}.csv")
     for number, row in enumerate(films):
-        path = images.path_of(root, row["subject_id"], row["study_id"], row["dicom_id"])
+        path = path_of(root, row["subject_id"], row["study_id"], row["dicom_id"])
         path.parent.mkdir(parents=True, exist_ok=True)
         content = (broken or {}).get(row["dicom_id"], jpeg(50 + number))
         if content is not None:

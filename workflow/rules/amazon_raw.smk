@@ -23,7 +23,8 @@ def amazon_raw(pattern):
 
     def path(wildcards):
         refuse_missing("amazon")
-        return f"{amazon_root()}/{pattern.format(category=wildcards.category)}"
+        raw = f"{amazon_root()}/{pattern.format(category=wildcards.category)}"
+        return raw_file(raw) if AMAZON["root"] else raw
 
     return path
 

@@ -38,6 +38,7 @@ rule missingness:
             for family in config["recipes"]
             for word in REGISTERED[family].audit_options
         ],
+        raw_contents=contents(audited),
         source=missingness_digest,
     message:
         "Counting who has which modalities"

@@ -44,7 +44,7 @@ rule cache:
     input:
         manifest=lambda wildcards: manifest_of(wildcards.data),
         gate=lambda wildcards: gate_of(wildcards.data),
-        recipe=lambda wildcards: recipe_of(wildcards.data),
+        recipe=lambda wildcards: raw_file(recipe_of(wildcards.data)),
         vocabulary=vocabulary_cache,
     output:
         spec=results("cache/{data}/spec.json"),
@@ -54,6 +54,7 @@ rule cache:
     params:
         folder=subpath(output.spec, parent=True),
         vocabulary=vocabulary_option,
+        recipe_contents=contents(lambda wildcards: recipe_of(wildcards.data)),
         source=source_digest("lanistr.data.caching"),
     message:
         "Caching {wildcards.data} as memory-mapped arrays"

@@ -1,8 +1,12 @@
-"""What a rule runs, as a hash: editing it runs the rule again."""
+"""What a rule runs and what it reads, as hashes: another one runs the rule again."""
 
 import ast
 import functools
 import hashlib
+
+from snakemake.io import IOFile
+
+from workflow.changes import changed_pictures, fingerprint, is_told
 
 
 def module_file(name):
@@ -61,3 +65,48 @@ def gates_digest(data):
     return source_digest(
         "preprocessing.audit.leakage.report", f"{own}.leakage", f"{own}.gates"
     )
+
+
+def raw_file(path):
+    """A file of the user as an input: its content counts, its date only where that tells less."""
+    return ancient(path) if is_told(path) else path
+
+
+def contents(*inputs):
+    """Params function: the fingerprint of each file of the user among some inputs.
+
+    Each of `inputs` is a list of paths, or an input function. What is made here is left out:
+    Snakemake knows when it was made.
+    """
+
+    def fingerprints(wildcards):
+        given = [told(wildcards) if callable(told) else told for told in inputs]
+        paths = {
+            str(path)
+            for found in given
+            for path in ([found] if isinstance(found, str) else found)
+        }
+        own = sorted(path for path in paths if not path.startswith(results("")))
+        return {path: fingerprint(path) for path in own}
+
+    return fingerprints
+
+
+def pictures_of(sightings, step):
+    """Params function: the same text until pictures come, go or are exchanged.
+
+    `sightings`, a file of interim/, says what was found of the pictures that were looked for. As
+    long as that is so, the text stands with which `step`, which a ledger is named for, was run.
+    """
+
+    def state(wildcards):
+        seen = results(f"interim/{sightings.format(**wildcards)}.json")
+        if changed := changed_pictures(seen):
+            return f"pictures: {changed}"
+        made = IOFile(results(f"ledger/{step.format(**wildcards)}.json"))
+        before = workflow.persistence.params(made) or []
+        # Snakemake keeps a text as Python writes it.
+        told = (text[1:-1] for text in before if text.startswith("'pictures: "))
+        return next(told, "pictures: as they were found")
+
+    return state

@@ -29,13 +29,6 @@ def text_source(wildcards):
     return wildcards.data.partition("/")[2] or MIMIC["text_source"]
 
 
-def raw_notes(wildcards):
-    """The table of a text source; where variants are asked for, those of all must be there."""
-    if "/" in wildcards.data:
-        refuse_missing("mimic", *TEXT_TABLES.values())
-    return raw("notes", TEXT_TABLES[text_source(wildcards)])(wildcards)
-
-
 def split_options(wildcards):
     lists = {f"{name}_subjects": path for name, path in MIMIC["subject_lists"].items()}
     split = MIMIC["split"]
@@ -71,15 +64,8 @@ register(
 
 rule mimic_cohort:
     input:
-        raw=raw(
-            "root",
-            "hosp/patients",
-            "hosp/admissions",
-            "hosp/diagnoses_icd",
-            "hosp/d_icd_diagnoses",
-            "icu/icustays",
-        ),
-        lists=list(MIMIC["subject_lists"].values()),
+        raw=raw("root", *COHORT_TABLES),
+        lists=SUBJECT_LISTS,
     output:
         cohort=results("shards/mimic/cohort.parquet"),
         ledger=results("ledger/mimic_cohort.json"),
@@ -89,6 +75,7 @@ rule mimic_cohort:
         root=raw_root("root"),
         split=split_options,
         switches=switch_options,
+        raw_contents=contents(raw("root", *COHORT_TABLES), SUBJECT_LISTS),
         source=source_digest("preprocessing.datasets.mimic.cohort"),
     message:
         "Selecting the ICU stays of the cohort"
@@ -117,6 +104,7 @@ rule mimic_timeseries:
         root=raw_root("root"),
         switches=switch_options,
         outputs=lambda wildcards, output: each("--output", output.parts),
+        raw_contents=contents(raw("root", *RAW_TABLES["root"])),
         source=source_digest("preprocessing.datasets.mimic.timeseries"),
     message:
         "Extracting the 48-hour time series"
@@ -132,10 +120,11 @@ rule mimic_images:
         raw=raw("cxr", *RAW_TABLES["cxr"]),
         files=radiograph_folder,
         cohort=rules.mimic_cohort.output.cohort,
-        lists=list(MIMIC["subject_lists"].values()),
+        lists=SUBJECT_LISTS,
     output:
         parts=mimic_parts("images"),
         facts=results("interim/mimic/images.json"),
+        sightings=results("interim/mimic/radiographs.json"),
         ledger=results("ledger/mimic_images.json"),
     log:
         results("logs/mimic_images.log"),
@@ -147,20 +136,22 @@ rule mimic_images:
         split=split_options,
         px=MIMIC["image_px"],
         outputs=lambda wildcards, output: each("--output", output.parts),
+        raw_contents=contents(raw("cxr", *RAW_TABLES["cxr"]), SUBJECT_LISTS),
+        pictures=pictures_of("mimic/radiographs", step="mimic_images"),
         source=source_digest("preprocessing.datasets.mimic.images"),
     message:
         "Resizing radiographs"
     shell:
         "python -m preprocessing mimic-images --cxr {params.root:q} --cohort {input.cohort:q}"
         " {params.split:q} --px {params.px:q} --threads {threads:q} {params.outputs:q}"
-        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        " --sightings {output.sightings:q} --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_notes:
     input:
         raw=raw_notes,
         cohort=rules.mimic_cohort.output.cohort,
-        lists=list(MIMIC["subject_lists"].values()),
+        lists=SUBJECT_LISTS,
     output:
         parts=mimic_parts("notes", "{data}"),
         facts=results("interim/{data}/notes.json"),
@@ -180,6 +171,7 @@ rule mimic_notes:
         split=split_options,
         text_source=text_source,
         outputs=lambda wildcards, output: each("--output", output.parts),
+        raw_contents=contents(raw_notes, SUBJECT_LISTS),
         source=source_digest("preprocessing.datasets.mimic.notes"),
     message:
         "Reading notes of {wildcards.data}"
@@ -203,6 +195,7 @@ rule mimic_tabular:
     params:
         root=raw_root("root"),
         outputs=lambda wildcards, output: each("--output", output.parts),
+        raw_contents=contents(raw("root", "hosp/patients", "hosp/admissions")),
         source=source_digest("preprocessing.datasets.mimic.tabular"),
     message:
         "Reading demographics"
@@ -266,6 +259,7 @@ rule mimic_manifest:
         facts=results("interim/mimic"),
         raw=lambda wildcards, input: each("--raw", input.raw),
         scale=config["scale"],
+        raw_contents=contents(raw_tables),
         source=source_digest("preprocessing.datasets.mimic.manifest"),
     message:
         "Writing the manifest"

@@ -23,9 +23,19 @@ RAW_TABLES = {
     "notes": [TEXT_TABLES[MIMIC["text_source"]]],
     "cxr": ["mimic-cxr-2.0.0-metadata", "mimic-cxr-2.0.0-chexpert"],
 }
+COHORT_TABLES = (
+    "hosp/patients",
+    "hosp/admissions",
+    "hosp/diagnoses_icd",
+    "hosp/d_icd_diagnoses",
+    "icu/icustays",
+)
+SUBJECT_LISTS = [raw_file(path) for path in MIMIC["subject_lists"].values()]
 # Only MedFuse needs the labels of radiographs, and only the task phenotypes the diagnoses; where
 # these are missing, training says so.
 OPTIONAL = {"mimic-cxr-2.0.0-chexpert", "hosp/diagnoses_icd", "hosp/d_icd_diagnoses"}
+# Whose notes and radiographs are generated where the root is the user's.
+POPULATION = ("hosp/patients", "hosp/admissions", "icu/icustays")
 GENERATED = {"root": "mimic-iv", "notes": "mimic-iv-note", "cxr": "mimic-cxr-jpg"}
 
 
@@ -77,9 +87,17 @@ def raw(location, *tables):
         refuse_missing("mimic")
         if is_generated(location):
             return [f"{raw_root(location)}/{table}.csv.gz" for table in tables]
-        return [path for table in tables if (path := found_table(location, table))]
+        found = (found_table(location, table) for table in tables)
+        return [raw_file(path) for path in found if path]
 
     return paths
+
+
+def raw_notes(wildcards):
+    """The table of a text source; where variants are asked for, those of all must be there."""
+    if "/" in wildcards.data:
+        refuse_missing("mimic", *TEXT_TABLES.values())
+    return raw("notes", TEXT_TABLES[text_source(wildcards)])(wildcards)
 
 
 def raw_tables(wildcards):
@@ -93,7 +111,8 @@ def raw_tables(wildcards):
 
 def radiograph_folder(wildcards):
     refuse_missing("mimic")
-    return f"{raw_root('cxr')}/files"
+    folder = f"{raw_root('cxr')}/files"
+    return folder if is_generated("cxr") else ancient(folder)
 
 
 def generated(location):
@@ -109,11 +128,7 @@ if "generate" in config:
 
     rule generate_mimic:
         input:
-            patients_of=(
-                []
-                if is_generated("root")
-                else raw("root", "hosp/patients", "hosp/admissions", "icu/icustays")
-            ),
+            patients_of=([] if is_generated("root") else raw("root", *POPULATION)),
         output:
             mimic=generated("root") if is_generated("root") else [],
             notes=generated("notes") if is_generated("notes") else [],
@@ -145,6 +160,7 @@ if "generate" in config:
             ),
             images=config["generate"]["images"],
             seed=config["generate"]["seed"],
+            raw=contents(*([] if is_generated("root") else [raw("root", *POPULATION)])),
             source=source_digest("synthetic.release"),
         message:
             "Generating raw dumps"

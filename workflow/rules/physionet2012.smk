@@ -26,7 +26,7 @@ register(
 def challenge(wildcards):
     """Input function: the files of the challenge, all of which must be there."""
     refuse_missing("physionet2012")
-    return challenge_files()
+    return list(map(raw_file, challenge_files()))
 
 
 rule physionet2012_rows:
@@ -42,6 +42,7 @@ rule physionet2012_rows:
     params:
         root=PHYSIONET2012,
         folder=subpath(output.rows, parent=True),
+        raw_contents=contents(challenge),
         source=source_digest("preprocessing.datasets.physionet2012.stays"),
     message:
         "Reading the records of PhysioNet 2012"

@@ -37,7 +37,7 @@ def missing_own(*_):
 def own_raw(wildcards):
     """Input function: the files of the rows; checks all sources when first needed."""
     refuse_missing("rows")
-    return own_files()
+    return list(map(raw_file, own_files()))
 
 
 def own_tables():
@@ -71,6 +71,7 @@ rule rows_read:
     output:
         rows=results("interim/rows/rows.parquet"),
         contents=results("interim/rows/contents.json"),
+        sightings=results("interim/rows/pictures.json"),
         ledger=results("ledger/rows_read.json"),
     log:
         results("logs/rows_read.log"),
@@ -80,11 +81,14 @@ rule rows_read:
             {"size": config.get("size", "tiny"), "rows": OWN_ROWS}
         ),
         base=own_folder(),
+        raw_contents=contents(own_raw),
+        pictures=pictures_of("rows/pictures", step="rows_read"),
         source=source_digest("preprocessing.datasets.rows.canonical"),
     message:
         "Reading and checking the rows"
     shell:
         "python -m preprocessing rows-read --description {params.description:q} --base {params.base:q}"
+        " --sightings {output.sightings:q}"
         " --output {output.rows:q} --contents {output.contents:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
 

@@ -41,7 +41,7 @@ rule pretrain:
     input:
         cache=lambda wildcards: cache_of(dataset(wildcards.experiment)),
         gate=lambda wildcards: vocabulary_gate_of(dataset(wildcards.experiment)),
-        recipe=lambda wildcards: recipe_of(dataset(wildcards.experiment)),
+        recipe=lambda wildcards: raw_file(recipe_of(dataset(wildcards.experiment))),
         init=initial_checkpoints,
     output:
         checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
@@ -59,6 +59,9 @@ rule pretrain:
         cost=lambda wildcards: told_cost([wildcards.experiment]),
     params:
         entry=entry_digest,
+        recipe_contents=contents(
+            lambda wildcards: recipe_of(dataset(wildcards.experiment))
+        ),
         folder=subpath(output.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
         init=lambda wildcards, input: each("--init", input.init),

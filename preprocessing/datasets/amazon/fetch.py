@@ -8,7 +8,7 @@ import asyncio
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -60,6 +60,9 @@ class FetchRequest:
     retry_failed: Annotated[
         bool, Option("--retry-failed", help="Ask again for what failed for good")
     ] = False
+    max_unanswered: Annotated[
+        float, Option(min=0, max=1, help="Share of rows that may lack a picture for want of answer")
+    ] = 0.0
 
 
 def fetch_pictures(
@@ -73,13 +76,13 @@ def fetch(request: FetchRequest) -> Ledger:
     """Fetch, for every row of the links, the best picture that can be had.
 
     Returns:
-        Rows that had a picture already, that got one, and that have none, by the reason of the
-        last candidate.
+        Rows that had a picture already, that got one, and that have none, by the reason of a
+        candidate that may still be had, else of the last one.
 
     Raises:
         DataContractError: the links have no column `urls`, or the record is no record.
         ConfigError: the record belongs to another size, or to another process at work.
-        SourceMissingError: not one row has a picture, because hosts did not answer.
+        SourceMissingError: more rows than may be have no picture because hosts did not answer.
         PipelineError: a picture could not be written.
     """
     rows = _count(request.links)
@@ -88,21 +91,35 @@ def fetch(request: FetchRequest) -> Ledger:
         shutil.rmtree(request.images / UNFINISHED, ignore_errors=True)
         (request.images / UNFINISHED).mkdir(parents=True)
         try:
-            counts, silent = asyncio.run(_fetch_rows(request, rows, record))
+            counts, unanswered = asyncio.run(_fetch_rows(request, rows, record))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
-    if silent and not counts[ON_DISK] + counts[FETCHED]:
-        raise SourceMissingError(
-            f"None of {rows} pictures could be had: {', '.join(silent)} did not answer. "
-            "Check the network of this machine (proxies are not used), then run this again."
-        )
+    _refuse_unanswered(counts, unanswered, rows, request.max_unanswered)
     return _ledger(counts, rows)
+
+
+def _refuse_unanswered(
+    counts: Counter[str], unanswered: Set[str], rows: int, max_share: float
+) -> None:
+    """Stop where too many rows wait for an answer: done, the step would never ask again."""
+    waiting = {reason: counts[reason] for reason in sorted(unanswered) if counts[reason]}
+    left = sum(waiting.values())
+    if left <= max_share * rows:
+        return
+    reasons = ", ".join(f"{number} {reason}" for reason, number in waiting.items())
+    raise SourceMissingError(
+        f"{left} of {rows} pictures are still to be had, as hosts did not answer: {reasons}. "
+        f"On disk are {counts[ON_DISK] + counts[FETCHED]}. Check the network of this machine "
+        "(proxies are not used), then run the same again: it asks for these alone. To go on "
+        "without them, set amazon.fetch_options.max_unanswered to the share of rows that may "
+        "wait, 1 for all."
+    )
 
 
 async def _fetch_rows(
     request: FetchRequest, rows: int, record: Record
-) -> tuple[Counter[str], list[str]]:
-    """How many rows ended how, and which hosts were given up."""
+) -> tuple[Counter[str], Set[str]]:
+    """How many rows ended how, and which of these ends an answer may still change."""
     downloader = Downloader(
         request.limits, request.user_agent, frozenset(request.allowed_hosts or ())
     )
@@ -113,7 +130,7 @@ async def _fetch_rows(
             async with asyncio.TaskGroup() as workers:
                 for _ in range(request.limits.connections):
                     workers.create_task(fetcher.work(links, progress))
-    return fetcher.rows, downloader.given_up()
+    return fetcher.rows, fetcher.unanswered
 
 
 class Fetcher:
@@ -121,6 +138,7 @@ class Fetcher:
 
     Attributes:
         rows: how many ended how; `SECOND_CHOICE` is counted beside `FETCHED`.
+        unanswered: outcomes that may be others in the next run.
     """
 
     def __init__(
@@ -131,6 +149,7 @@ class Fetcher:
         threads: ThreadPoolExecutor,
     ) -> None:
         self.rows: Counter[str] = Counter()
+        self.unanswered: set[str] = set()
         self._images, self._px = request.images, request.px
         self._record, self._downloader, self._threads = record, downloader, threads
         self._in_flight: dict[str, asyncio.Task[str]] = {}
@@ -144,15 +163,18 @@ class Fetcher:
             progress.row(fetched=outcome == FETCHED, missing=not had)
 
     async def _row(self, urls: list[str]) -> str:
-        """The outcome of the first candidate that can be had, else of the last one."""
-        outcome = NO_ADDRESS
+        """The outcome of the first candidate that can be had; without any, why there is none.
+
+        A candidate that may still be had counts more than the last one.
+        """
+        outcomes = [NO_ADDRESS]
         for url in urls:
-            outcome = await self._address(url)
+            outcomes.append(outcome := await self._address(url))
             if outcome == FETCHED and url != urls[0]:
                 self.rows[SECOND_CHOICE] += 1
             if outcome in (FETCHED, ON_DISK):
-                break
-        return outcome
+                return outcome
+        return next((o for o in outcomes if o in self.unanswered), outcomes[-1])
 
     async def _address(self, url: str) -> str:
         """The outcome of one address, which is asked once however many rows list it."""
@@ -174,6 +196,8 @@ class Fetcher:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._keep, url, body)
         except FetchError as error:
             outcome, permanent = error.reason, error.again is Again.ON_REQUEST
+            if not permanent:
+                self.unanswered.add(outcome)
         except UndecodableError as error:
             outcome, permanent = str(error), True
         self._record.add(

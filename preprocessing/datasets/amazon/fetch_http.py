@@ -18,8 +18,9 @@ from preprocessing.datasets.amazon.fetch_hosts import ForbiddenAddressError, Hos
 
 SCHEMES = frozenset({"http", "https"})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# What a server says when it is busy or down, not when a picture is gone.
-BUSY = frozenset({429, 500, 502, 503, 504})
+# What a server says when it is late or busy, not when a picture is gone; from 500 on it is down.
+BUSY = frozenset({408, 425, 429})
+DOWN = 500
 CONNECT_SECONDS = 10.0
 # An error page up to this size is read to its end, since that keeps the connection.
 ERROR_PAGE_BYTES = 64 * 1024
@@ -133,10 +134,6 @@ class Downloader:
     ) -> None:
         await self._pool.__aexit__(kind, error, trace)
 
-    def given_up(self) -> list[str]:
-        """The hosts that are asked no more in this run."""
-        return sorted(host.name for host in self._hosts.values() if host.given_up)
-
     async def body(self, url: str, journey: Journey) -> bytes:
         """What lies at `url`, asked for again while that is worth it.
 
@@ -210,7 +207,7 @@ class Downloader:
             "GET", address, headers=self._headers, extensions=timeouts
         ) as response:
             fields = {name.lower(): value.decode("latin-1") for name, value in response.headers}
-            if response.status not in BUSY:
+            if not is_busy(response.status):
                 host.answered()
             if response.status == 200:
                 return await _read(response, fields, self.limits.max_bytes, journey)
@@ -254,11 +251,20 @@ async def _read(
     return bytes(body)
 
 
+def is_busy(status: int) -> bool:
+    """Whether an answer may be another one later.
+
+    >>> [is_busy(status) for status in (429, 503, 520, 404, 410)]
+    [True, True, True, False, False]
+    """
+    return status in BUSY or status >= DOWN
+
+
 def _elsewhere(status: int, fields: dict[bytes, str]) -> str:
     """Where a redirect leads; any other status is a failure."""
     if status in REDIRECTS and b"location" in fields:
         return fields[b"location"]
-    if status in BUSY:
+    if is_busy(status):
         wait = retry_after(fields.get(b"retry-after", ""))
         raise FetchError(f"HTTP {status}", Again.AT_ONCE, wait)
     raise FetchError(f"HTTP {status}")

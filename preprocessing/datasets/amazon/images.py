@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from heapq import nsmallest
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,16 @@ from preprocessing.datasets.amazon.options import LinksFile
 from preprocessing.datasets.amazon.schemas import Images, Links
 from preprocessing.images import square_or_reason
 from preprocessing.ledger import Ledger
-from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
+from preprocessing.options import (
+    FactsFile,
+    ImagePx,
+    LedgerFile,
+    OutputFiles,
+    SightingsFile,
+    Threads,
+)
 from preprocessing.shards import part_of, write_facts, write_stream
+from preprocessing.sightings import AT_MOST, write_sightings
 
 # Pictures in memory at a time.
 CHUNK = 512
@@ -28,21 +37,31 @@ CHUNK = 512
 log = logging.getLogger(__name__)
 
 
-def wanted_on_disk(links: pl.DataFrame, on_disk: frozenset[str]) -> tuple[list[str], int]:
+def wanted_on_disk(
+    links: pl.DataFrame, on_disk: frozenset[str]
+) -> tuple[list[str], int, list[str]]:
     """The names of the wanted pictures that are there, sorted, and how many links have any.
+
+    The last are names of some that are not there, `AT_MOST` of them.
 
     >>> name = local_name("https://example.org/a.jpg")
     >>> links = pl.DataFrame({"urls": [["https://example.org/a.jpg"], ["https://example.org/b"]]})
-    >>> wanted_on_disk(links, frozenset({name})) == ([name], 1)
-    True
+    >>> names, served, absent = wanted_on_disk(links, frozenset({name}))
+    >>> (names == [name], served, absent == [local_name("https://example.org/b")])
+    (True, 1, True)
     """
     names: set[str] = set()
+    absent: set[str] = set()
     served = 0
     for urls in links["urls"]:
-        present = on_disk.intersection(map(local_name, urls))
+        wanted = set(map(local_name, urls))
+        present = wanted & on_disk
         names |= present
         served += bool(present)
-    return sorted(names), served
+        absent |= wanted - present
+        if len(absent) > 2 * AT_MOST:  # names are digests, so that the first are as good as any
+            absent = set(nsmallest(AT_MOST, absent))
+    return sorted(names), served, sorted(absent)
 
 
 def decoded(
@@ -76,6 +95,7 @@ def resize_pictures(
     facts: FactsFile,
     ledger_path: LedgerFile,
     threads: Threads = 2,
+    sightings: SightingsFile = None,
 ) -> None:
     """Write the parts, the facts and the ledger; a folder that is not there holds no picture.
 
@@ -84,7 +104,9 @@ def resize_pictures(
     """
     started = time.monotonic()
     wanted = check(pl.read_parquet(links, glob=False), Links, links.name)
-    names, served = wanted_on_disk(wanted, files_in(folder))
+    names, served, absent = wanted_on_disk(wanted, files_in(folder))
+    if sightings:
+        write_sightings([folder / name for name in absent], [folder / n for n in names], sightings)
     lost: Counter[str] = Counter()
     rows = 0
     with ThreadPoolExecutor(threads) as pool:

@@ -20,7 +20,7 @@ from typer import Option
 from pictures.decoding import REASONS
 from pictures.squares import GreySquare, grey_square
 from preprocessing.datasets.mimic.options import CohortFile
-from preprocessing.datasets.mimic.radiograph_files import found_instead, path_of
+from preprocessing.datasets.mimic.radiograph_files import found_instead, paths_of
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
@@ -28,8 +28,16 @@ from preprocessing.engine.duckdb import connect
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.images import square_or_reason
 from preprocessing.ledger import Flow, Ledger
-from preprocessing.options import FactsFile, ImagePx, LedgerFile, OutputFiles, Threads
+from preprocessing.options import (
+    FactsFile,
+    ImagePx,
+    LedgerFile,
+    OutputFiles,
+    SightingsFile,
+    Threads,
+)
 from preprocessing.shards import split_parts, write_facts, write_stream
+from preprocessing.sightings import write_sightings
 from preprocessing.splits import Splits
 
 log = logging.getLogger(__name__)
@@ -146,16 +154,18 @@ class Tally:
     started: float = field(default_factory=time.monotonic)
     done: int = 0
     lost: Counter[str] = field(default_factory=Counter)
+    lost_ids: set[str] = field(default_factory=set)
     views: Counter[str] = field(default_factory=Counter)
     # Pixels of each grey level over the training split.
     grey: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
 
     def add(self, chunk: pl.DataFrame, squares: Sequence[GreySquare | str]) -> None:
         """Count a chunk; a string stands for a radiograph that was lost, and is the reason."""
-        rows = zip(chunk["split"], chunk["view"], squares, strict=True)
-        for split, view, square in rows:
+        rows = zip(chunk["dicom_id"], chunk["split"], chunk["view"], squares, strict=True)
+        for dicom_id, split, view, square in rows:
             if isinstance(square, str):
                 self.lost[square] += 1
+                self.lost_ids.add(dicom_id)
                 continue
             self.views[view or "not recorded"] += 1
             if split == "train":
@@ -195,9 +205,8 @@ def check_training(cxr: Path, rows: pl.DataFrame, tally: Tally, ledger: Ledger) 
     """
     if tally.grey.any():
         return
-    wanted = rows.filter(split="train").select("subject_id", "study_id", "dicom_id")
-    paths = (path_of(cxr, *row) for row in wanted.iter_rows())
-    missing = next((path for path in paths if not path.exists()), None)
+    wanted = rows.filter(split="train")
+    missing = next((path for path in paths_of(cxr, wanted) if not path.exists()), None)
     raise DataContractError(
         f"{METADATA}: none of {wanted.height} radiographs of the training split could be read, so "
         f"there are no grey level statistics. Lost in all splits:\n{ledger.losses()}\n"
@@ -209,10 +218,10 @@ def check_training(cxr: Path, rows: pl.DataFrame, tally: Tally, ledger: Ledger) 
 def squares_of(cxr: Path, chunk: pl.DataFrame, px: int, pool: Executor) -> list[GreySquare | str]:
     """Each radiograph of the chunk, or the reason why there is none."""
 
-    def square(row: tuple[int, int, str]) -> GreySquare | str:
-        return square_or_reason(grey_square, path_of(cxr, *row), px, cxr / "files")
+    def square(path: Path) -> GreySquare | str:
+        return square_or_reason(grey_square, path, px, cxr / "files")
 
-    return list(pool.map(square, chunk.select("subject_id", "study_id", "dicom_id").rows()))
+    return list(pool.map(square, paths_of(cxr, chunk)))
 
 
 def decoded(
@@ -237,6 +246,7 @@ def resize_radiographs(
     facts: FactsFile,
     ledger_path: LedgerFile,
     threads: Threads = 2,
+    sightings: SightingsFile = None,
 ) -> None:
     """Write the parts, the facts and the ledger.
 
@@ -264,6 +274,10 @@ def resize_radiographs(
     with ThreadPoolExecutor(threads) as pool:
         for part, path in zip(split_parts(rows, len(outputs)), outputs, strict=True):
             write_stream(decoded(cxr, part, px, pool, tally), path, Images, stored=["jpeg"])
+    if sightings:
+        is_lost = pl.col("dicom_id").is_in(list(tally.lost_ids))
+        lost, had = rows.filter(is_lost), rows.filter(~is_lost)
+        write_sightings(paths_of(cxr, lost), paths_of(cxr, had), sightings)
     tally.enter(ledger)
     check_training(cxr, rows, tally, ledger)
     ledger.write(ledger_path)

@@ -3,6 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
+
+KEYS = ("subject_id", "study_id", "dicom_id")
 # How the release names the folders below its root, one below the other, and the file.
 LAYOUT = ("files", "p<NN>", "p<subject_id>", "s<study_id>", "<dicom_id>.jpg")
 # Endings that say something; any other may be part of an identifier.
@@ -17,6 +20,11 @@ def path_of(cxr: Path, subject_id: int, study_id: int, dicom_id: str) -> Path:
     """
     folder = f"p{str(subject_id)[:2]}/p{subject_id}/s{study_id}"
     return cxr / "files" / folder / f"{dicom_id}.jpg"
+
+
+def paths_of(cxr: Path, rows: pl.DataFrame) -> list[Path]:
+    """Where a release keeps each radiograph of some rows."""
+    return [path_of(cxr, *row) for row in rows.select(KEYS).iter_rows()]
 
 
 def found_instead(cxr: Path, path: Path) -> str:

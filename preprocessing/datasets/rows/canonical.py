@@ -18,7 +18,7 @@ from preprocessing.datasets.rows.answers import card_tasks, read_answers
 from preprocessing.datasets.rows.checks import check_columns, check_ids, check_splits
 from preprocessing.datasets.rows.contents import Contents, Grid, TableColumn
 from preprocessing.datasets.rows.description import CLASSED, Description
-from preprocessing.datasets.rows.inputs import read_inputs
+from preprocessing.datasets.rows.inputs import pictures_named, read_inputs
 from preprocessing.datasets.rows.partition import split_rows
 from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.series import bin_cells, measurements, series_columns
@@ -27,6 +27,7 @@ from preprocessing.datasets.rows.values import parse_category, parse_time
 from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 from preprocessing.manifest import digests_of
+from preprocessing.sightings import write_sightings
 
 # Rows whose series are in memory at a time.
 ROWS_AT_ONCE = 4096
@@ -42,7 +43,14 @@ class Measured:
     variables: tuple[str, ...]
 
 
-def read_rows(description: Description, *, output: Path, contents: Path, ledger_path: Path) -> None:
+def read_rows(
+    description: Description,
+    *,
+    output: Path,
+    contents: Path,
+    ledger_path: Path,
+    sightings: Path | None = None,
+) -> None:
     """Write the canonical rows of training, what they hold, and what was dropped.
 
     Raises:
@@ -70,8 +78,13 @@ def read_rows(description: Description, *, output: Path, contents: Path, ledger_
     _write(_slices(rows, measured, description), output)
     ledger.note("rows", "unlabeled: for pretraining alone", int((~labelled).sum()))
     ledger.write(ledger_path)
+    if sightings:
+        write_sightings(*pictures_named(description, source), sightings)
     facts = _contents(description, inputs, classes, measured)
-    facts.model_copy(update={"inputs": _digests(source, description)}).write(contents)
+    series = description.series.source if description.series else ()
+    files = (*source.files, *(description.folder / name for name in series))
+    digests = digests_of({path.name: path for path in files})
+    facts.model_copy(update={"inputs": digests}).write(contents)
     log.info("%d rows", rows.height)
 
 
@@ -289,9 +302,3 @@ def _contents(
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _digests(source: Source, description: Description) -> dict[str, str]:
-    series = description.series.source if description.series else ()
-    files = (*source.files, *(description.folder / name for name in series))
-    return digests_of({path.name: path for path in files})

@@ -83,10 +83,8 @@ def _pictures(
     raw = source.frame[name].alias("image")
     if raw.dtype == pl.Binary:
         return raw.set(raw.bin.size() == 0, None)
-    root = (description.folder / description.columns[name].root).resolve()
-    # No path holds a zero byte: such a picture is not there.
-    names = parse_text(raw).str.replace_all("\0", "?", literal=True)
-    paths = [None if path is None else (root / path).resolve() for path in names]
+    root = _root(description, name)
+    paths = _paths(root, raw)
     kind = "" if root.is_dir() else ", which is no folder"
     outside = pl.Series([path is not None and not path.is_relative_to(root) for path in paths])
     problems.add_rows(
@@ -111,6 +109,29 @@ def _pictures(
         )
     kept = [None if gone else path for path, gone in zip(paths, lost | outside, strict=True)]
     return pl.Series("image", [path and str(path) for path in kept], dtype=pl.String)
+
+
+def pictures_named(description: Description, source: Source) -> tuple[list[Path], list[Path]]:
+    """The files that the rows name and that are not there, and those that are; in one order."""
+    paths = {
+        path
+        for name in description.named("image")
+        if source.frame[name].dtype != pl.Binary
+        for path in _paths(_root(description, name), source.frame[name])
+        if path and path.is_relative_to(_root(description, name))
+    }
+    there = {path for path in paths if os.path.isfile(path)}
+    return sorted(paths - there), sorted(there)
+
+
+def _root(description: Description, name: str) -> Path:
+    return (description.folder / description.columns[name].root).resolve()
+
+
+def _paths(root: Path, raw: pl.Series) -> list[Path | None]:
+    # No path holds a zero byte: such a picture is not there.
+    names = parse_text(raw).str.replace_all("\0", "?", literal=True)
+    return [None if path is None else (root / path).resolve() for path in names]
 
 
 def _is_there(path: Path, root: Path) -> bool:

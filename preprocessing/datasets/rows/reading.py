@@ -9,7 +9,7 @@ from commandline import Made
 from preprocessing.datasets.rows.canonical import read_new, read_rows
 from preprocessing.datasets.rows.description import Description
 from preprocessing.errors import ConfigError
-from preprocessing.options import LedgerFile
+from preprocessing.options import LedgerFile, SightingsFile
 
 
 def read_description(
@@ -38,6 +38,7 @@ def read_files(
         list[Path] | None, Option(help="Measurements of the new rows; repeat it for more")
     ] = None,
     ledger_path: LedgerFile,
+    sightings: SightingsFile = None,
 ) -> None:
     """Write canonical rows, what they hold unless they are new, and what was dropped.
 
@@ -51,4 +52,10 @@ def read_files(
     elif contents is None or series:
         raise ConfigError("Give --contents, and --series with --new alone.")
     else:
-        read_rows(description, output=output, contents=contents, ledger_path=ledger_path)
+        read_rows(
+            description,
+            output=output,
+            contents=contents,
+            ledger_path=ledger_path,
+            sightings=sightings,
+        )
