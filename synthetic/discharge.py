@@ -32,8 +32,8 @@ ISSUES = 3
 WITH_AUTHOR = 0.56
 
 
-def write_discharge(root: Path, seed: int, population: Population) -> None:
-    """Write note/discharge and note/discharge_detail."""
+def write_discharge(root: Path, seed: int, population: Population) -> int:
+    """Write note/discharge and note/discharge_detail; returns the number of summaries."""
     notes = _summarised(seed, population)
     with (
         TableWriter(root, "note/discharge") as table,
@@ -49,6 +49,7 @@ def write_discharge(root: Path, seed: int, population: Population) -> None:
                 field_ordinal=pl.lit(1),
             )
             details.append(signed.filter(pl.Series(rng.random(part.height) < WITH_AUTHOR)))
+    return notes.height
 
 
 def _summarised(seed: int, population: Population) -> pl.DataFrame:

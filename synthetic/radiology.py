@@ -25,8 +25,8 @@ EXAMS = {
 }
 
 
-def write_radiology(root: Path, seed: int, population: Population, studies: pl.DataFrame) -> None:
-    """Write note/radiology and note/radiology_detail."""
+def write_radiology(root: Path, seed: int, population: Population, studies: pl.DataFrame) -> int:
+    """Write note/radiology and note/radiology_detail; returns the number of reports."""
     reports = _reports(seed, population, studies)
     with (
         TableWriter(root, "note/radiology") as notes,
@@ -36,6 +36,7 @@ def write_radiology(root: Path, seed: int, population: Population, studies: pl.D
             rng = stream(seed, "radiology", chunk)
             notes.append(part.with_columns(text=pl.Series(_texts(rng, part), dtype=pl.String)))
             details.append(_details(part))
+    return reports.height
 
 
 def _reports(seed: int, population: Population, studies: pl.DataFrame) -> pl.DataFrame:

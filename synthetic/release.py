@@ -59,7 +59,8 @@ def generate(
         patients_of: a real MIMIC-IV root whose patients get notes and radiographs.
 
     Raises:
-        ConfigError: nothing or contradicting things to write, or real data in the way.
+        ConfigError: nothing or contradicting things to write, real data in the way, or too few
+            patients for a note or a radiograph.
     """
     if not (mimic or notes or cxr or truth):
         raise ConfigError(
@@ -81,11 +82,14 @@ def generate(
         write_hosp(mimic, seed, population)
         write_labs(mimic, seed, population)
         write_icu(mimic, seed, population)
+    made = {}
     if notes:
-        write_radiology(notes, seed, population, studies)
-        write_discharge(notes, seed, population)
+        made["reports"] = write_radiology(notes, seed, population, studies)
+        made["discharge summaries"] = write_discharge(notes, seed, population)
     if cxr:
         write_cxr(cxr, seed, studies)
+        made["radiographs of emergency patients of 2011 to 2016"] = studies["images"].sum()
+    _refuse_none(made, population)
     log.info(
         "generated %d patients, %d stays, %d radiographs in %.1f s",
         population.patients.height,
@@ -110,6 +114,17 @@ def _draw(
     return population, studies.join(
         population.visits, on="visit", how="semi", maintain_order="left"
     )
+
+
+def _refuse_none(made: dict[str, int], population: Population) -> None:
+    """Refuse a table without a row: no step could read it."""
+    if none := [what for what, count in made.items() if not count]:
+        raise ConfigError(
+            f"{population.patients.height} patients with {population.stays.height} ICU stays have "
+            f"no {' and no '.join(none)}: too few, or --images 0. Ask for more (generate.stays and "
+            "generate.images of a configuration, or a larger root), or give notes or radiographs "
+            "of your own."
+        )
 
 
 def severities(population: Population) -> pl.DataFrame:

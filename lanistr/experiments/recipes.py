@@ -129,7 +129,7 @@ def read_registry(path: Path) -> dict[str, dict[str, Any]]:
     An entry takes over everything but `rows`: a row of a table is one experiment.
 
     Raises:
-        ConfigError: no registry, or an entry that is like none or like itself.
+        ConfigError: no registry, or an entry that is no mapping, like none or like itself.
     """
     entries = read_mapping(path)
 
@@ -140,6 +140,9 @@ def read_registry(path: Path) -> dict[str, dict[str, Any]]:
                 f"{'like it in turn' if name in asked else 'not there'}. "
                 f"Allowed: the name of another entry, {sorted(entries)}."
             )
+        if not isinstance(entries[name] or {}, dict):
+            found = type(entries[name]).__name__
+            raise ConfigError(f"{path}: {name!r} holds {found}, expected is a mapping.")
         entry = dict(entries[name] or {})
         if "like" not in entry:
             return entry

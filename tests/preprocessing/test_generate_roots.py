@@ -124,8 +124,13 @@ def test_contradicting_options_are_refused(tmp_path):
         generate(mimic=tmp_path / "mimic", patients_of=made_root(tmp_path / "real", 4))
 
 
-def test_sizes_of_one_and_none(tmp_path):
-    files = small(tmp_path, stays=1, images=0)
-    assert not [name for name in files if name.endswith(".jpg")]
+def test_sizes_of_one(tmp_path):
+    small(tmp_path, stays=1, images=1)
     assert pl.read_csv(tmp_path / "mimic/icu/icustays.csv.gz").height == 1
-    assert pl.read_csv(tmp_path / "cxr/mimic-cxr-2.0.0-metadata.csv.gz").height == 0
+    assert pl.read_csv(tmp_path / "cxr/mimic-cxr-2.0.0-metadata.csv.gz").height == 1
+
+
+def test_no_radiograph_at_all_is_refused_where_some_are_asked_for(tmp_path):
+    with pytest.raises(ConfigError, match="ICU stays have no radiographs of emergency patients"):
+        generate(cxr=tmp_path / "cxr", stays=3, images=0)
+    generate(mimic=tmp_path / "mimic", stays=3, images=0)

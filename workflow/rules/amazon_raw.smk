@@ -1,5 +1,8 @@
 """Where the raw reviews lie: the user's files, or those that are generated here."""
 
+# The categories that generate-amazon makes.
+CATEGORIES_MADE = ("Office_Products", "All_Beauty", "AMAZON_FASHION")
+
 
 def amazon_root():
     return AMAZON["root"] or results("raw/amazon")
@@ -8,8 +11,13 @@ def amazon_root():
 def missing_amazon(*_):
     """Every raw file of a category that is named and not there."""
     if not AMAZON["root"]:
-        made = "amazon" in config.get("generate", {})
-        return [] if made else ["amazon.root is null and there is no `generate.amazon`"]
+        if "amazon" not in config.get("generate", {}):
+            return ["amazon.root is null and there is no `generate.amazon`"]
+        return [
+            f"{category}.json.gz: amazon.root is null, and the generator makes {', '.join(CATEGORIES_MADE)}"
+            for category in CATEGORIES
+            if category not in CATEGORIES_MADE
+        ]
     paths = [
         f"{amazon_root()}/{prefix}{category}.json.gz"
         for category in CATEGORIES

@@ -19,6 +19,7 @@ from lanistr.errors import LanistrError
 from lanistr.experiments.recipes import read_mapping, read_registry
 
 TABLES_FILE = "config/tables.yaml"
+EXPERIMENT = "[a-z0-9-]+"
 
 
 def told_once(read, *arguments):
@@ -40,7 +41,7 @@ include: "targets.smk"
 
 
 wildcard_constraints:
-    experiment=r"[a-z0-9-]+",
+    experiment=EXPERIMENT,
     seed=r"\d+",
     table="|".join(TABLES),
     data=rf"(?:{'|'.join(config['recipes'])})(?:/[^/]+)?",

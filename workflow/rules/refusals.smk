@@ -1,6 +1,7 @@
 """What stops a plan: raw files that are missing, and names that nothing has."""
 
 import difflib
+import re
 
 
 def refuse_missing(family, *wanted):
@@ -61,12 +62,24 @@ def unknown_names():
         yield f"analysis: {name} is not in {config['registry']}.{nearest(name, REGISTRY)}"
     for name, entry in REGISTRY.items():
         yield from (
-            f"{config['registry']}, {name}: {line}" for line in unknown_to(entry)
+            f"{config['registry']}, {name}: {line}" for line in unknown_to(name, entry)
         )
 
 
-def unknown_to(entry):
-    """Names of one entry of the registry that nothing has."""
+def ancestors(name):
+    """The experiments that an experiment starts from, and those that these start from."""
+    found, todo = set(), [name]
+    while todo:
+        new = set(started_from(REGISTRY.get(todo.pop(), {}))) - found
+        found |= new
+        todo += new
+    return found
+
+
+def unknown_to(name, entry):
+    """Names of one entry of the registry that nothing has or can have."""
+    if not re.fullmatch(EXPERIMENT, str(name)):
+        yield "names are of small letters, digits and hyphens."
     data = str(entry.get("dataset"))
     family = data.split("/")[0]
     if family not in REGISTERED:
@@ -80,10 +93,16 @@ def unknown_to(entry):
     elif entry.get("stage") not in methods()[method].stages:
         stages = ", ".join(methods()[method].stages)
         yield f"{method} has no stage {entry.get('stage')}. Allowed: {stages}."
-    for table in set(entry.get("rows") or {}) - set(TABLES):
+    rows = entry.get("rows") or {}
+    if not isinstance(rows, dict):
+        yield "rows says which row of which table it is, such as {table1: LANISTR}."
+        rows = {}
+    for table in set(rows) - set(TABLES):
         yield f"no table {table}.{nearest(table, TABLES)}"
-    for name in set(started_from(entry)) - set(REGISTRY):
-        yield f"starts from {name}, which is not there.{nearest(name, REGISTRY)}"
+    if name in ancestors(name):
+        yield "starts from itself; name another experiment in init, or none."
+    for other in set(started_from(entry)) - set(REGISTRY):
+        yield f"starts from {other}, which is not there.{nearest(other, REGISTRY)}"
 
 
 def refuse_unknown_names():

@@ -33,7 +33,7 @@ def entry_digest(wildcards):
 
 def any_of(stage):
     """Pattern for the experiments of a stage; without any, one that fits nothing."""
-    names = [name for name, entry in REGISTRY.items() if entry["stage"] == stage]
+    names = [name for name, entry in REGISTRY.items() if entry.get("stage") == stage]
     return "|".join(names) or "(?!)"
 
 
