@@ -28,6 +28,8 @@ BLOOD_GLUCOSE, URINE_GLUCOSE, BLOOD_PH, URINE_PH, OTHER_PH = 50931, 51478, 50820
 INCHES, CM, KG, POUNDS = 226707, 226730, 226512, 226531
 CAREVUE_REFILL, REFILL_RIGHT, REFILL_LEFT = 3348, 223951, 224308
 GCS = "Glascow coma scale"
+# In the map of the reference without a variable; not there.
+NOT_READY, NOT_MAPPED = 220048, 220001
 CHARTS, LABS = "icu/chartevents", "hosp/labevents"
 
 # (subject, hadm, stay) of the stay that most tests need.
@@ -125,6 +127,7 @@ class MadeUpICU:
     release: str = "v2.2"
     charts: list[dict] = field(default_factory=list)
     labs: list[dict] = field(default_factory=list)
+    outputs: list[dict] = field(default_factory=list)
 
     def chart(self, hours: float, item: int, value: object, **ids: object) -> "MadeUpICU":
         row = dict(zip(("subject_id", "hadm_id", "stay_id"), STAY, strict=True))
@@ -135,6 +138,11 @@ class MadeUpICU:
     def lab(self, hours: float, item: int, value: object, **ids: object) -> "MadeUpICU":
         row = {"subject_id": STAY[0], "hadm_id": STAY[1], "charttime": at(hours)}
         self.labs.append({"itemid": item, "value": value} | row | ids)
+        return self
+
+    def output(self, hours: float, item: int, value: object, **ids: object) -> "MadeUpICU":
+        row = dict(zip(("subject_id", "hadm_id", "stay_id"), STAY, strict=True))
+        self.outputs.append(row | {"charttime": at(hours), "itemid": item, "value": value} | ids)
         return self
 
     def put(self, table: str, rows: Sequence[dict]) -> Path:
@@ -207,7 +215,7 @@ class MadeUpICU:
         """Write every raw table that the extraction reads."""
         self.put("icu/chartevents", self.charts)
         self.put("hosp/labevents", self.labs)
-        self.put("icu/outputevents", [])
+        self.put("icu/outputevents", self.outputs)
         self.put("icu/d_items", self.dictionary(CHARTS))
         self.put("hosp/d_labitems", self.dictionary(LABS))
         admissions = [stay.hadm_id for stay in self.stays]
@@ -218,12 +226,23 @@ class MadeUpICU:
         self.put("hosp/admissions", deaths)
 
 
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def connection() -> duckdb.DuckDBPyConnection:
     return connect(memory_limit="500MB", threads=1)
 
 
 def random_icu(root: Path, seed: int) -> MadeUpICU:
-    """A few patients whose rows meet, collide and straddle every boundary."""
+    """A few patients whose rows meet, collide and straddle every boundary.
+
+    Some have numbers alone, some hardly a text: see `series/inference.py`.
+    """
     rng = random.Random(seed)
     icu = MadeUpICU(root, stays=[])
     for subject in range(1, 9):
@@ -247,12 +266,20 @@ def random_icu(root: Path, seed: int) -> MadeUpICU:
         "text": ["9", "24", "99", "100", "99.0", "8.5", "NaN", "nan"],
         "decimal": ["7.4", "7.", ".5", ">500", "NEG", "1e2", "-5", " 110", "150"],
         "saturation": ["97", "0.97", "1", "ERROR"],
+        "none": ["7", "8.5", "SR (Sinus Rhythm)", "Locked"],
     }
     nulls = ["", "NA", "n/a", "null", "#N/A"]
+    rows = ready.select("itemid", "variable").rows()
     for _ in range(1500):
         stay = rng.choice(icu.stays)
-        item, variable = rng.choice(ready.select("itemid", "variable").rows())
-        values = texts.get(rules[variable]) or [text for (text,) in categories[variable]]
+        item, variable = rng.choice([*rows, (NOT_READY, ""), (NOT_MAPPED, "")])
+        values = texts.get(rules.get(variable, "none")) or [t for (t,) in categories[variable]]
+        if rng.random() >= (0, 0.05, 1)[stay.subject_id % 3]:
+            values = list(filter(is_number, values))
+        if not variable:
+            values = ["Text"] if item == NOT_MAPPED else values
+        if not values:
+            continue
         value = rng.choice(nulls if rng.random() < 0.1 else values)
         minute = rng.choice([0, 1, 30, 59]) * 60 + rng.choice([0, 0, 1])
         hours = stay.begin + rng.choice([-30, -1, 0, 1, 2, 3, 46, 47, 48, 60]) + minute / 3600

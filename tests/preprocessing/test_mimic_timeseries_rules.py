@@ -2,12 +2,14 @@
 
 import random
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from preprocessing.datasets.mimic import variables
+from preprocessing.datasets.mimic.series import inference
 from preprocessing.datasets.mimic.switches import FAITHFUL
 from preprocessing.errors import ConfigError, DataContractError
 from tests.preprocessing.made_up_icu import (
@@ -15,6 +17,7 @@ from tests.preprocessing.made_up_icu import (
     CHARTS,
     HR,
     LABS,
+    NOT_READY,
     RR,
     SPO2,
     MadeUpICU,
@@ -35,9 +38,13 @@ def icu(tmp_path: Path) -> MadeUpICU:
 # The reference, rule by rule.
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_faithful_equals_the_model_on_made_up_rows(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "chunk_rows"), [*product(range(4), [131_072]), (4, 5), (5, 40)])
+def test_faithful_equals_the_model_on_made_up_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, chunk_rows: int
+) -> None:
     icu = random_icu(tmp_path, seed)
+    monkeypatch.setattr(f"{inference.__name__}.ROWS_OF_A_CHUNK", chunk_rows)
+    monkeypatch.setattr("preprocessing.datasets.mimic.blocks.BLOCK", 4096)
     items = dict(variables.items(FAITHFUL).select("itemid", "variable").iter_rows())
     stays = [
         ModelStay(s.subject_id, s.hadm_id, s.stay_id, at(s.begin), at(s.begin + s.hours))
@@ -45,10 +52,10 @@ def test_faithful_equals_the_model_on_made_up_rows(tmp_path: Path, seed: int) ->
     ]
     rows = [
         Row(r["subject_id"], r["hadm_id"] or None, r.get("stay_id") or None, *map(r.get, EVENT))
-        for r in [*icu.charts, *icu.labs]
+        for r in [*icu.outputs, *icu.charts, *icu.labs]
     ]
     result = icu.run("faithful", parts=2)
-    for stay_id, episode in episodes(rows, stays, items).items():
+    for stay_id, episode in episodes(rows, stays, items, {NOT_READY}, chunk_rows).items():
         cells = hourly(episode)
         expected_values, expected_observed = np.zeros((48, 59)), np.zeros((48, 17))
         for (hour, variable), value in cells.items():

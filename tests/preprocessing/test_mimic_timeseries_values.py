@@ -93,7 +93,7 @@ ONE_VALUE = {
 @pytest.mark.parametrize("case", ONE_VALUE)
 def test_one_value(icu: MadeUpICU, case: str) -> None:
     name, item, text, faithful, corrected = ONE_VALUE[case]
-    (icu.lab if 50_000 < item < 60_000 else icu.chart)(5.5, item, text)
+    (icu.lab if 50_000 < item < 60_000 else icu.chart)(5.5, item, text).chart(40.5, EYE, "None")
     icu.chart(1.5, HR if name != "Heart Rate" else SPO2, "80")
     for profile, expected in (("faithful", faithful), ("corrected", corrected)):
         result = icu.run(profile)
@@ -250,6 +250,7 @@ def test_duplicates_of_a_text_variable(
 ) -> None:
     for item, text in rows:
         icu.chart(1.5, item, text)
+    icu.chart(40.5, EYE, "None")
     for rule, expected in {
         "text_maximum": text_maximum,
         "numeric_maximum": numeric_maximum,

@@ -120,6 +120,14 @@ class Switches(BaseModel):
         corrected="metavision",
         faithful="unmapped",
     )
+    value_types: Literal["by_file", "text"] = _quirk(
+        "Values are text, but numbers where a patient's file, or 131,072 rows of it, has nothing "
+        "else: then HR, RR and MBP have a numeric maximum and 2.4.4 wants no digits (2.4.3) | are "
+        "text, whatever else was charted. Without effect but for duplicates=text_maximum and "
+        "numbers=digits.",
+        corrected="text",
+        faithful="by_file",
+    )
     numbers: Literal["digits", "any"] = _quirk(
         "Glucose, pH and saturation must be plain digits, so that ' 110' and '1e2' are lost "
         "(2.4.4) | any finite number counts.",

@@ -28,6 +28,7 @@ from preprocessing.datasets.mimic.series.buckets import Buckets
 from preprocessing.datasets.mimic.series.database import Wanted, prepare
 from preprocessing.datasets.mimic.series.dictionaries import confirmed_items, dictionaries_read
 from preprocessing.datasets.mimic.series.events import pass_over
+from preprocessing.datasets.mimic.series.inference import Inference
 from preprocessing.datasets.mimic.series.kept import KeptRows
 from preprocessing.datasets.mimic.series.statistics import Moments
 from preprocessing.datasets.mimic.series.stays import assign_buckets, stays_with_series, tables_read
@@ -91,10 +92,12 @@ def extract_series(
     wanted = Wanted(stays, confirmed_items(source, con, switches, ledger), switches)
     prepare(con, wanted)
     with tempfile.TemporaryDirectory(dir=temp_dir, prefix="events-") as folder:
+        inference = Inference(switches)
         with KeptRows(Path(folder)) as kept:
             for table in tables:
-                pass_over(con, source, table, wanted, kept, ledger)
+                pass_over(con, source, table, wanted, inference, kept, ledger)
                 logger.info("%s: read", table)
+        inference.put(con)
         buckets = Buckets(con, kept, switches)
         summary = _write(stays, part_of_bucket, buckets, switches, outputs)
     buckets.report(ledger)

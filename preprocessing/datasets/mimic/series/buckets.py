@@ -34,7 +34,8 @@ class Buckets:
         self.kept = kept
         way = "own" if switches.window == "own_stay" else "shared"
         choice = "preferred" if switches.duplicates == "preferred_item" else "maximum"
-        self.steps = [f"placed_{way}", "cleaned", f"single_{choice}", f"times_{way}"]
+        typed = f"typed_{switches.value_types}"
+        self.steps = [typed, f"placed_{way}", "cleaned", f"single_{choice}", f"times_{way}"]
         self.sums_coma_scale = switches.gcs_total == "sum"
         # Rows by place, step and fate; see fates.sql.
         self.fates: Counter[tuple[str, int, str]] = Counter()

@@ -10,6 +10,7 @@ from preprocessing.datasets.mimic.blocks import blocks
 from preprocessing.datasets.mimic.raw import Source
 from preprocessing.datasets.mimic.schemas import TIME
 from preprocessing.datasets.mimic.series.database import Wanted
+from preprocessing.datasets.mimic.series.inference import Inference
 from preprocessing.datasets.mimic.series.judging import conditions, judged
 from preprocessing.datasets.mimic.series.kept import KeptRows
 from preprocessing.engine.cells import complaint, parse_times
@@ -28,6 +29,7 @@ def pass_over(
     source: Source,
     table: str,
     wanted: Wanted,
+    inference: Inference,
     kept: KeptRows,
     ledger: Ledger,
 ) -> None:
@@ -38,11 +40,12 @@ def pass_over(
         source: the raw root.
         table: such as "icu/chartevents".
         wanted: stays, items and switches.
+        inference: sees the rows of the reference's files.
         kept: where the kept rows go.
         ledger: gets one entry per reason.
     """
     by_admission = table not in WITHOUT_STAY or wanted.switches.lab_link == "admission"
-    checks = conditions(wanted, by_admission=by_admission)
+    stages = conditions(wanted, by_admission=by_admission)
     columns = ["subject_id", "hadm_id", "itemid", "charttime", "value"]
     columns += [] if table in WITHOUT_STAY else ["stay_id"]
     columns += ["storetime"] if wanted.switches.horizon == "storetime" else []
@@ -52,15 +55,18 @@ def pass_over(
     rows, revealed, dropped = 0, 0, Counter[str]()
     for block in blocks(source, con, table, columns):
         # Of outputevents the values are numbers.
-        events = block.with_columns(pl.col("value").cast(pl.String), **absent)
-        passed, failed = judged(events, checks)
+        passed = block.with_columns(pl.col("value").cast(pl.String), **absent)
+        for stage, checks in stages.items():
+            passed, failed = judged(passed, checks)
+            passed = inference.placed(stage, passed)
+            dropped += failed
         if reads_numbers:
             passed, numbers = _revealed(passed)
             revealed += numbers
         timed = _timed(passed, source.path(table))
         kept.add(table, _linked(timed, wanted.stays, by_admission))
-        rows, dropped = rows + block.height, dropped + failed
-    for reason in checks:
+        rows += block.height
+    for reason in (reason for checks in stages.values() for reason in checks):
         ledger.record(table, reason, rows, rows - dropped[reason])
         rows -= dropped[reason]
         if reason == "another stay of the admission" and table in WITHOUT_STAY:

@@ -1,4 +1,4 @@
-"""Which rows of a raw table go on: a list of named conditions, each a reason to drop a row.
+"""Which rows of a raw table go on: named conditions in stages, each a reason to drop a row.
 
 Source: timeseries-reference.md 2.2, 2.3, 2.4.1 and 2.4.2, in the reference's order, because a
 row is counted under the first condition that it fails.
@@ -19,8 +19,10 @@ PANDAS_NULLS = (
 )
 
 
-def conditions(wanted: Wanted, *, by_admission: bool) -> dict[str, pl.Expr]:
-    """Each reason to drop a row, with the condition that a kept row meets.
+def conditions(wanted: Wanted, *, by_admission: bool) -> dict[str, dict[str, pl.Expr]]:
+    """Each reason to drop a row, with the condition that a kept row meets, by stage.
+
+    The rows that pass the stages `written` and `validated` are those of the reference's files.
 
     Args:
         wanted: stays, items and switches.
@@ -29,28 +31,29 @@ def conditions(wanted: Wanted, *, by_admission: bool) -> dict[str, pl.Expr]:
     """
     stays, items, switches = wanted.stays, wanted.items, wanted.switches
     mapped = pl.Series(variables.mapped_items() + items["itemid"].to_list(), dtype=pl.Int32)
-    checks = {
+    written = {
         "patient not in the cohort": _among("subject_id", stays["subject_id"]),
         "item not mapped": _among("itemid", mapped),
     }
+    validated = {}
     if by_admission:
         admissions, given = _pair("subject_id", "hadm_id"), _pair("hadm_id", "stay_id")
-        checks |= {
+        validated = {
             "no admission given": pl.col("hadm_id").is_not_null(),
             "admission not in the cohort": admissions.is_in(_values(stays, admissions)),
             "another stay of the admission": pl.col("stay_id").is_null()
             | given.is_in(_values(stays, given)),
         }
     value, nulls = pl.col("value"), PANDAS_NULLS if switches.nulls == "pandas" else ()
-    checks |= {
+    used = {
         "no value": value.is_not_null() & ~value.is_in(nulls),
         "item of no variable": _among("itemid", items["itemid"]),
         "no time given": pl.col("charttime").is_not_null(),
     }
     if switches.window == "own_stay":
         having = stays.filter("has_series")["subject_id"]
-        checks["patient without a series"] = _among("subject_id", having)
-    return checks
+        used["patient without a series"] = _among("subject_id", having)
+    return {"written": written, "validated": validated, "used": used}
 
 
 def _among(column: str, values: pl.Series) -> pl.Expr:

@@ -23,6 +23,7 @@ WITH read AS (
             WHEN r.rule IN ('systolic', 'diastolic') AND regexp_full_match(e.value, '\d+/\d+')
                 THEN TRY_CAST(split_part(e.value, '/', if(r.rule = 'systolic', 1, 2)) AS DOUBLE)
             WHEN getvariable('numbers') = 'digits' AND r.rule IN ('decimal', 'saturation')
+                AND NOT e.is_number
                 AND NOT regexp_full_match(e.value, '\d+(\.\d*)?|\.\d+')
                 THEN NULL
             WHEN r.rule <> 'category' THEN TRY_CAST(e.value AS DOUBLE)
@@ -66,7 +67,8 @@ SELECT
     number,
     CASE
         WHEN rule = 'category' THEN category
-        WHEN rule = 'text' AND getvariable('duplicates') = 'text_maximum' THEN value
+        WHEN rule = 'text' AND getvariable('duplicates') = 'text_maximum' AND NOT is_number
+            THEN value
     END AS text,
     CASE
         -- The reference stops at these texts, some silently (Q7), some not (Q11).

@@ -4,7 +4,7 @@
 -- the stay of the patient that they fall into. owner: among whose rows duplicates are sought.
 -- reason: why the row is dropped; null if it is kept.
 --
--- Reads the view bucket_events and the table stays.
+-- Reads the view typed and the table stays.
 CREATE OR REPLACE TEMP TABLE placed AS
 SELECT
     e.source,
@@ -13,6 +13,7 @@ SELECT
     e.itemid,
     e.charttime,
     e.value,
+    e.is_number,
     CASE
         WHEN s.stay_id IS NULL AND e.stay_id IS NULL THEN 'outside of the first 48 hours'
         WHEN s.stay_id IS NULL THEN 'stay without a series'
@@ -23,7 +24,7 @@ SELECT
             AND (e.storetime IS NULL OR e.storetime > s.intime + INTERVAL 48 HOUR)
             THEN 'not stored by hour 48'
     END AS reason
-FROM bucket_events AS e
+FROM typed AS e
 LEFT JOIN stays AS s
     ON s.subject_id = e.subject_id
     AND s.has_series

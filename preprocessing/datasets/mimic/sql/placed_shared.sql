@@ -8,5 +8,6 @@ SELECT
     itemid,
     charttime,
     value,
+    is_number,
     NULL::VARCHAR AS reason
-FROM bucket_events;
+FROM typed;
