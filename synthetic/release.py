@@ -88,7 +88,7 @@ def generate(
         made["discharge summaries"] = write_discharge(notes, seed, population)
     if cxr:
         write_cxr(cxr, seed, studies)
-        made["radiographs of emergency patients of 2011 to 2016"] = studies["images"].sum()
+        made["radiographs of emergency patients of 2011 to 2016"] = int(studies["images"].sum())
     _refuse_none(made, population)
     log.info(
         "generated %d patients, %d stays, %d radiographs in %.1f s",
