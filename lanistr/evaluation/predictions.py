@@ -77,7 +77,7 @@ def read_predictions(path: Path) -> Predictions:
     """The file that `lanistr predict` wrote.
 
     Raises:
-        DataContractError: not such a file, or of more than one run.
+        DataContractError: not such a file, of no sample, or of more than one run.
     """
     import polars as pl
 
@@ -93,6 +93,11 @@ def read_predictions(path: Path) -> Predictions:
             f"{path} is not a file of `python -m lanistr predict` ({type(error).__name__}). "
             "Predict again."
         ) from None
+    if not seeds:
+        raise DataContractError(
+            f"{path} holds no prediction: no sample of test has an answer to the task. Give more "
+            "rows, or a larger share of test (split in the configuration), and train again."
+        )
     if len(seeds) != 1:
         raise DataContractError(f"{path} holds {len(seeds)} seeds, allowed is one. Predict again.")
     return Predictions(

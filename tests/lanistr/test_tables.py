@@ -155,6 +155,14 @@ def test_an_undefined_metric_is_said_not_shown(results, cache, repository):
     assert (row.mean, row.low, row.n_runs) == (None, None, 3)
 
 
+def test_predictions_of_no_sample_say_that_there_is_nothing_to_test(results):
+    path = results / "predictions/late/seed0.parquet"
+    about = {key: pl.read_parquet_metadata(path)[key] for key in ("experiment", "task")}
+    pl.read_parquet(path).clear().write_parquet(path, metadata=about)
+    with pytest.raises(DataContractError, match="no sample of test has an answer to the task"):
+        read_predictions(path)
+
+
 def test_metrics_that_do_not_follow_from_predictions_are_refused(results, cache, repository):
     path = results / "metrics/late/seed1.json"
     content = json.loads(path.read_text())
