@@ -205,7 +205,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ConfigError: no such file, or something else in it.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_bytes())
     except FileNotFoundError:
         raise ConfigError(f"{path} is not there. Check the path.") from None
     except yaml.YAMLError as error:

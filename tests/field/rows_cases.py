@@ -157,6 +157,25 @@ def headless(folder: Path) -> Seen:
     return seen
 
 
+@case(
+    ARCHIVES,
+    "a description of rows in CP1252",
+    "refused",
+    "own.yaml: is not YAML in UTF-8.",
+)
+def described_in_cp1252(folder: Path) -> Seen:
+    path = write_own(folder)
+    path.write_bytes(path.read_bytes().replace(b"Parcels", SECRET.encode() + b"\xe9"))
+    return read_training(folder)
+
+
+@case(ARCHIVES, "a description of rows with a byte order mark", "read", "as without it")
+def marked_description(folder: Path) -> Seen:
+    path = write_own(folder)
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    return read_training(folder)
+
+
 def read_both(folder: Path, cells: dict[str, list[Any]], **changes: Any) -> Seen:
     """What becomes of columns in csv and in Parquet; it must be the same."""
     found, rows = [], []

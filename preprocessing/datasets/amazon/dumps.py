@@ -156,7 +156,8 @@ def engine_errors(path: Path) -> Iterator[None]:
         ) from None
     except (duckdb.DataError, duckdb.IOException) as error:
         raise DataContractError(
-            f"{path} cannot be read ({type(error).__name__}). {FETCH_ANEW}"
+            f"{path} cannot be read ({type(error).__name__}). {FETCH_ANEW} If it is the same, "
+            "unpack it."
         ) from None
 
 

@@ -230,12 +230,13 @@ def _loaded(source: str | Path) -> tuple[str, Mapping[str, Any], Path]:
         return "description", json.loads(source), Path()
     path = Path(source)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(path.read_bytes())
     except FileNotFoundError:
         raise SourceMissingError(f"{path} is not there. Make one: rows-init FILE.csv.") from None
     except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise ConfigError(f"{path}, line {line}: is not YAML.") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: is not YAML in UTF-8.") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: holds no keys. Expected is a section rows.")
     return str(path), data, path.parent
