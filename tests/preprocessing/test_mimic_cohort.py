@@ -1,5 +1,6 @@
 """The rules of the cohort on made-up stays, in both profiles."""
 
+from collections import Counter
 from datetime import date, datetime
 
 import polars as pl
@@ -69,7 +70,10 @@ def cohort(
         switches,
         ledger,
     )
-    return found, {e.reason: e.rows_before - e.rows_after for e in ledger.entries}
+    dropped: Counter[str] = Counter()
+    for entry in ledger.entries:
+        dropped[entry.reason] += entry.rows_before - entry.rows_after
+    return found, dropped
 
 
 TRANSFERRED = {"stay_id": 112, "last_careunit": "SICU"}

@@ -52,8 +52,8 @@ def admissions(count: int, **columns) -> pl.DataFrame:
 
 
 def lost(ledger: Ledger) -> dict[str, int]:
-    entries = {entry.reason: entry.rows_before - entry.rows_after for entry in ledger.entries}
-    return {reason: count for reason, count in entries.items() if count}
+    entries = [(entry.reason, entry.rows_before - entry.rows_after) for entry in ledger.entries]
+    return {reason: count for reason, count in entries if count}
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,16 @@ def test_stays_without_patient_or_admission_are_counted():
 
 
 @pytest.mark.parametrize("repeated", ["patients", "admissions"])
-def test_repeated_keys_are_refused(repeated):
+def test_repeated_keys_are_read_once_or_refused(repeated):
     tables = {"patients": patients(1), "admissions": admissions(1)}
+    once = tabular.demographics(cohort(TRAIN), **tables, ledger=Ledger("step"))
     tables[repeated] = pl.concat([tables[repeated]] * 2)
+    ledger = Ledger("step")
+    assert tabular.demographics(cohort(TRAIN), **tables, ledger=ledger).equals(once)
+    assert lost(ledger) == {"row repeated word for word": 1}
+    column = "gender" if repeated == "patients" else "race"
+    different = tables[repeated].with_columns(pl.Series(column, ["this", "that"]))
+    tables[repeated] = different
     with pytest.raises(DataContractError, match=rf"hosp/{repeated}: 1 of 2 rows") as caught:
         tabular.demographics(cohort(TRAIN), **tables, ledger=Ledger("step"))
     assert "0000000" not in str(caught.value)

@@ -254,7 +254,7 @@ def test_a_charttime_a_year_off_is_counted(icu: MadeUpICU) -> None:
 
 def test_a_broken_charttime_is_refused_without_showing_it(icu: MadeUpICU) -> None:
     icu.chart(1.5, HR, "80").chart(2.5, HR, "90", charttime="soonish")
-    with pytest.raises(DataContractError, match="1 such times") as caught:
+    with pytest.raises(DataContractError, match=r"charttime .*; 1 such times") as caught:
         icu.run("corrected")
     assert "soonish" not in str(caught.value)
     assert not (icu.root / "out" / "part-0.parquet").exists()

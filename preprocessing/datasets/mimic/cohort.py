@@ -14,6 +14,7 @@ import polars as pl
 from typer import Option
 
 from preprocessing.contracts import check
+from preprocessing.datasets.mimic.distinct import distinct_rows
 from preprocessing.datasets.mimic.options import RawRoot
 from preprocessing.datasets.mimic.outcomes import add_outcomes
 from preprocessing.datasets.mimic.raw import has_table, open_source
@@ -136,18 +137,10 @@ def distinct_stays(icustays: pl.DataFrame, switches: Switches, ledger: Ledger) -
     Raises:
         DataContractError: two rows of one stay_id say different things.
     """
-    distinct = icustays.unique(maintain_order=True)
-    repeated = distinct.height - distinct["stay_id"].n_unique()
-    if repeated:
-        raise DataContractError(
-            f"{STAYS}: {repeated} of {icustays.height} rows repeat the stay_id of another row with "
-            "other contents. Allowed: one row per stay. Compare the file with the release's "
-            "SHA256SUMS.txt; which row is right cannot be told from here."
-        )
     if switches.repeated_stays == "twice":
+        distinct_rows(icustays, "stay_id", STAYS)
         return icustays
-    ledger.record(STAYS, "row repeated word for word", icustays.height, distinct.height)
-    return distinct
+    return distinct_rows(icustays, "stay_id", STAYS, ledger)
 
 
 def timed_stays(stays: pl.DataFrame, switches: Switches, ledger: Ledger) -> pl.DataFrame:
@@ -183,7 +176,13 @@ def single_stays(stays: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 def known_stays(
     stays: pl.DataFrame, admissions: pl.DataFrame, patients: pl.DataFrame, ledger: Ledger
 ) -> pl.DataFrame:
-    """Stays with what is known of their admission and patient."""
+    """Stays with what is known of their admission and patient.
+
+    Raises:
+        DataContractError: rows of one admission or patient differ.
+    """
+    admissions = distinct_rows(admissions, "hadm_id", "hosp/admissions", ledger)
+    patients = distinct_rows(patients, "subject_id", "hosp/patients", ledger)
     known = stays.join(admissions, on=["subject_id", "hadm_id"], how="inner")
     known = known.join(patients, on="subject_id", how="inner")
     ledger.record(STAYS, "no such admission or patient", stays.height, known.height)

@@ -153,7 +153,10 @@ def raw_tables(con: duckdb.DuckDBPyConnection, root: Path | None) -> dict[str, p
             for table, columns in RAW_COLUMNS.items()
         }
     source = open_source(root, list(RAW_COLUMNS))
-    return {table: source.read(con, table, columns) for table, columns in RAW_COLUMNS.items()}
+    # Rows repeated word for word have been counted where the cohort was chosen.
+    return {
+        table: source.read(con, table, columns).unique() for table, columns in RAW_COLUMNS.items()
+    }
 
 
 def unit_rows(con: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:

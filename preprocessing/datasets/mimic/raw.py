@@ -29,6 +29,7 @@ from preprocessing.datasets.mimic.release import (
 )
 from preprocessing.datasets.mimic.told import release_of
 from preprocessing.engine import cells
+from preprocessing.engine.checksums import check_sums
 from preprocessing.engine.duckdb import connect, guard
 from preprocessing.engine.intact import first_line, has_multiline_fields
 from preprocessing.errors import DataContractError, SourceMissingError
@@ -115,7 +116,7 @@ def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] 
     Raises:
         SourceMissingError: names all files that are missing.
         DataContractError: a table in two files, an unknown layout, tables of different
-            releases, a damaged file.
+            releases, a damaged file, one that is not what SHA256SUMS.txt lists.
     """
     paths = _find_all(root, tables)
     headers = {table: _header(path) for table, path in paths.items()}
@@ -127,6 +128,7 @@ def open_source(root: Path, tables: Sequence[str], *, streamed: Collection[str] 
     checked = {table: path for table, path in paths.items() if table not in streamed}
     with ThreadPoolExecutor(max_workers=2) as pool:
         multiline = dict(zip(checked, pool.map(_is_multiline, checked.values()), strict=True))
+    check_sums(root, paths.values())
     logger.info("%s: %d tables, columns of %s", root, len(paths), release)
     for table, layout in known.items():
         for remark in renamed(layout):

@@ -13,13 +13,13 @@ code, which come after; last_careunit and length of stay, which end after the 48
 import polars as pl
 
 from preprocessing.contracts import check
+from preprocessing.datasets.mimic.distinct import distinct_rows
 from preprocessing.datasets.mimic.options import CohortFile, RawRoot
 from preprocessing.datasets.mimic.raw import open_source
 from preprocessing.datasets.mimic.release import renamed
 from preprocessing.datasets.mimic.schemas import Tabular
 from preprocessing.encode import fit
 from preprocessing.engine.duckdb import Connection
-from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import write_facts, write_parts
@@ -106,16 +106,15 @@ def demographics(
         cohort: rows of `schemas.Cohort`.
         patients: subject_id and gender.
         admissions: hadm_id and the columns of `OF_ADMISSION`.
-        ledger: gets the stays without a patient or admission, and the unlisted races.
+        ledger: gets repeated rows, stays without a patient or admission, and unlisted races.
 
     Raises:
-        DataContractError: a patient or an admission has several rows.
+        DataContractError: rows of one patient or admission differ.
     """
     tables = {"hosp/patients": (patients, "subject_id"), "hosp/admissions": (admissions, "hadm_id")}
     stays = cohort
     for name, (table, key) in tables.items():
-        table = table.with_columns(known=True)
-        _check_one_row_each(table, key, name)
+        table = distinct_rows(table, key, name, ledger).with_columns(known=True)
         stays = ledger.keep(
             "cohort",
             stays.join(table, on=key, how="left", maintain_order="left"),
@@ -126,15 +125,6 @@ def demographics(
     unlisted = stays.filter(pl.col("race").is_not_null() & _listed_group().is_null()).height
     ledger.note("hosp/admissions", "race is not in RACE_GROUPS, counted as OTHER", unlisted)
     return stays.with_columns(race_group()).select(*KEYS, *NUMERIC, *CATEGORICAL)
-
-
-def _check_one_row_each(table: pl.DataFrame, key: str, name: str) -> None:
-    repeated = table.height - table[key].n_unique()
-    if repeated:
-        raise DataContractError(
-            f"{name}: {repeated} of {table.height} rows repeat a {key}. "
-            "There must be one row for each; fetch the file again."
-        )
 
 
 def collect_demographics(

@@ -10,7 +10,7 @@ shared/docs/timeseries-reference.md. Where we differ, a switch says so.
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ from preprocessing.ledger import Flow, Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 
 EVENTS = ("icu/chartevents", "hosp/labevents")
+# Share of stays above which the log warns: in a whole release hardly one is not charted.
+UNCHARTED_SHARE = 0.02
 # No variable is measured there, but the reference reads it and its counts cover it.
 EVENTS_OF_REFERENCE = ("icu/outputevents", *EVENTS)
 
@@ -94,10 +96,12 @@ def extract_series(
     with tempfile.TemporaryDirectory(dir=temp_dir, prefix="events-") as folder:
         inference = Inference(switches)
         with KeptRows(Path(folder)) as kept:
+            seen = {}
             for table in tables:
-                pass_over(con, source, table, wanted, inference, kept, ledger)
+                seen[table] = pass_over(con, source, table, wanted, inference, kept, ledger)
                 logger.info("%s: read", table)
         inference.put(con)
+        _note_uncharted(chosen, seen, ledger)
         buckets = Buckets(con, kept, switches)
         summary = _write(stays, part_of_bucket, buckets, switches, outputs)
     buckets.report(ledger)
@@ -108,6 +112,22 @@ def extract_series(
         json.dumps(_names() | {"profile": profile} | summary, indent=1) + "\n", encoding="utf-8"
     )
     logger.info("%d stays in %d parts", summary["rows"], len(outputs))
+
+
+def _note_uncharted(
+    stays: pl.DataFrame, seen: Mapping[str, Collection[int | None]], ledger: Ledger
+) -> None:
+    """Count stays with laboratory values and no charted one: many tell of a table that was cut."""
+    admissions = set(stays["hadm_id"])
+    charts, labs = (admissions.intersection(seen[table]) for table in EVENTS)
+    uncharted = len(labs - charts)
+    ledger.note(EVENTS[0], "stay with laboratory values and no charted ones", uncharted)
+    if uncharted > UNCHARTED_SHARE * len(admissions):
+        logger.warning(
+            "%d of %d stays have laboratory values and no charted ones: %s may end early. Compare "
+            "it with the release's SHA256SUMS.txt",
+            *(uncharted, len(admissions), EVENTS[0]),
+        )
 
 
 def _write(

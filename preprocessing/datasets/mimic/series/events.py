@@ -32,7 +32,7 @@ def pass_over(
     inference: Inference,
     kept: KeptRows,
     ledger: Ledger,
-) -> None:
+) -> set[int | None]:
     """Read one raw table once: keep what is wanted, count the reasons of all else.
 
     Args:
@@ -43,6 +43,9 @@ def pass_over(
         inference: sees the rows of the reference's files.
         kept: where the kept rows go.
         ledger: gets one entry per reason.
+
+    Returns:
+        The admissions (hadm_id) of what is kept.
     """
     by_admission = table not in WITHOUT_STAY or wanted.switches.lab_link == "admission"
     stages = conditions(wanted, by_admission=by_admission)
@@ -53,6 +56,7 @@ def pass_over(
     columns += ["valuenum"] if reads_numbers else []
     absent = {name: None for name in ("stay_id", "storetime") if name not in columns}
     rows, revealed, dropped = 0, 0, Counter[str]()
+    admissions: set[int | None] = set()
     for block in blocks(source, con, table, columns):
         # Of outputevents the values are numbers.
         passed = block.with_columns(pl.col("value").cast(pl.String), **absent)
@@ -65,6 +69,7 @@ def pass_over(
             revealed += numbers
         timed = _timed(passed, source.path(table))
         kept.add(table, _linked(timed, wanted.stays, by_admission))
+        admissions |= set(passed["hadm_id"].unique())
         rows += block.height
     for reason in (reason for checks in stages.values() for reason in checks):
         ledger.record(table, reason, rows, rows - dropped[reason])
@@ -73,6 +78,7 @@ def pass_over(
             ledger.note(table, "stay taken from the admission", rows)
     if reads_numbers:
         ledger.note(table, "redacted value taken from valuenum", revealed)
+    return admissions
 
 
 def _revealed(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:

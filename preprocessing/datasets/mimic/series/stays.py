@@ -3,6 +3,7 @@
 import duckdb
 import polars as pl
 
+from preprocessing.datasets.mimic.distinct import distinct_rows
 from preprocessing.datasets.mimic.raw import Source
 from preprocessing.datasets.mimic.switches import Switches
 from preprocessing.ledger import Ledger
@@ -39,6 +40,7 @@ def stays_with_series(
     stays = ledger.keep("cohort", stays, pl.col("los_hours") >= least, reason="shorter than 48 h")
     if switches.early_deaths == "drop":
         deaths = source.read(con, "hosp/admissions", ["hadm_id", "deathtime"])
+        deaths = distinct_rows(deaths, "hadm_id", "hosp/admissions")
         stays = stays.join(deaths, on="hadm_id", how="left")
         died = pl.col("deathtime") < pl.col("intime") + pl.duration(hours=HOURS)
         alive = ~died.fill_null(False)
