@@ -17,10 +17,10 @@ from commandline.workflow import problems
 from preprocessing.datasets.amazon.fetch_record import open_record
 from tests.conftest import REPOSITORY
 from tests.field.case import Seen, case, run_step
+from tests.workflow.odd_run import ODD, WORDS, run_oddly
 from tests.workflow.running import link_sources, run_snakemake
 
 KIND = "Paths and settings"
-ODD = 'it\'s "odd" & (1); {x} $(touch pwned) `touch pwned` #,=[1]*? µ'
 
 
 def read_reviews(folder: Path) -> Seen:
@@ -69,6 +69,60 @@ def home(folder: Path) -> Seen:
     with patch.dict(os.environ, HOME=str(folder)):
         told = json.dumps({"rows": description})
         return run_step(folder, ["rows-read", "--description", told, *options])
+
+
+@functools.cache
+def odd_run() -> str:
+    """What is said by a run in which everything is odd."""
+    with tempfile.TemporaryDirectory() as made:
+        run, clone = run_oddly(Path(made))
+        assert run.returncode == 0, run.stdout
+        rows = pl.read_parquet(clone / "results/odd/interim/rows/rows.parquet", glob=False)
+        assert rows["text"].to_list() == WORDS
+        cohort = clone / "results/odd/shards/mimic/cohort.parquet"
+        assert pl.read_parquet(cohort, glob=False).height > 0
+        assert not (clone / "pwned").exists()
+    return str(run.stdout)
+
+
+@case(
+    KIND,
+    "the same in the name of the clone, of the configuration and of every path in it",
+    "read",
+    "as any other",
+)
+def odd_clone(folder: Path) -> Seen:
+    assert odd_run()
+    return Seen()
+
+
+@case(KIND, "a locale that is not UTF-8", "read", "files, names and messages are UTF-8")
+def other_locale(folder: Path) -> Seen:
+    assert "µ" in odd_run()
+    return Seen()
+
+
+@case(
+    KIND,
+    "`.venv/bin/snakemake` without an activated environment",
+    "read",
+    "jobs run the Python that runs Snakemake",
+)
+def not_activated(folder: Path) -> Seen:
+    assert "100%" in odd_run()
+    return Seen()
+
+
+@case(
+    KIND,
+    "results on a file system without locks (NFS, Lustre)",
+    "noticed",
+    "warning: the file system of results/odd/ has no locks (No locks available), so runs are not "
+    "kept apart: start one at a time.",
+)
+def run_without_locks(folder: Path) -> Seen:
+    lines = odd_run().splitlines()
+    return Seen(next(line for line in lines if line.startswith("warning: ")))
 
 
 @functools.cache
@@ -179,7 +233,7 @@ def no_temp_dir(folder: Path) -> Seen:
 
 @case(
     KIND,
-    "a file system without locks (NFS, Lustre)",
+    "the record of a fetch on a file system without locks",
     "noticed",
     "... its file system has no locks (No locks available); let no other process fetch with it",
 )

@@ -73,7 +73,9 @@ def config_problems():
         told = f" Allowed: {allowed()}." if allowed else ""
         yield f"  {place}: {error.message}.{told}\n"
     named = [(".".join(map(str, place)), path) for place, path in paths_of_config()]
-    files = [("configuration", path) for path in map(str, workflow.configfiles)]
+    # Own rows lie beside their configuration.
+    beside = workflow.configfiles if "rows" in config else ()
+    files = [("configuration", path) for path in map(str, beside)]
     for place, path in [*named, *files]:
         if contains_wildcard(path):
             yield (
