@@ -1,4 +1,4 @@
-"""What tells whether raw data changed: their content, never their dates.
+"""What tells whether raw data changed: their content, and not their dates.
 
 A plan asks this of every raw file, so it has to be cheap: nothing is imported, and of a big
 file only a part is read.
@@ -30,8 +30,8 @@ def fingerprint(path: str) -> str:
         path: a file or folder; one that is not there has a fingerprint of its own.
 
     Returns:
-        Text that differs where the content does. Of a file above `WHOLE_BYTES` that is not
-        `SEALED`, a change that keeps the size may lie between the blocks that are read.
+        Text that differs where the content does. A file above `WHOLE_BYTES` that is not `SEALED`
+        may be edited between the blocks that are read, so that its date counts too.
     """
     if os.path.isdir(path):
         inside = {str(file.relative_to(path)): fingerprint(str(file)) for file in files_in(path)}
@@ -45,7 +45,9 @@ def fingerprint(path: str) -> str:
             while length and (block := file.read(min(length, 1 << 20))):
                 digest.update(block)
                 length -= len(block)
-    return f"{size} bytes {digest.hexdigest()}"
+    told = size <= WHOLE_BYTES or path.endswith(SEALED)
+    date = "" if told else f" of {os.stat(path).st_mtime_ns}"
+    return f"{size} bytes {digest.hexdigest()}{date}"
 
 
 def files_in(folder: str) -> list[Path]:
@@ -67,11 +69,6 @@ def blocks(size: int) -> Iterator[tuple[int, int]]:
         return
     for number in range(BLOCKS):
         yield number * (size - BLOCK_BYTES) // (BLOCKS - 1), BLOCK_BYTES
-
-
-def is_told(path: str) -> bool:
-    """Whether the fingerprint tells any change of a file, so that its date need not count."""
-    return path.endswith(SEALED) or not os.path.isfile(path) or os.path.getsize(path) <= WHOLE_BYTES
 
 
 def changed_pictures(sightings: str) -> str:

@@ -44,7 +44,7 @@ rule cache:
     input:
         manifest=lambda wildcards: manifest_of(wildcards.data),
         gate=lambda wildcards: gate_of(wildcards.data),
-        recipe=lambda wildcards: raw_file(recipe_of(wildcards.data)),
+        recipe=lambda wildcards: ancient(recipe_of(wildcards.data)),
         vocabulary=vocabulary_cache,
     output:
         spec=results("cache/{data}/spec.json"),

@@ -6,7 +6,7 @@ import hashlib
 
 from snakemake.io import IOFile
 
-from workflow.changes import changed_pictures, fingerprint, is_told
+from workflow.changes import changed_pictures, fingerprint
 
 
 def module_file(name):
@@ -67,16 +67,11 @@ def gates_digest(data):
     )
 
 
-def raw_file(path):
-    """A file of the user as an input: its content counts, its date only where that tells less."""
-    return ancient(path) if is_told(path) else path
-
-
 def contents(*inputs):
     """Params function: the fingerprint of each file of the user among some inputs.
 
-    Each of `inputs` is a list of paths, or an input function. What is made here is left out:
-    Snakemake knows when it was made.
+    As inputs these are `ancient`: their content counts, not their dates. Each of `inputs` is a
+    list of paths, or an input function. What is made here is left out: Snakemake knows when.
     """
 
     def fingerprints(wildcards):

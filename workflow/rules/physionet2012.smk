@@ -26,7 +26,7 @@ register(
 def challenge(wildcards):
     """Input function: the files of the challenge, all of which must be there."""
     refuse_missing("physionet2012")
-    return list(map(raw_file, challenge_files()))
+    return list(map(ancient, challenge_files()))
 
 
 rule physionet2012_rows:

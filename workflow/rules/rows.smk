@@ -37,7 +37,7 @@ def missing_own(*_):
 def own_raw(wildcards):
     """Input function: the files of the rows; checks all sources when first needed."""
     refuse_missing("rows")
-    return list(map(raw_file, own_files()))
+    return list(map(ancient, own_files()))
 
 
 def own_tables():

@@ -41,7 +41,7 @@ rule pretrain:
     input:
         cache=lambda wildcards: cache_of(dataset(wildcards.experiment)),
         gate=lambda wildcards: vocabulary_gate_of(dataset(wildcards.experiment)),
-        recipe=lambda wildcards: raw_file(recipe_of(dataset(wildcards.experiment))),
+        recipe=lambda wildcards: ancient(recipe_of(dataset(wildcards.experiment))),
         init=initial_checkpoints,
     output:
         checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
