@@ -44,14 +44,14 @@ def problems(arguments: Sequence[str]) -> Iterator[str]:
     settings = list(words_after(SETTINGS, arguments))
     files = list(words_after(FILES, arguments))
     targets = [word for word in settings if "=" not in word]
-    targets += [name for name in files if not Path(name).is_file() and "." not in name]
+    targets += [name for name in files if not Path(name).exists() and "." not in name]
     if targets:
         yield (
             f"{' '.join(targets)}: Snakemake takes every word behind --config and --configfile "
             f"for theirs. Name targets first: snakemake {' '.join(map(quote, targets))} ..."
         )
     for name in files:
-        if not Path(name).is_file():
+        if not Path(name).exists():
             yield f"--configfile {name}: there is no such file. config/README.md names those here."
     if any("." in word.partition("=")[0] for word in settings):
         yield (

@@ -87,7 +87,7 @@ def odd_run() -> str:
 
 @case(
     KIND,
-    "the same in the name of the clone, of the configuration and of every path in it",
+    "such characters in the name of the clone, of the configuration and of every path in it",
     "read",
     "as any other",
 )
