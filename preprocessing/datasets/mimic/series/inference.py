@@ -52,7 +52,8 @@ class Reading:
 
     def add(self, rows: pl.DataFrame) -> pl.Series:
         """Take in further rows of the files, in their order; returns the chunk of each."""
-        counts = rows.group_by("subject_id").agg(pl.len(), found=IS_OBVIOUSLY_TEXT.any())
+        looked = rows.select("subject_id", found=IS_OBVIOUSLY_TEXT)
+        counts = looked.group_by("subject_id").agg(pl.len(), pl.col("found").any())
         before = {subject: self._rows[subject] for subject in counts["subject_id"]}
         self._rows.update(dict(counts.select("subject_id", "len").iter_rows()))
         if all(self._rows[subject] <= ROWS_OF_A_CHUNK for subject in before):
