@@ -101,6 +101,37 @@ def test_damaged_csv_is_refused_or_reads_as_at_the_door(
 
 
 @pytest.mark.parametrize(
+    "cell",
+    [
+        "7",
+        "007",
+        "+7",
+        " 7",
+        "7.0",
+        "7.",
+        "7.5",
+        "7e0",
+        "0x7",
+        "1_7",
+        "\u0667",
+        "inf",
+        "nan",
+        "9" * 10,
+    ],
+)
+def test_numbers_are_read_or_refused_as_at_the_door(tmp_path: Path, cell: str) -> None:
+    found = {}
+    source = put(tmp_path, f"{cell},a,b,c\n".encode())
+    for reader in (fast, strict):
+        try:
+            found[reader] = reader(source)["itemid"].to_list()
+        except DataContractError as error:
+            found[reader] = str(error)
+    assert found[fast] == found[strict]
+    assert (found[fast] == [7]) == (cell.strip(" +0.") == "7")
+
+
+@pytest.mark.parametrize(
     ("rows", "line"),
     [
         (b"1,a,b\n", 2),

@@ -262,6 +262,20 @@ def test_parquet_of_other_types_is_refused(tmp_path: Path) -> None:
         open_source(tmp_path, ["icu/icustays"])
 
 
+def test_parquet_is_read_as_strictly_as_csv(tmp_path: Path) -> None:
+    stays(tmp_path / "csv", STAY)
+    path = tmp_path / "icu" / "icustays.parquet"
+    path.parent.mkdir()
+    frame = read(tmp_path / "csv")
+    frame.clear().write_parquet(path)
+    with pytest.raises(DataContractError, match="has no row"):
+        open_source(tmp_path, ["icu/icustays"])
+    for column, value in (("stay_id", 3.5), ("los", float("inf")), ("hadm_id", float("nan"))):
+        frame.with_columns(pl.lit(value).alias(column)).write_parquet(path)
+        with pytest.raises(DataContractError, match=f"row 1: {column} does not convert"):
+            read(tmp_path)
+
+
 def test_demo_is_read(shared: Path) -> None:
     tables = ["hosp/patients", "hosp/admissions", "hosp/labevents", "icu/chartevents"]
     source: Source = open_source(shared / "data" / "mimic-iv-demo", tables)
