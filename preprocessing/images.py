@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from pictures.decoding import UndecodableError
 from preprocessing.errors import SourceMissingError
+from reading.pictures import UndecodableError
 
 Square = TypeVar("Square")
 

@@ -25,8 +25,8 @@ from lanistr.data.tokenizer import saved_tokenizer
 from lanistr.errors import DataContractError
 from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Inputs, Rows
 from lanistr.modality import Modality
-from pictures.decoding import UndecodableError
-from pictures.squares import colour_square, grey_square
+from reading.pictures import UndecodableError
+from reading.squares import colour_square, grey_square
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

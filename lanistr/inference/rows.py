@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from delimited.reading import NULLS, DelimitedError, read_delimited
 from lanistr.errors import DataContractError
 from lanistr.modality import Modality
+from reading.delimited import NULLS, DelimitedError, read_delimited
 
 log = logging.getLogger(__name__)
 

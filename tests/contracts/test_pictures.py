@@ -12,11 +12,11 @@ from lanistr.data.manifest import read_manifest
 from lanistr.inference.encode import fitted
 from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.datasets.amazon.images import resize_pictures
-from tests.pictures.files import FILES, encoded
 from tests.preprocessing.own_rows import parcels, write_own
 from tests.preprocessing.test_amazon_images import links_of
 from tests.preprocessing.test_mimic_images import film, release, run
 from tests.preprocessing.test_rows_shards import shards_of
+from tests.reading.files import FILES, encoded
 
 PX = 16
 

@@ -15,7 +15,7 @@ from lanistr.inference.encode import Encoder, fitted
 from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.datasets.amazon.schemas import Links
 from tests.field.case import SECRET, Seen, case, run_step
-from tests.pictures.files import BLOCK, FILES, bomb, encoded
+from tests.reading.files import BLOCK, FILES, bomb, encoded
 
 KIND = "Pictures"
 PX = 32

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from PIL import Image
 
-from tests.pictures.files import bomb
+from tests.reading.files import bomb
 
 HUGE_BYTES = 200_000_000
 

@@ -15,8 +15,6 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pictures import decoding
-from pictures.decoding import UndecodableError
 from preprocessing.datasets.amazon.fetch import UNFINISHED, FetchRequest, fetch
 from preprocessing.datasets.amazon.fetch_hosts import GIVE_UP_AFTER
 from preprocessing.datasets.amazon.fetch_http import Downloader, FetchError, Journey, Limits
@@ -24,6 +22,8 @@ from preprocessing.datasets.amazon.fetch_image import PLACEHOLDER, shrink
 from preprocessing.datasets.amazon.fetch_record import open_record
 from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.errors import ConfigError, DataContractError, PipelineError, SourceMissingError
+from reading import pictures
+from reading.pictures import UndecodableError
 from tests.preprocessing.picture_server import HUGE_BYTES, PictureServer, colour_of, encoded
 
 HASTY = Limits(tries=3, backoff=0.01, timeout=0.6, max_bytes=300_000, max_wait=5)
@@ -32,15 +32,15 @@ GOOD = ["good/1", "good/2", "slow/3", "drop-once/4", "busy-once/0", "status-once
 PERMANENT = {
     "status/404": "HTTP 404",
     "status/410": "HTTP 410",
-    "page": decoding.NOT_A_PICTURE,
+    "page": pictures.NOT_A_PICTURE,
     "huge": "larger than the limit",
     "endless": "larger than the limit",
     "loop/a": "redirect loop",
     "chain/0": "too many redirects",
     "to-file": "not an http(s) address",
-    "truncated": decoding.BROKEN,
-    "truncated-jpeg": decoding.BROKEN,
-    "bomb": decoding.TOO_LARGE,
+    "truncated": pictures.BROKEN,
+    "truncated-jpeg": pictures.BROKEN,
+    "bomb": pictures.TOO_LARGE,
     "pixel": PLACEHOLDER,
 }
 TRANSIENT = {
@@ -131,7 +131,7 @@ def test_the_next_run_asks_only_for_what_may_have_changed(ask, server):
     counts = ask(rows)
     assert server.asked == {"status/500": HASTY.tries}
     assert counts["on disk already"].rows_after == 2
-    assert {"HTTP 404", decoding.NOT_A_PICTURE} < counts.keys()
+    assert {"HTTP 404", pictures.NOT_A_PICTURE} < counts.keys()
 
     server.asked.clear()
     ask(rows, retry_failed=True)

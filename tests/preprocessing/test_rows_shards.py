@@ -10,11 +10,11 @@ import yaml
 from PIL import Image
 
 from lanistr.data.card import Card
-from pictures import decoding
 from preprocessing.card import Noun, Task
 from preprocessing.datasets.rows.contents import Contents, TableColumn
 from preprocessing.datasets.rows.shards import write_shards
 from preprocessing.errors import DataContractError
+from reading import pictures
 from tests.preprocessing.own_rows import ROWS, STEPS, parcels, read_own, write_own
 
 
@@ -104,7 +104,7 @@ def test_broken_picture_is_absent_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "pictures/1.jpg").write_bytes(b"no picture")
     folder, _ = shards_of(path)
     samples = table(folder, "samples").filter(stage="finetune")
-    assert decoding.NOT_A_PICTURE in set(samples["image_absence"])
+    assert pictures.NOT_A_PICTURE in set(samples["image_absence"])
 
 
 def test_modalities_that_are_not_there_are_not_told_of(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("commandline", "delimited", "lanistr", "pictures", "preprocessing", "synthetic")
+PACKAGES = ("commandline", "lanistr", "preprocessing", "reading", "synthetic")
 LINKED = (*PACKAGES, "config", "tests", "workflow")
 
 

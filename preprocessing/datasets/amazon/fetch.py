@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from typer import Option
 
 from commandline import Made
-from pictures.decoding import UndecodableError
 from preprocessing.datasets.amazon.fetch_http import Again, Downloader, FetchError, Journey, Limits
 from preprocessing.datasets.amazon.fetch_image import shrink
 from preprocessing.datasets.amazon.fetch_progress import FetchProgress
@@ -29,6 +28,7 @@ from preprocessing.datasets.amazon.image_paths import check_folder, local_name
 from preprocessing.errors import DataContractError, PipelineError, SourceMissingError
 from preprocessing.ledger import Ledger
 from preprocessing.options import LedgerFile
+from reading.pictures import UndecodableError
 
 USER_AGENT = "lanistr-fetch/0.1 (research reproduction of arXiv:2305.16556)"
 ROWS_AT_ONCE = 1000

@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from pictures.decoding import UndecodableError, decode
-from pictures.squares import encode_jpeg
+from reading.pictures import UndecodableError, decode
+from reading.squares import encode_jpeg
 
 # Amazon answers "no such picture" with status 200 and a GIF of one pixel.
 MIN_SIDE = 8

@@ -12,8 +12,6 @@ from typing import Annotated
 import polars as pl
 from typer import Option
 
-from pictures.decoding import REASONS
-from pictures.squares import colour_square
 from preprocessing.contracts import check
 from preprocessing.datasets.amazon.image_paths import files_in, local_name
 from preprocessing.datasets.amazon.options import LinksFile
@@ -30,6 +28,8 @@ from preprocessing.options import (
 )
 from preprocessing.shards import part_of, write_facts, write_stream
 from preprocessing.sightings import AT_MOST, write_sightings
+from reading.pictures import REASONS
+from reading.squares import colour_square
 
 # Pictures in memory at a time.
 CHUNK = 512

@@ -17,8 +17,6 @@ import polars as pl
 from numpy.typing import NDArray
 from typer import Option
 
-from pictures.decoding import REASONS
-from pictures.squares import GreySquare, grey_square
 from preprocessing.datasets.mimic.options import CohortFile
 from preprocessing.datasets.mimic.radiograph_files import found_instead, paths_of
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
@@ -39,6 +37,8 @@ from preprocessing.options import (
 from preprocessing.shards import split_parts, write_facts, write_stream
 from preprocessing.sightings import write_sightings
 from preprocessing.splits import Splits
+from reading.pictures import REASONS
+from reading.squares import GreySquare, grey_square
 
 log = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from typing import Annotated
 import polars as pl
 from typer import Option
 
-from delimited.reading import DelimitedError, read_delimited
 from preprocessing.datasets.physionet2012.records import GET_ANEW, locate, read_records
 from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
 from preprocessing.options import LedgerFile
 from preprocessing.shards import write_part
 from preprocessing.splits import split_of
+from reading.delimited import DelimitedError, read_delimited
 
 DESCRIPTION = Path(__file__).with_name("description.yaml")
 VARIABLES = Path(__file__).with_name("variables.tsv")

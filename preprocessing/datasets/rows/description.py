@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from delimited.reading import NULLS
 from preprocessing.card import Part
 from preprocessing.errors import ConfigError, SourceMissingError
+from reading.delimited import NULLS
 
 # Names that the canonical rows and the shards use themselves.
 RESERVED = frozenset(

@@ -18,7 +18,6 @@ import polars as pl
 import pyarrow.parquet as pq
 from typer import Option
 
-from pictures.squares import colour_square
 from preprocessing import encode
 from preprocessing.contracts import check
 from preprocessing.datasets.rows import schemas
@@ -30,6 +29,7 @@ from preprocessing.images import square_or_reason
 from preprocessing.ledger import Ledger
 from preprocessing.options import LedgerFile, Threads
 from preprocessing.shards import write_part, write_stream
+from reading.squares import colour_square
 
 # Rows whose pictures or series are in memory at a time.
 ROWS_AT_ONCE = 512

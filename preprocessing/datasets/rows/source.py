@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from delimited.reading import DelimitedError, read_delimited
 from preprocessing.errors import DataContractError, SourceMissingError
+from reading.delimited import DelimitedError, read_delimited
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures import decoding
-from pictures.decoding import UndecodableError, decode
-from tests.pictures.files import (
+from reading import pictures
+from reading.pictures import UndecodableError, decode
+from tests.reading.files import (
     COLOURS,
     FILES,
     GREY,
@@ -71,7 +71,7 @@ def test_any_finite_range_is_scaled(values, levels):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_refused(value):
-    assert reason(float_tiff(np.where(OPAQUE, GREY, value))) == decoding.NOT_FINITE
+    assert reason(float_tiff(np.where(OPAQUE, GREY, value))) == pictures.NOT_FINITE
 
 
 def test_a_picture_of_16_bits_that_is_transparent_everywhere_is_white():
@@ -107,14 +107,14 @@ CUT = ["L JPEG", "RGB PNG", "P GIF", "RGB WebP", "RGB TIFF", "12 bits in 16 TIFF
 @pytest.mark.parametrize("name", CUT)
 def test_a_file_that_is_cut_off_is_never_taken(name, kept):
     content = FILES[name].content
-    assert reason(content[: int(len(content) * kept)]) == decoding.BROKEN
+    assert reason(content[: int(len(content) * kept)]) == pictures.BROKEN
 
 
 @pytest.mark.parametrize("name", ["L JPEG", "RGB PNG", "P GIF"])
 def test_a_file_whose_rest_is_zeros_is_never_taken(name):
     content = FILES[name].content
     half = len(content) // 2
-    assert reason(content[:half] + bytes(len(content) - half)) == decoding.BROKEN
+    assert reason(content[:half] + bytes(len(content) - half)) == pictures.BROKEN
 
 
 @pytest.mark.parametrize("name", ["L JPEG", "RGB PNG", "P GIF", "RGB WebP", "RGB BMP"])
@@ -128,7 +128,7 @@ def test_random_bytes_in_a_file_give_a_picture_or_a_reason(name):
             with warnings.catch_warnings(action="ignore"):
                 image = decode(bytes(content), "RGB", 16)
         except UndecodableError as error:
-            assert str(error) in decoding.REASONS
+            assert str(error) in pictures.REASONS
         else:
             assert image.mode == "RGB" and min(image.size) > 0
 
@@ -136,13 +136,13 @@ def test_random_bytes_in_a_file_give_a_picture_or_a_reason(name):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (struct.pack("<6sHHBBB", b"GIF89a", 0, 0, 0, 0, 0) + b";", decoding.BROKEN),
-        (png_of_16_bits(np.zeros((0, 4, 1)), 0), decoding.BROKEN),
-        (b"\x89PNG\r\n\x1a\n", decoding.BROKEN),
-        (encoded(Image.fromarray(COLOURS), "PPM"), decoding.NOT_A_PICTURE),
-        (encoded(Image.fromarray(COLOURS), "JPEG2000"), decoding.NOT_A_PICTURE),
-        (encoded(Image.fromarray(COLOURS), "ICO"), decoding.NOT_A_PICTURE),
-        (bytes(128) + b"DICM", decoding.NOT_A_PICTURE),
+        (struct.pack("<6sHHBBB", b"GIF89a", 0, 0, 0, 0, 0) + b";", pictures.BROKEN),
+        (png_of_16_bits(np.zeros((0, 4, 1)), 0), pictures.BROKEN),
+        (b"\x89PNG\r\n\x1a\n", pictures.BROKEN),
+        (encoded(Image.fromarray(COLOURS), "PPM"), pictures.NOT_A_PICTURE),
+        (encoded(Image.fromarray(COLOURS), "JPEG2000"), pictures.NOT_A_PICTURE),
+        (encoded(Image.fromarray(COLOURS), "ICO"), pictures.NOT_A_PICTURE),
+        (bytes(128) + b"DICM", pictures.NOT_A_PICTURE),
     ],
     ids=["no size", "no rows", "the mark alone", "PPM", "JPEG 2000", "ICO", "DICOM"],
 )
@@ -152,7 +152,7 @@ def test_what_gives_no_picture_has_its_reason(content, expected):
 
 @pytest.mark.parametrize("side", [9000, 60_000])
 def test_a_bomb_is_refused_by_its_header(side):
-    assert reason(bomb(side)) == decoding.TOO_LARGE
+    assert reason(bomb(side)) == pictures.TOO_LARGE
 
 
 def test_grey_and_colour_of_one_file_agree():

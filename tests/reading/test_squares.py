@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures import decoding, squares
-from pictures.decoding import UndecodableError
-from pictures.squares import GreySquare, colour_square, grey_square
 from preprocessing.errors import SourceMissingError
 from preprocessing.images import square_or_reason
+from reading import pictures, squares
+from reading.pictures import UndecodableError
+from reading.squares import GreySquare, colour_square, grey_square
 
 
 def smooth(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -78,13 +78,13 @@ def test_same_file_gives_same_bytes(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(UndecodableError, match=decoding.MISSING):
+    with pytest.raises(UndecodableError, match=pictures.MISSING):
         grey_square(tmp_path / "none.jpg", 32)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"<!DOCTYPE html>", b"%!PS-Adobe-3.0"])
 def test_not_a_picture(tmp_path, content):
-    assert reason(tmp_path, content) == decoding.NOT_A_PICTURE
+    assert reason(tmp_path, content) == pictures.NOT_A_PICTURE
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
@@ -92,7 +92,7 @@ def test_not_a_picture(tmp_path, content):
 def test_truncated_file_is_never_accepted(tmp_path, kept, filler):
     whole = encoded(smooth(400, 400))
     cut = whole[: int(len(whole) * kept)]
-    assert reason(tmp_path, cut + filler * (len(whole) - len(cut))) == decoding.BROKEN
+    assert reason(tmp_path, cut + filler * (len(whole) - len(cut))) == pictures.BROKEN
 
 
 @pytest.mark.parametrize("tail", [b"\0\0\n", b"a film \xff\xda\xff\xda"])
@@ -103,19 +103,19 @@ def test_bytes_after_the_end_of_the_image_are_no_truncation(tmp_path, tail):
 
 
 def test_header_cut_off(tmp_path):
-    assert reason(tmp_path, encoded(smooth(64, 64))[:30]) == decoding.BROKEN
+    assert reason(tmp_path, encoded(smooth(64, 64))[:30]) == pictures.BROKEN
 
 
 def test_far_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 64 - 1)
-    assert reason(tmp_path, encoded(smooth(64, 64))) == decoding.TOO_LARGE
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 64 * 64 - 1)
+    assert reason(tmp_path, encoded(smooth(64, 64))) == pictures.TOO_LARGE
 
 
 def test_decompression_bomb_is_refused_by_its_header(tmp_path):
     bomb = bytearray(encoded(smooth(64, 64)))
     frame = bomb.index(b"\xff\xc0") + 5
     bomb[frame : frame + 4] = b"\xff\xdc\xff\xdc"  # 65,500 pixels each way
-    assert reason(tmp_path, bytes(bomb)) == decoding.TOO_LARGE
+    assert reason(tmp_path, bytes(bomb)) == pictures.TOO_LARGE
 
 
 def test_a_broken_mount_stops_the_run_and_names_no_patient(tmp_path):

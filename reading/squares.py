@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pictures.decoding import MISSING, Mode, UndecodableError, decode
+from reading.pictures import MISSING, Mode, UndecodableError, decode
 
 JPEG_QUALITY = 95
 START_OF_IMAGE, END_OF_IMAGE = b"\xff\xd8", b"\xff\xd9"

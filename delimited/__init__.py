@@ -1,1 +1,0 @@
-"""Delimited text that people have, read alike by both sides."""
