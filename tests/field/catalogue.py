@@ -29,7 +29,8 @@ def page() -> str:
     load_cases()
     ordered = sorted(CASES, key=lambda case: case.kind)
     sections = [
-        f"\n## {kind}\n\n| Input | | |\n| :-- | :-- | :-- |\n" + "".join(map(_row, cases))
+        f"\n## {kind}\n\n| Input | Outcome | First line of the message, reason in the ledger, or what is read |\n| :-- | :-- | :-- |\n"
+        + "".join(map(_row, cases))
         for kind, cases in groupby(ordered, key=lambda case: case.kind)
     ]
     return HEAD + "".join(sections)
