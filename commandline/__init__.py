@@ -111,3 +111,16 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 def _maker(parameter: inspect.Parameter) -> Callable[..., Any] | None:
     marks = getattr(parameter.annotation, "__metadata__", ())
     return next((mark.by for mark in marks if isinstance(mark, Made)), None)
+
+
+def tell_missing(error: FileNotFoundError) -> str:
+    """What to say of a file that is not there and that no step has looked for by itself.
+
+    >>> tell_missing(FileNotFoundError("No such file or directory (os error 2): a/b.parquet"))[:31]
+    'a/b.parquet: there is no such f'
+    """
+    name = error.filename or str(error).rpartition(": ")[2]  # Polars has a message alone
+    return (
+        f"{name}: there is no such file. If an earlier step makes it, see how that ended; else "
+        "correct the path."
+    )

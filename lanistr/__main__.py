@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 
-from commandline import command_line
+from commandline import command_line, tell_missing
 from lanistr.errors import LanistrError
 
 STEPS = {
@@ -100,7 +100,11 @@ app = command_line(STEPS, __doc__)
 
 
 def main() -> int:
-    """Run one subcommand; a `LanistrError` becomes one message and exit code 1."""
+    """Run one subcommand; a `LanistrError` or a file that is not there becomes one message.
+
+    Returns:
+        Exit code, 1 after a message.
+    """
     rank = os.environ.get("RANK", "0")
     level = logging.INFO if rank == "0" else logging.WARNING
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=level)
@@ -108,6 +112,9 @@ def main() -> int:
         app()
     except LanistrError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except FileNotFoundError as error:
+        print(f"error: {tell_missing(error)}", file=sys.stderr)
         return 1
     return 0
 

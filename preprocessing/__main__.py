@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from commandline import command_line
+from commandline import command_line, tell_missing
 from preprocessing.errors import PipelineError
 
 MIMIC, AMAZON = "preprocessing.datasets.mimic", "preprocessing.datasets.amazon"
@@ -117,12 +117,19 @@ app = command_line(STEPS, __doc__)
 
 
 def main() -> int:
-    """Run one subcommand; a `PipelineError` becomes one message and exit code 1."""
+    """Run one subcommand; a `PipelineError` or a file that is not there becomes one message.
+
+    Returns:
+        Exit code, 1 after a message.
+    """
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
     try:
         app()
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except FileNotFoundError as error:
+        print(f"error: {tell_missing(error)}", file=sys.stderr)
         return 1
     return 0
 

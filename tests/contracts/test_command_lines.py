@@ -79,3 +79,12 @@ def test_a_parameter_can_be_made_of_options(monkeypatch):
 def test_the_version_is_told():
     told = CliRunner().invoke(lanistr.__main__.app, ["--version"])
     assert re.fullmatch(r"lanistr \d+\.\d+\.\d+\S*\n", told.output)
+
+
+def test_a_file_that_an_earlier_step_left_out_is_told_in_one_message(tmp_path, monkeypatch, capsys):
+    links = tmp_path / "links.parquet"
+    outputs = [f"--{name}={tmp_path / name}" for name in ("output", "facts", "ledger", "sightings")]
+    words = [f"--links={links}", f"--images={tmp_path}", "--px=32", *outputs]
+    monkeypatch.setattr(sys, "argv", ["preprocessing", "amazon-images", *words])
+    assert preprocessing.__main__.main() == 1
+    assert f"error: {links}: there is no such file. " in capsys.readouterr().err

@@ -16,6 +16,10 @@ written. What is *dropped* or *noted* is counted in the ledger of the step under
 stands here. *Read* means that the input gives what was meant, *noticed* that a message says so and
 the run goes on, or that a step runs again. "..." stands for what differs. No message shows a cell.
 """
+NAMES = """\
+| Input | Outcome | First line of the message, reason in the ledger, or what is read |
+| :-- | :-- | :-- |
+"""
 
 
 def load_cases() -> None:
@@ -29,8 +33,7 @@ def page() -> str:
     load_cases()
     ordered = sorted(CASES, key=lambda case: case.kind)
     sections = [
-        f"\n## {kind}\n\n| Input | Outcome | First line of the message, reason in the ledger, or what is read |\n| :-- | :-- | :-- |\n"
-        + "".join(map(_row, cases))
+        f"\n## {kind}\n\n{NAMES}" + "".join(map(_row, cases))
         for kind, cases in groupby(ordered, key=lambda case: case.kind)
     ]
     return HEAD + "".join(sections)
