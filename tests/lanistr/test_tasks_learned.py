@@ -28,7 +28,10 @@ METHODS = {
     },
     "flava": {"modalities": PAIR},
     "coca": {"modalities": PAIR, "coca": {"queries": 4}},
-    "medfuse": {"modalities": {"image", "timeseries"}},
+    "medfuse": {
+        "modalities": {"image", "timeseries"},
+        "medfuse": {"image": {"blocks": [1, 1, 1, 1], "width": 8}},
+    },
 }
 
 

@@ -9,6 +9,7 @@ from snakemake.io import IOFile
 from workflow.changes import changed_pictures, fingerprint
 
 
+@functools.cache
 def module_file(name):
     """The source file of a module of this repository, or None."""
     path = REPOSITORY / name.replace(".", "/")
@@ -27,22 +28,29 @@ def imported(tree):
 
 
 @functools.cache
+def parsed(file):
+    """The syntax tree of a source file as text, and the names that it imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return ast.dump(tree).encode(), tuple(imported(tree))
+
+
+@functools.cache
 def source_digest(*modules):
     """Hash of what a rule runs: editing it re-triggers the rule, a comment does not.
 
     Covers the syntax trees of the modules and of all that they import from this
     repository, and the tables, queries and templates that lie beside them.
     """
-    digest, found, todo = hashlib.sha256(), set(), list(modules)
+    digest, found, todo = hashlib.sha256(), {}, list(modules)
     while todo:
         name = todo.pop()
-        if name in found or not module_file(name):
+        if name in found or not (file := module_file(name)):
             continue
-        found.add(name)
-        todo += imported(ast.parse(module_file(name).read_text(encoding="utf-8")))
-    files = {module_file(name) for name in found}
-    for file in sorted(files):
-        digest.update(ast.dump(ast.parse(file.read_text(encoding="utf-8"))).encode())
+        found[name] = file
+        todo += parsed(file)[1]
+    files = sorted({*found.values()})
+    for file in files:
+        digest.update(parsed(file)[0])
     for folder in sorted({file.parent for file in files}):
         beside = ("*.tsv", "*.yaml", "sql/*.sql", "templates/*")
         for file in sorted(file for kind in beside for file in folder.glob(kind)):
