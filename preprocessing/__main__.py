@@ -16,6 +16,10 @@ STEPS = {
         "synthetic.amazon:generate",
         "Generate raw reviews, metadata and pictures in the exact layouts",
     ),
+    "generate-control": (
+        "synthetic.control:generate",
+        "Generate rows on which pretraining must help, and rows on which it must not",
+    ),
     "switches": (
         f"{MIMIC}.switches:table",
         "Print every switch, its value in both profiles and its meaning, as Markdown",

@@ -25,7 +25,7 @@ def shards_of(path: Path, **options: Any) -> tuple[Path, dict[str, Any]]:
     write_shards(
         path.parent / "read/rows.parquet",
         path.parent / "read/contents.json",
-        **({"family": "rows", "scale": "own"} | options),
+        **({"data": "rows", "scale": "own"} | options),
         folder=folder,
         ledger_path=path.parent / "ledger.json",
     )
@@ -37,7 +37,7 @@ def table(folder: Path, name: str) -> pl.DataFrame:
 
 
 def test_manifest_has_the_card(tmp_path: Path) -> None:
-    _, manifest = shards_of(write_own(tmp_path), family="parcels")
+    _, manifest = shards_of(write_own(tmp_path), data="parcels")
     assert (manifest["dataset"], manifest["scale"]) == ("parcels", "own")
     card = Card.model_validate(manifest["card"])
     assert list(card.modalities) == ["text", "image", "tabular", "timeseries"]
@@ -50,6 +50,11 @@ def test_manifest_has_the_card(tmp_path: Path) -> None:
         ("sent", "date"),
     ]
     assert manifest["rows"]["series"]["variables"] == ["heat", "shock"]
+
+
+def test_a_variant_has_the_card_of_its_data_set(tmp_path: Path) -> None:
+    _, manifest = shards_of(write_own(tmp_path), data="parcels/north")
+    assert (manifest["dataset"], manifest["card"]["name"]) == ("parcels/north", "parcels")
 
 
 def test_statistics_are_those_of_train(tmp_path: Path) -> None:
@@ -149,7 +154,7 @@ def test_multilabel_of_another_adapter(tmp_path: Path) -> None:
         }
     )
     rows.write_parquet(tmp_path / "rows.parquet")
-    options = {"family": "stays", "scale": "own", "folder": tmp_path / "shards"}
+    options = {"data": "stays", "scale": "own", "folder": tmp_path / "shards"}
     files = (tmp_path / "rows.parquet", tmp_path / "contents.json")
     write_shards(*files, **options, ledger_path=tmp_path / "ledger.json")
     samples = table(tmp_path / "shards", "samples").filter(stage="finetune")

@@ -120,3 +120,53 @@ rule rows_shards:
         "python -m preprocessing rows-shards --rows {input.rows:q} --contents {input.contents:q}"
         " --scale {params.scale:q} --output-dir {params.folder:q} --ledger {output.ledger:q}"
         " --threads {threads:q} > {log:q} 2>&1"
+
+
+# Data that a step of their own writes as rows with a description, such as those of a challenge.
+DESCRIBED = r"physionet2012|control/[a-z]+"
+
+
+rule described_read:
+    input:
+        rows=results("interim/{data}/rows.parquet"),
+        series=results("interim/{data}/series.parquet"),
+        description=results("interim/{data}/rows.yaml"),
+    output:
+        rows=results("interim/{data}/canonical.parquet"),
+        contents=results("interim/{data}/contents.json"),
+        ledger=results("ledger/{data}_read.json"),
+    log:
+        results("logs/{data}_read.log"),
+    wildcard_constraints:
+        data=DESCRIBED,
+    params:
+        source=source_digest("preprocessing.datasets.rows.canonical"),
+    message:
+        "Reading and checking the rows of {wildcards.data}"
+    shell:
+        "python -m preprocessing rows-read --description {input.description:q}"
+        " --output {output.rows:q} --contents {output.contents:q} --ledger {output.ledger:q}"
+        " > {log:q} 2>&1"
+
+
+rule described_shards:
+    input:
+        rows=rules.described_read.output.rows,
+        contents=rules.described_read.output.contents,
+    output:
+        manifest=results("shards/{data}/manifest.json"),
+        ledger=results("ledger/{data}_shards.json"),
+    log:
+        results("logs/{data}_shards.log"),
+    wildcard_constraints:
+        data=DESCRIBED,
+    params:
+        folder=subpath(output.manifest, parent=True),
+        scale=config["scale"],
+        source=source_digest("preprocessing.datasets.rows.shards"),
+    message:
+        "Writing the shards of {wildcards.data}"
+    shell:
+        "python -m preprocessing rows-shards --rows {input.rows:q} --contents {input.contents:q}"
+        " --dataset {wildcards.data:q} --scale {params.scale:q} --output-dir {params.folder:q}"
+        " --ledger {output.ledger:q} > {log:q} 2>&1"

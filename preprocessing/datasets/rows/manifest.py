@@ -61,6 +61,7 @@ def write_manifest(
     facts: dict[str, dict[str, Any]],
     card: Card,
     *,
+    data: str,
     scale: str,
     samples: pl.DataFrame,
 ) -> None:
@@ -71,6 +72,7 @@ def write_manifest(
         contents: what the rows hold.
         facts: what there is to tell of each modality.
         card: what the data set says of itself.
+        data: name of the data set, or of a variant as <name>/<variant>.
         scale: stamped on every result.
         samples: rows of `schemas.samples_schema`.
     """
@@ -79,7 +81,7 @@ def write_manifest(
     digests = digests_of({f"{table}/{PART}": part_path(folder, table) for table in made})
     manifest = {
         "schema_version": SCHEMA_VERSION,
-        "dataset": card.name,
+        "dataset": data,
         "scale": scale,
         # There is nothing to reproduce value for value.
         "profile": "corrected",

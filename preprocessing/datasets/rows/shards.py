@@ -65,7 +65,9 @@ def write_shards(
     rows: Annotated[Path, Option(help="Canonical rows, of rows-read")],
     contents: Annotated[Path, Option(help="JSON of what they hold, of rows-read")],
     *,
-    family: Annotated[str, Option(help="Name of the data set")] = "rows",
+    data: Annotated[
+        str, Option("--dataset", help="Name of the data set, or of a variant, as <name>/<variant>")
+    ] = "rows",
     scale: Annotated[str, Option(help="Scale that is stamped on every result, such as own")],
     folder: Annotated[
         Path, Option("--output-dir", help="Folder of the shards and manifest.json to write")
@@ -101,8 +103,8 @@ def write_shards(
             shards.ledger.note("samples", f"{modality} absent: {reason}", count)
     shards.ledger.write(ledger_path)
     facts = {modality: facts for modality, (_, facts) in made.items()}
-    card = write_card(told, shards.rows, family)
-    write_manifest(folder, told, facts, card, scale=scale, samples=samples)
+    card = write_card(told, shards.rows, data.partition("/")[0])
+    write_manifest(folder, told, facts, card, data=data, scale=scale, samples=samples)
     log.info("%d rows", shards.rows.height)
 
 

@@ -1,0 +1,35 @@
+"""The positive control: rows on which pretraining must help; docs/control.md says why."""
+
+ARMS = ["all", "placebo", "text", "image", "timeseries", "apart"]
+
+
+register(
+    "control",
+    data=[],
+    extra=[f"control/{arm}" for arm in ARMS],
+    missing=lambda *wanted: [],
+    keys="control",
+    modalities=["text", "image", "timeseries"],
+)
+
+
+rule control_rows:
+    output:
+        rows=results("interim/control/{arm}/rows.parquet"),
+        series=results("interim/control/{arm}/series.parquet"),
+        description=results("interim/control/{arm}/rows.yaml"),
+        truth=results("interim/control/{arm}/classes.parquet"),
+        pictures=directory(results("interim/control/{arm}/pictures")),
+    log:
+        results("logs/control_{arm}_rows.log"),
+    wildcard_constraints:
+        arm="|".join(ARMS),
+    params:
+        folder=subpath(output.rows, parent=True),
+        counts=options(**config["control"]),
+        source=source_digest("synthetic.control"),
+    message:
+        "Generating the control {wildcards.arm}"
+    shell:
+        "python -m preprocessing generate-control --arm {wildcards.arm:q} {params.counts:q}"
+        " --output-dir {params.folder:q} > {log:q} 2>&1"
