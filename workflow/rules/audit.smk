@@ -3,15 +3,13 @@
 
 def audited(wildcards):
     """Input function: what the missingness audit reads, of every data set."""
-    shards = [results(f"shards/{family}/manifest.json") for family in config["recipes"]]
-    others = [REGISTERED[family].audit(wildcards) for family in config["recipes"]]
+    shards = [results(f"shards/{family}/manifest.json") for family in families()]
+    others = [REGISTERED[family].audit(wildcards) for family in families()]
     return [*shards, *(file for files in others for file in files)]
 
 
 def missingness_digest(wildcards):
-    own = (
-        f"preprocessing.datasets.{family}.missingness" for family in config["recipes"]
-    )
+    own = (f"preprocessing.datasets.{family}.missingness" for family in families())
     return source_digest("preprocessing.audit.missingness.report", *own)
 
 
@@ -31,12 +29,10 @@ rule missingness:
         tmpdir=config["engine"]["temp_dir"] or results("tmp"),
     params:
         shards=lambda wildcards: each(
-            "--shards", [results(f"shards/{family}") for family in config["recipes"]]
+            "--shards", [results(f"shards/{family}") for family in families()]
         ),
         options=lambda wildcards: [
-            word
-            for family in config["recipes"]
-            for word in REGISTERED[family].audit_options
+            word for family in families() for word in REGISTERED[family].audit_options
         ],
         raw_contents=contents(audited),
         source=missingness_digest,

@@ -156,6 +156,11 @@ def data_at_hand():
     return [data for family in config["recipes"] for data in REGISTERED[family].data]
 
 
+def families():
+    """The data sets that the configuration has without a table asking for them."""
+    return [family for family in config["recipes"] if REGISTERED[family].data]
+
+
 def is_at_hand(data):
     """Whether the configuration can make a data, asked for by a table or not."""
     return data.split("/")[0] in config["recipes"] and data in (
