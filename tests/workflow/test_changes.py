@@ -158,7 +158,8 @@ def test_a_fetch_is_not_done_while_hosts_have_not_answered(snakemake, folder, tm
     ledger = "results/fetch/ledger/amazon_fetch_All_Beauty.json"
 
     def run(*arguments, **fetch_options):
-        section = {"name": "fetch", "amazon": {**amazon, "fetch_options": fetch_options}}
+        asked = {"tries": 1, **fetch_options}
+        section = {"name": "fetch", "amazon": {**amazon, "fetch_options": asked}}
         config.write_text(json.dumps({**CONFIG, **section}))
         return snakemake(ledger, *arguments, "--configfile", str(config))
 

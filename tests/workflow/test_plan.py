@@ -186,7 +186,7 @@ def test_names_that_nothing_has_are_told_together_with_the_nearest(snakemake, fo
     assert run.returncode != 0
     assert "Traceback" not in run.stdout
     for part in (
-        "recipes.fashion: no such data set. Allowed: amazon, mimic",
+        "recipes.fashion: no such data set. Allowed: amazon, control, mimic",
         "toy-recipes.yaml is not there. Did you mean tests/workflow/toy-recipe.yaml",
         "mimic-lanistr: starts from mimic-pretran, which is not there. Did you mean mimic-pretrain",
         "mimic-lanistr: no table table9. Did you mean table",
