@@ -1,4 +1,4 @@
-"""Two methods on the same test samples: is the difference more than the luck of who was tested?"""
+"""Is a mean, or a difference, more than the luck of who was tested and of how training went?"""
 
 from __future__ import annotations
 
@@ -39,16 +39,12 @@ def same_samples(one: Predictions, other: Predictions) -> bool:
 def paired_difference(
     ours: Sequence[Predictions], theirs: Sequence[Predictions], resamples: int
 ) -> Difference | None:
-    """The difference in the reported metric, with a paired bootstrap over subjects.
+    """The difference in the reported metric, with a paired bootstrap over subjects and seeds.
 
-    Each resample of subjects is the same for both methods and all seeds, so what
-    makes a test set easy or hard for both cancels. In each, the metric is averaged over the runs
-    of a method. The interval is the central 95 % of the differences; p is the smallest level at
+    What makes a test set easy or hard for both methods cancels, and so does what a seed does to
+    both. The interval is the central 95 % of the differences; p is the smallest level at
     which such an interval excludes 0: twice the share of differences on the far side of 0, where
-    the resample that is the data itself counts too, so that p is never 0.
-
-    The trained models are taken as they are: this says how the difference depends on the test
-    samples, not on the seeds; for those see the standard deviation over runs. `holm` adjusts
+    the resample that is the data itself counts too, so that p is never 0. `holm` adjusts
     for the number of rows that are compared.
 
     Args:
@@ -64,17 +60,62 @@ def paired_difference(
     first = ours[0]
     if not all(same_samples(first, run) for run in [*ours, *theirs]):
         return None
-    weights = resample_weights(first.subject_id, resamples)
-    once = np.ones((1, len(first.label)), weights.dtype)
-
-    def mean_of(runs: Sequence[Predictions], weight: np.ndarray) -> np.ndarray:
-        return np.mean([run.measure(first.primary, weight) for run in runs], axis=0)
-
-    differences = mean_of(ours, weights) - mean_of(theirs, weights)
-    if not (ends := interval(differences)):
+    one, other = resampled_means([ours, theirs], resamples)
+    if not (ends := interval(one - other)):
         return None
-    value = float((mean_of(ours, once) - mean_of(theirs, once))[0])
-    return Difference(value, *ends, p_value=two_sided(differences))
+    ours_mean, their_mean = (
+        np.mean([run.once(first.primary) for run in m]) for m in (ours, theirs)
+    )
+    return Difference(float(ours_mean - their_mean), *ends, p_value=two_sided(one - other))
+
+
+def interval_of_mean(runs: Sequence[Predictions], resamples: int) -> tuple[float, float] | None:
+    """95 % interval of the mean of the reported metric over runs, over subjects and seeds."""
+    (means,) = resampled_means([runs], resamples)
+    return interval(runs[0].primary.factor * means)
+
+
+def resampled_means(methods: Sequence[Sequence[Predictions]], resamples: int) -> list[np.ndarray]:
+    """The mean over runs of each method, had other subjects been tested and other seeds drawn.
+
+    Every run answers for the same subjects, so that both are drawn anew independently, and the
+    draws are the same for all methods: a run is paired with that of its seed, where the other
+    method has one. Of K seeds K - 1 are drawn: with K of them the luck of training would be
+    understated by a share of 1 / K, half of it for two seeds. With one seed subjects alone are
+    drawn, and the trained models taken as they are. Few seeds cannot bound this luck however they
+    are drawn: with two, each resample has one of the two.
+
+    Args:
+        methods: runs of each, on the same test samples.
+        resamples: R.
+
+    Returns:
+        Per method (R,); NaN where the metric is not defined, or no run of the method was drawn.
+
+    Source: Owen, The pigeonhole bootstrap (2007), for both at once; Rao and Wu, Resampling
+    inference with complex survey data (1988), for K - 1.
+    """
+    first = methods[0][0]
+    weights = resample_weights(first.subject_id, resamples)
+    seeds = sorted({run.seed for runs in methods for run in runs})
+    drawn = draw_seeds(len(seeds), resamples)
+    means = []
+    for runs in methods:
+        count = drawn[:, [seeds.index(run.seed) for run in runs]].T
+        values = np.stack([run.measure(first.primary, weights) for run in runs])
+        with np.errstate(invalid="ignore"):  # none of its runs was drawn
+            means.append((count * values).sum(axis=0) / count.sum(axis=0))
+    return means
+
+
+def draw_seeds(seeds: int, resamples: int) -> np.ndarray:
+    """How often each seed counts in each resample, (resamples, seeds).
+
+    >>> draw_seeds(1, 2).tolist(), draw_seeds(5, 100).sum(axis=1).max()
+    ([[1], [1]], np.int64(4))
+    """
+    shares = np.full(seeds, 1 / seeds)
+    return np.random.default_rng([0, seeds]).multinomial(max(1, seeds - 1), shares, resamples)
 
 
 def two_sided(differences: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from commandline import Made
+from lanistr.evaluation.claim import told_claims, told_luck, told_p
 from lanistr.evaluation.metrics import METRICS
 from lanistr.evaluation.row import Row, Stamp, Table, write_csv
 from lanistr.evaluation.tables import assemble
@@ -51,8 +52,8 @@ def caption(table: Table) -> list[str]:
         *filter(None, [layout.note]),
         *unfinished(rows),
         SCALES.get(stamp.scale, f"Scale {stamp.scale}."),
-        "Ours: mean and standard deviation over seeds (n - 1); the 95 % interval of the mean is by "
-        f"bootstrap over {stamp.subjects}. {notes} "
+        "Ours: mean and standard deviation over seeds (n - 1), with its 95 % interval. "
+        f"{told_luck(rows, stamp.subjects)} {notes} "
         "From LANISTR: difference of the means, its 95 % interval and the two-sided p of a paired "
         "bootstrap, in brackets adjusted for the rows that are compared (Holm). "
         "Seconds: wall time of one run, with that of its pretraining.",
@@ -181,17 +182,7 @@ def difference(row: Row) -> str:
     if row.difference is None:
         return ""
     ends = f"{row.difference_low:+.2f} to {row.difference_high:+.2f}"
-    holm = "" if row.p_holm is None else f" [{chance(row.p_holm)}]"
-    return f"{row.difference:+.2f} ({ends}; p {chance(row.p_value)}{holm})"
-
-
-def chance(p_value: float | None) -> str:
-    """A p-value to three decimals.
-
-    >>> chance(0.0421), chance(0.0001)
-    ('= 0.042', '< 0.001')
-    """
-    return "< 0.001" if (p_value or 0) < 0.001 else f"= {p_value:.3f}"
+    return f"{row.difference:+.2f} ({ends}; {told_p(row)})"
 
 
 def number(value: float | None) -> str:
@@ -235,8 +226,8 @@ def markdown(table: Table) -> str:
     body = [line([value.replace("|", "\\|") for value in cells.values()]) for cells in lines]
     rule = line([":--", *["--:"] * (len(head) - 1)])
     what, *notes = caption(table)
-    below = "\n\n".join(notes)
-    return "\n".join([f"**{what}**", "", line(head), rule, *body, "", below]) + "\n"
+    above, below = ("\n\n".join(part) for part in ([f"**{what}**", *told_claims(table)], notes))
+    return "\n".join([above, "", line(head), rule, *body, "", below]) + "\n"
 
 
 def latex(table: Table) -> str:
@@ -251,7 +242,7 @@ def latex(table: Table) -> str:
         [
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{escaped(' '.join(caption(table)))}}}",
+            rf"  \caption{{{escaped(' '.join([*caption(table), *told_claims(table)]))}}}",
             rf"  \label{{tab:{table.name}}}",
             r"  \resizebox{\linewidth}{!}{%",
             rf"  \begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",

@@ -33,12 +33,14 @@ class Row:
         std: standard deviation over runs, with n - 1.
         n_runs: number of seeds that the mean is over.
         seeds: these seeds, with spaces between.
-        low: lower end of the 95 % interval of the mean, by bootstrap over subjects.
+        low: lower end of the 95 % interval of the mean, by bootstrap over subjects and seeds; with
+            one seed over subjects alone.
         high: upper end.
         difference: mean minus that of LANISTR on the same test samples.
-        difference_low: lower end of its 95 % interval, by paired bootstrap over subjects.
+        difference_low: lower end of its 95 % interval, by paired bootstrap over subjects and seeds;
+            see `lanistr.evaluation.comparison`.
         difference_high: upper end.
-        p_value: two-sided p of the difference; see `lanistr.evaluation.comparison`.
+        p_value: two-sided p of the difference.
         p_holm: p adjusted for the rows of the table that are compared with LANISTR.
         auprc: area under the precision-recall curve, mean over runs.
         macro_f1: F1 averaged over the classes, mean over runs.
@@ -49,6 +51,7 @@ class Row:
         prevalence: share of positives in percent, which constant predictions reach as AUPRC.
         majority_rate: share in percent of the most frequent class of the test set.
         labels: number of labeled samples that were learned from.
+        unlabeled: number of samples of the pretraining that it starts from.
         n_test: number of test samples.
         n_positive: number of positive ones.
         n_subjects: number of units, such as patients, among the test samples.
@@ -89,6 +92,7 @@ class Row:
     prevalence: float | None = None
     majority_rate: float | None = None
     labels: int | None = None
+    unlabeled: int | None = None
     n_test: int | None = None
     n_positive: int | None = None
     n_subjects: int | None = None

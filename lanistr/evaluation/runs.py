@@ -127,12 +127,13 @@ def check_data(runs: Iterable[Run], digests: Mapping[str, str]) -> None:
             )
 
 
-def mean_seconds(results: Path, names: Sequence[str], seeds: Iterable[int]) -> float | None:
-    """Mean wall time, over seeds, of the runs of some experiments together; None if none ran."""
-    told = [[RunFiles(results, name, seed).story for name in names] for seed in seeds]
-    seconds = [
-        sum(json.loads(story.read_text(encoding="utf-8"))["seconds"] for story in stories)
-        for stories in told
-        if stories and all(story.is_file() for story in stories)
+def stories_of(
+    results: Path, names: Sequence[str], seeds: Iterable[int]
+) -> list[list[dict[str, Any]]]:
+    """What the runs of some experiments tell, by seed; without seeds of which one is missing."""
+    found = [[RunFiles(results, name, seed).story for name in names] for seed in seeds]
+    return [
+        [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        for paths in found
+        if paths and all(path.is_file() for path in paths)
     ]
-    return sum(seconds) / len(seconds) if seconds else None

@@ -20,13 +20,13 @@ from lanistr.data.cache import open_cache
 from lanistr.data.manifest import Manifest, read_manifest
 from lanistr.errors import ConfigError
 from lanistr.evaluation.ceiling import Truth, ideal_auroc, read_truth
-from lanistr.evaluation.comparison import holm, paired_difference
+from lanistr.evaluation.comparison import holm, interval_of_mean, paired_difference
 from lanistr.evaluation.layout import layout_of
 from lanistr.evaluation.metrics import primary_of
 from lanistr.evaluation.paper import PaperResult, paper_columns, paper_results
-from lanistr.evaluation.predictions import Predictions, interval, resample_weights, why_undefined
+from lanistr.evaluation.predictions import why_undefined
 from lanistr.evaluation.row import Row, Table, stamp_of
-from lanistr.evaluation.runs import Run, Runs, mean_seconds
+from lanistr.evaluation.runs import Run, Runs, stories_of
 from lanistr.evaluation.sources import Sources, compared, reference, rows_of
 from lanistr.experiments.recipes import can_read, read_registry, started_from
 from lanistr.options import RegistryFile, Resamples, ResultsDir, TableName, TablesFile
@@ -111,7 +111,7 @@ def made_row(
         **told,
         **our_columns(runs[name], sources.resamples),
         **compare_with_reference(runs[name], reference(sources, runs, name), sources.resamples),
-        **time_before(runs[name], sources, name),
+        **told_before(runs[name], sources, name),
         **ceilings(sources.truth, runs[name], sources.results),
     }
     return Row(row, experiment=name, dataset=dataset, **ours)
@@ -205,12 +205,18 @@ def compare_with_reference(runs: Runs, other: Runs | None, resamples: int) -> di
     }
 
 
-def time_before(runs: Runs, sources: Sources, name: str) -> dict[str, Any]:
-    """The wall time of what the runs start from."""
-    if not runs.done:
-        return {}
+def told_before(runs: Runs, sources: Sources, name: str) -> dict[str, Any]:
+    """What the runs start from: its wall time, and how many samples a pretraining had."""
     before = started_from(sources.entries[name])
-    return {"pretraining_seconds": mean_seconds(sources.results, before, sources.seeds)}
+    told = stories_of(sources.results, before, sources.seeds)
+    if not runs.done or not told:
+        return {}
+    seconds = [sum(story["seconds"] for story in stories) for stories in told]
+    is_unlabeled = sources.entries[before[-1]]["stage"] == "pretrain"
+    return {
+        "pretraining_seconds": float(np.mean(seconds)),
+        "unlabeled": told[0][-1]["train_samples"] if is_unlabeled else None,
+    }
 
 
 def ceilings(truth: Truth | None, runs: Runs, results: Path) -> dict[str, Any]:
@@ -228,14 +234,3 @@ def ceilings(truth: Truth | None, runs: Runs, results: Path) -> dict[str, Any]:
 def scaled(value: float | None, factor: int) -> float | None:
     """A value as readers see it, such as a share in percent."""
     return None if value is None else factor * value
-
-
-def interval_of_mean(predictions: list[Predictions], resamples: int) -> tuple[float, float] | None:
-    """95 % interval of the mean over seeds, by bootstrap over subjects.
-
-    Each resample of subjects is the same for every seed.
-    """
-    first = predictions[0].primary
-    weights = resample_weights(predictions[0].subject_id, resamples)
-    values = [each.measure(first, weights) for each in predictions]
-    return interval(first.factor * np.mean(values, axis=0))

@@ -12,7 +12,7 @@ from lanistr.report.words import named, told
 
 Points = Sequence[tuple[float, Row]]
 
-BAND = "Band: 95 % interval over subjects."
+BAND = "Band: 95 % interval over subjects and seeds."
 
 
 def draw_curve(title: str, over: str, rows: Sequence[Row]) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from lanistr.errors import DataContractError
+from lanistr.evaluation.claim import told_claims
 from lanistr.evaluation.layout import Layout, read_layouts
 from lanistr.evaluation.row import read_csv
 from lanistr.evaluation.sources import REFERENCE
@@ -27,7 +28,17 @@ from lanistr.report import (
     provenance,
     tables,
 )
-from lanistr.report.page import Cell, Section, explain_scale, facts, notice, page, paragraph, table
+from lanistr.report.page import (
+    Cell,
+    Section,
+    explain_scale,
+    facts,
+    listing,
+    notice,
+    page,
+    paragraph,
+    table,
+)
 from lanistr.report.words import number_told
 
 log = logging.getLogger(__name__)
@@ -87,7 +98,7 @@ def parts(
 
 
 def summary(results: Path, layouts: Mapping[str, Layout]) -> str:
-    """What ran, table by table."""
+    """What each table says of pretraining, then what ran, table by table."""
     stories = provenance.stories(results)
     names = {story["experiment"]["name"] for story in stories}
     minutes = sum(story["seconds"] for story in stories) / 60
@@ -113,9 +124,20 @@ def summary(results: Path, layouts: Mapping[str, Layout]) -> str:
             "trivial": "Trivial baseline",
             "paper": "LANISTR in the paper",
         },
-        "What ran, with the 95 % interval over subjects.",
+        "What ran, with the 95 % interval over subjects and seeds.",
     )
-    return facts(what) + ran + paragraph(FLOW)
+    return claims(results, layouts) + facts(what) + ran + paragraph(FLOW)
+
+
+def claims(results: Path, layouts: Mapping[str, Layout]) -> str:
+    """What each table that was made says of pretraining, as a list."""
+    told = [
+        f"{layout.title}. {sentence}"
+        for name, layout in layouts.items()
+        if (path := tables.table_file(results, name)).is_file()
+        for sentence in told_claims(tables.read_table(name, layout, path))
+    ]
+    return listing(told) if told else ""
 
 
 def lines(name: str, layout: Layout, results: Path) -> list[dict[str, Cell]]:

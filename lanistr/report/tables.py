@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lanistr.evaluation.claim import told_claims
 from lanistr.evaluation.layout import Layout
 from lanistr.evaluation.render import caption, columns, counted
 from lanistr.evaluation.row import Row, Table, read_csv
@@ -18,6 +19,7 @@ from lanistr.report.page import (
     folded,
     listing,
     notice,
+    paragraph,
     place_beside,
     table,
 )
@@ -30,6 +32,11 @@ FIRST = ("Method", "Ours", "95 % interval", "Paper", "Paper's runs")
 def table_file(results: Path, name: str) -> Path:
     """The csv of a table."""
     return results / "tables" / f"{name}.csv"
+
+
+def read_table(name: str, layout: Layout, path: Path) -> Table:
+    """A table from its csv."""
+    return Table(name, layout, *read_csv(path))
 
 
 def expected(
@@ -61,7 +68,7 @@ def body(name: str, layout: Layout, path: Path) -> str:
     """Figure, table and what must be known to read them."""
     if not path.is_file():
         return notice(f"Not run. Make it with: snakemake {name}")
-    made = Table(name, layout, *read_csv(path))
+    made = read_table(name, layout, path)
     title, *notes = caption(made)
     subjects = made.stamp.subjects
     lines = [
@@ -74,7 +81,8 @@ def body(name: str, layout: Layout, path: Path) -> str:
         if layout.curve
         else bars(layout.title, made.rows)
     )
-    return drawn + table(lines, headings, title) + folded("How to read it", listing(notes))
+    claims = "".join(map(paragraph, told_claims(made)))
+    return claims + drawn + table(lines, headings, title) + folded("How to read it", listing(notes))
 
 
 def withheld(cells: dict[str, str], row: Row, subjects: str) -> dict[str, str]:

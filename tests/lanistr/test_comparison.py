@@ -1,11 +1,13 @@
-"""The paired bootstrap: p-values are uniform without a difference, and pairing takes out luck."""
+"""The paired bootstrap: p-values are uniform without a difference, pairing takes out luck of both
+kinds, and what is left of it is in the interval.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lanistr.evaluation.comparison import paired_difference, two_sided
+from lanistr.evaluation.comparison import interval_of_mean, paired_difference, two_sided
 from lanistr.evaluation.metrics import weighted_auroc
 from tests.lanistr.made_predictions import MORTALITY, STAY, predictions
 
@@ -50,6 +52,49 @@ def test_what_is_hard_for_both_cancels():
     alike = paired_difference(*([run] for run in drawn(rng, shared=0.95)), 300)
     apart = paired_difference(*([run] for run in drawn(rng, shared=0.0)), 300)
     assert alike.high - alike.low < 0.4 * (apart.high - apart.low)
+
+
+def trained(rng, label, skills):
+    """A run per skill, with seeds 0, 1, ...; all scores have the same noise."""
+    noise = rng.standard_normal(len(label))
+    return [
+        predictions(MORTALITY, label, skill * label + noise, seed=seed)
+        for seed, skill in enumerate(skills)
+    ]
+
+
+def test_seeds_are_drawn_as_subjects_are():
+    """Without a difference but luck of training, p is seldom small; over subjects alone it is."""
+    rng = np.random.default_rng(6)
+    label = np.arange(120) < 40
+    p, alone = [], []
+    for _ in range(80):
+        ours, theirs = (trained(rng, label, rng.normal(1, 0.5, 5)) for _ in range(2))
+        p.append(paired_difference(ours, theirs, 100).p_value)
+        alone.append(paired_difference(ours[:1], theirs[:1], 100).p_value)
+    assert np.mean(np.array(p) < 0.05) < 0.13
+    assert np.mean(np.array(alone) < 0.05) > 0.2
+
+
+def test_the_luck_of_training_is_in_the_interval_of_a_mean():
+    rng = np.random.default_rng(7)
+    label = np.arange(300) < 100
+    same, *_ = trained(rng, label, [1.0])
+    one = interval_of_mean([same], 500)
+    assert interval_of_mean([replace(same, seed=seed) for seed in range(5)], 500) == one
+    low, high = interval_of_mean(trained(rng, label, [0.2, 0.6, 1.0, 1.4, 1.8]), 500)
+    assert high - low > 1.5 * (one[1] - one[0])
+
+
+def test_runs_are_paired_by_seed():
+    label = np.arange(400) < 100
+    skills = np.array([0.2, 0.6, 1.0, 1.4, 1.8])
+    ours, theirs = (trained(np.random.default_rng(8), label, skills + s) for s in (0.3, 0.0))
+    paired = paired_difference(ours, theirs, 500)
+    moved = [replace(run, seed=run.seed + 5) for run in theirs]
+    apart = paired_difference(ours, moved, 500)
+    assert paired.value == apart.value
+    assert paired.high - paired.low < 0.5 * (apart.high - apart.low)
 
 
 def test_a_method_does_not_differ_from_itself():

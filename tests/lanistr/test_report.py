@@ -135,6 +135,18 @@ def test_the_page_is_navigable_and_holds_no_identifier(results):
         assert text in html, text
 
 
+def test_the_report_begins_with_what_the_tables_say_of_pretraining(results):
+    full = replace(LATE, row="LANISTR", mean=80.0)
+    ends = {"difference": -1.7, "difference_low": -3.0, "difference_high": -0.4, "p_value": 0.01}
+    scratch = replace(LATE, row="LANISTR w/o pretraining", **ends)
+    write_csv(results / "tables/table1.csv", Table("table1", LAYOUT, [full, scratch], STAMP))
+    write_report(results, results / "report.html", CONFIG)
+    html = (results / "report.html").read_text()
+    claim = "Pretraining lifts LANISTR: AUROC 80.00 with it, 78.30 without, +1.70 points"
+    assert html.index(f"Table 1: mortality in MIMIC-IV. {claim}") < html.index("Data sets")
+    assert html.count(claim) == 2  # in the summary and above its table
+
+
 def test_what_was_not_run_says_so(results):
     write_report(results, results / "report.html", CONFIG)
     html = (results / "report.html").read_text()

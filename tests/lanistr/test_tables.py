@@ -134,6 +134,7 @@ def test_the_papers_numbers_have_columns_of_their_own(results, cache, repository
 def test_pretraining_is_counted_for_the_row_that_uses_it(results, cache, repository):
     row = row_of("LANISTR", results, cache, repository)
     assert (row.experiment, row.seconds, row.pretraining_seconds) == ("full", 10.5, 101)
+    assert (row.labels, row.unlabeled) == (90, 90)
 
 
 def test_one_run_has_no_standard_deviation(results, cache, repository):

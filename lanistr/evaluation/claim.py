@@ -1,0 +1,175 @@
+"""What a table says of pretraining, in sentences that follow from its rows either way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from lanistr.evaluation.row import Row, Table, method_of
+
+K = TypeVar("K")
+
+LEVEL = 0.05
+WITH, WITHOUT = ("LANISTR", "100 %"), ("LANISTR w/o pretraining", "0 %")
+"""Rows with and without pretraining; a curve over unlabeled data names them after its share."""
+
+ENOUGH = 5
+"""Seeds from which on a test without a difference is significant as seldom as it should be."""
+
+
+def told_claims(table: Table) -> list[str]:
+    """Whether LANISTR with pretraining beats the same model without, and the best other row.
+
+    Per data set and, in a curve over labels, number of labels, and then where the effect ends.
+    Nothing where a table has no row of LANISTR. The comparison with and without pretraining is
+    judged by its interval; the best of several rows was chosen, so that it is judged by Holm's p.
+    """
+    sentences = []
+    curve, datasets = table.layout.curve, grouped(table.rows, lambda row: row.dataset)
+    for dataset, rows in datasets.items():
+        by_labels = sorted(rows, key=lambda row: row.labels or 0)
+        points = (
+            [rows] if curve != "labels" else [*grouped(by_labels, lambda row: row.labels).values()]
+        )
+        told = [told_at(asked, curve, table.stamp.scale) for asked in points]
+        told += [told_end(points)] if curve == "labels" else []
+        sentences += [f"{dataset}: {text}" if len(datasets) > 1 else text for text in told if text]
+    return sentences
+
+
+def grouped(rows: Sequence[Row], key: Callable[[Row], K]) -> dict[K, list[Row]]:
+    """Rows by a key, in their order."""
+    found: dict[K, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
+def told_at(rows: Sequence[Row], curve: str | None, scale: str) -> str:
+    """Both comparisons of rows that were asked the same."""
+    return " ".join(filter(None, [told_pretraining(rows, scale), told_best(rows, curve)]))
+
+
+def one_of(rows: Sequence[Row], names: Sequence[str]) -> Row | None:
+    """The row of one of these names, a point of a curve without what it is at."""
+    return next((row for row in rows if method_of(row.row) in names), None)
+
+
+def told_pretraining(rows: Sequence[Row], scale: str) -> str:
+    """LANISTR with pretraining against the same model without it; empty without such rows."""
+    full, scratch = one_of(rows, WITH), one_of(rows, WITHOUT)
+    if full is None or scratch is None:
+        return ""
+    if full.mean is None or scratch.mean is None or scratch.difference is None:
+        missing = scratch if full.mean is not None else full
+        return f"Whether pretraining helps LANISTR is not known: {missing.row}, {missing.status}."
+    metric = full.measure
+    lower = "" if metric.higher_is_better else " (lower is better)"
+    numbers = (
+        f"{metric.title}{lower} {full.mean:.2f} with it, {scratch.mean:.2f} without, "
+        f"{gained(scratch)}; {told_amounts(full, scratch, scale)}."
+    )
+    if (effect := effect_of(scratch)) == 0:
+        return f"No difference is shown between LANISTR with pretraining and without: {numbers}"
+    verb = "lifts" if effect > 0 else "lowers"
+    return f"Pretraining {verb} LANISTR: {numbers}"
+
+
+def effect_of(other: Row) -> int:
+    """What LANISTR's number is beside another row's: 1 greater, -1 smaller, 0 neither shown."""
+    assert other.difference_low is not None and other.difference_high is not None
+    return (other.difference_high < 0) - (other.difference_low > 0)
+
+
+def gained(other: Row) -> str:
+    """What LANISTR has more than another row, with interval and p."""
+    assert other.difference is not None and other.difference_low is not None
+    assert other.difference_high is not None and other.p_value is not None
+    unit = "points" if other.measure.percent else other.unit
+    return (
+        f"{-other.difference:+.2f} {unit} (95 % interval {-other.difference_high:+.2f} to "
+        f"{-other.difference_low:+.2f}, {told_p(other)})"
+    )
+
+
+def told_p(row: Row) -> str:
+    """The p-value, and in brackets the adjusted one.
+
+    >>> told_p(Row("LateFusion", "ok", None, "stays", "auroc", p_value=0.042, p_holm=0.0001))
+    'p = 0.042 [< 0.001]'
+    """
+    raw, adjusted = (
+        None if value is None else "< 0.001" if value < 0.001 else f"= {value:.3f}"
+        for value in (row.p_value, row.p_holm)
+    )
+    return f"p {raw}" + (f" [{adjusted}]" if adjusted else "")
+
+
+def told_amounts(full: Row, scratch: Row, scale: str) -> str:
+    """What both learned from."""
+    counts = dict.fromkeys(f"{row.n_runs} seed{'s' * (row.n_runs > 1)}" for row in (full, scratch))
+    amounts = [
+        *([f"{full.labels:,} labels"] if full.labels is not None else []),
+        *([f"{full.unlabeled:,} unlabeled samples"] if full.unlabeled is not None else []),
+        " and ".join(counts),
+        *(["generated data"] if scale == "smoke" else []),
+    ]
+    return ", ".join(amounts)
+
+
+def told_best(rows: Sequence[Row], curve: str | None) -> str:
+    """LANISTR against the best other row; empty where there is none, or rows are shares of data."""
+    full = one_of(rows, WITH)
+    others = [
+        row
+        for row in rows
+        if row.difference is not None and method_of(row.row) not in (*WITH, *WITHOUT)
+    ]
+    if full is None or not others or curve == "unlabeled":
+        return ""
+    sign = 1 if full.measure.higher_is_better else -1
+    best = max(others, key=lambda row: sign * (row.mean or 0))
+    shown = best.p_holm is not None and best.p_holm < LEVEL
+    ahead = sign * (best.difference or 0) < 0
+    verb = ("beats" if ahead else "is behind") if shown else "is not shown to differ from"
+    return f"LANISTR {verb} the best other row, {best.row} ({best.mean:.2f}): {gained(best)}."
+
+
+def told_end(points: Sequence[Sequence[Row]]) -> str:
+    """Up to how many labels pretraining is better, of a curve; empty where none is compared."""
+    known = [
+        row for rows in points if (row := one_of(rows, WITHOUT)) and row.difference is not None
+    ]
+    if not known:
+        return ""
+    sign = 1 if known[0].measure.higher_is_better else -1
+    helped = [row.labels for row in known if sign * effect_of(row) > 0]
+    if not helped:
+        return "At no number of labels is pretraining shown to be better."
+    at = ", ".join(f"{labels:,}" for labels in helped)
+    return f"Pretraining is shown to be better with {at} labels, of {told_numbers(known)}."
+
+
+def told_numbers(rows: Sequence[Row]) -> str:
+    """The numbers of labels that were tried.
+
+    >>> told_numbers([Row("a", "ok", None, "d", "auroc", labels=n) for n in (40, 200, 4000)])
+    '40, 200 and 4,000'
+    """
+    *most, last = [f"{row.labels:,}" for row in rows]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def told_luck(rows: Sequence[Row], subjects: str) -> str:
+    """Which luck the intervals and p of a table are about, and which not."""
+    if (runs := max((row.n_runs for row in rows), default=0)) < 2:
+        return (
+            f"Intervals and p are by bootstrap over {subjects} alone: one seed says nothing of the "
+            "luck of training."
+        )
+    few = f" {runs} seeds cannot bound the luck of training: intervals are too narrow, p too small."
+    return (
+        f"Intervals and p are by bootstrap over {subjects} and seeds together: about who was "
+        "tested and how training went, not about which samples have a label, the same in all runs."
+        + (few if runs < ENOUGH else "")
+    )
