@@ -67,9 +67,18 @@ class ImageEncoder(LibraryTransformer):
 
 
 class TabularEncoder(Part):
-    """TabNet. Source of the defaults: the official code."""
+    """TabNet, or a Transformer over columns. Source of the defaults: the official code."""
 
-    hidden: int = Field(64, gt=0, description="Width of a decision and of an attention step.")
+    kind: Literal["tabnet", "columns"] = Field(
+        "tabnet",
+        description="Tokens: TabNet's decision steps, as in the paper; or a column each, which "
+        "reads hidden, layers and heads alone.",
+    )
+    hidden: int = Field(
+        64, gt=0, description="Width of a decision and of an attention step; or of a column."
+    )
+    layers: int = Field(1, gt=0, description="Layers over columns; TabNet has none.")
+    heads: int = Field(4, gt=0, description="Attention heads of these layers.")
     steps: int = Field(6, gt=0, description="Decision steps; each gives a token.")
     gamma: float = Field(
         1.8, ge=1, description="Freedom of several steps to use one column; 1 = one step only."
@@ -84,8 +93,16 @@ class TabularEncoder(Part):
 
 
 class TimeseriesEncoder(Transformer):
-    """A Transformer over hours with learnable positions."""
+    """A Transformer over hours, or over variables and blocks of hours."""
 
+    kind: Literal["hours", "variables"] = Field(
+        "hours",
+        description="Tokens: an hour each with zeros for what was not measured, as in the paper; "
+        "or a variable each, told as summaries of its measurements, beside blocks of hours.",
+    )
+    block_hours: int = Field(
+        4, gt=0, description="Hours of a block; of kind hours, each hour is a token."
+    )
     hidden: int = Field(256, gt=0, description="Width of an hour. Source: LANISTR Table 5.")
     layers: int = Field(3, gt=0, description="Number of layers. Source: LANISTR Table 5.")
     heads: int = Field(4, gt=0, description="Attention heads. Source: LANISTR Table 5.")

@@ -12,13 +12,15 @@ at 512 tokens), embeddings, heads, TabNet, MedFuse's and AutoGluon's fusion, and
 epochs are counted, though a run may stop early. Samples count whole whether or not a modality is
 absent. Those that become one where a modality is left out count separately, unless radiographs are
 alone: for such runs it is an upper bound. A Perceiver counts as the Transformer in its place, and
-CoCa as LANISTR with text and image, which is more than open_clip's smaller architectures cost.
+CoCa as LANISTR with text and image, which is more than open_clip's smaller architectures cost; a
+Transformer over columns counts as TabNet.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +124,13 @@ def flops_per_sample(experiment: Experiment, image_px: int) -> tuple[int, int]:
 
 def tokens(experiment: Experiment, image_px: int) -> dict[Modality, int]:
     """The most tokens of each modality in use."""
-    sizes = experiment.encoders
+    sizes, series = experiment.encoders, experiment.encoders.timeseries
+    blocks = math.ceil(HOURS / series.block_hours)
     longest = {
         Modality.TEXT: sizes.text.max_tokens,
         Modality.IMAGE: (image_px // sizes.image.patch_px) ** 2 + 1,
         Modality.TABULAR: sizes.tabular.steps,
-        Modality.TIMESERIES: HOURS,
+        Modality.TIMESERIES: HOURS if series.kind == "hours" else VARIABLES + blocks,
     }
     return {modality: longest[modality] for modality in sorted(experiment.modalities)}
 

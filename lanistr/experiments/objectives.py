@@ -41,6 +41,11 @@ class Objectives(Part):
     timeseries_ratio: float = Field(
         0.15, gt=0, lt=1, description="Share of hours to hide, per variable."
     )
+    timeseries_hides: Literal["segments", "events", "future"] = Field(
+        "segments",
+        description="Measurements that are hidden: stretches of hours of each variable for itself; "
+        "whole variables, and stretches of hours of all of them; or all that follows some hour.",
+    )
     segment_hours: float = Field(3.0, ge=1, description="Mean length of a hidden stretch.")
     projector_hidden: int = Field(2048, gt=0, description="Inner width of the SimSiam projector.")
     predictor_hidden: int = Field(512, gt=0, description="Inner width of the SimSiam predictor.")

@@ -13,6 +13,7 @@ from lanistr.experiments import architecture
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.objectives import OBJECTIVE_MODALITY, Variants
 from lanistr.modality import Modality
+from lanistr.models.columns import ColumnsEncoder, MaskedColumnsHead
 from lanistr.models.encoders import Encoder, Encoders
 from lanistr.models.fusion import Fusion, Projection, Projections, start_at_random
 from lanistr.models.image import ImageEncoder, MaskedImageHead
@@ -20,6 +21,7 @@ from lanistr.models.perceiver import PerceiverFusion, perceiver_io
 from lanistr.models.tabular import MaskedTabularHead, TabularEncoder
 from lanistr.models.text import MaskedLanguageHead, TextEncoder
 from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder
+from lanistr.models.variables import MaskedVariablesHead, VariablesEncoder
 from lanistr.models.weights import library_model, seeded
 
 
@@ -30,7 +32,7 @@ def build_encoders(experiment: Experiment, spec: InputSpec, *, mask_token: bool)
         Modality.TEXT: lambda: build_text(sizes.text, spec),
         Modality.IMAGE: lambda: build_image(sizes.image, spec, mask_token=mask_token),
         Modality.TABULAR: lambda: build_tabular(sizes.tabular, spec),
-        Modality.TIMESERIES: lambda: TimeseriesEncoder(sizes.timeseries, spec),
+        Modality.TIMESERIES: lambda: build_timeseries(sizes.timeseries, spec),
     }
     encoders: dict[Modality, Encoder] = {}
     for modality, construct in builders.items():
@@ -50,8 +52,8 @@ def build_masking_heads(
             text.width, spec.vocab_size, spec.pad_token_id, over
         ),
         "mim": lambda image: MaskedImageHead(image.width, sizes.image.patch_px),
-        "mfm": lambda rows: MaskedTabularHead(sizes.tabular, rows.values, rows.column),
-        "mtm": lambda series: MaskedTimeseriesHead(series.width, spec),
+        "mfm": lambda rows: masked_table_head(rows, sizes.tabular, spec),
+        "mtm": lambda series: masked_series_head(series, sizes.timeseries, spec),
     }
     heads = {}
     for name, modality in OBJECTIVE_MODALITY.items():
@@ -100,14 +102,45 @@ def build_image(
     return ImageEncoder(vit)
 
 
-def build_tabular(settings: architecture.TabularEncoder, spec: InputSpec) -> TabularEncoder:
-    """TabNet for the columns that there are."""
+def build_tabular(
+    settings: architecture.TabularEncoder, spec: InputSpec
+) -> TabularEncoder | ColumnsEncoder:
+    """TabNet or a Transformer for the columns that there are."""
     if not spec.category_names and not spec.number_names:
         raise ConfigError(
             "modalities: the cached data have no columns of a table. Leave tabular out, "
             "or cache data that have them."
         )
-    return TabularEncoder(settings, spec)
+    kind = ColumnsEncoder if settings.kind == "columns" else TabularEncoder
+    return kind(settings, spec)
+
+
+def masked_table_head(
+    rows: TabularEncoder | ColumnsEncoder, settings: architecture.TabularEncoder, spec: InputSpec
+) -> MaskedTabularHead | MaskedColumnsHead:
+    """What reconstructs hidden columns from the tokens of the encoder."""
+    if isinstance(rows, ColumnsEncoder):
+        return MaskedColumnsHead(settings.hidden, spec)
+    return MaskedTabularHead(settings, rows.values, rows.column)
+
+
+def build_timeseries(
+    settings: architecture.TimeseriesEncoder, spec: InputSpec
+) -> TimeseriesEncoder | VariablesEncoder:
+    """The encoder of the kind that is asked for."""
+    kind = VariablesEncoder if settings.kind == "variables" else TimeseriesEncoder
+    return kind(settings, spec)
+
+
+def masked_series_head(
+    series: TimeseriesEncoder | VariablesEncoder,
+    settings: architecture.TimeseriesEncoder,
+    spec: InputSpec,
+) -> MaskedTimeseriesHead | MaskedVariablesHead:
+    """What reconstructs hidden measurements from the tokens of the encoder."""
+    if isinstance(series, VariablesEncoder):
+        return MaskedVariablesHead(settings, spec)
+    return MaskedTimeseriesHead(settings.hidden, spec)
 
 
 def build_fusion(

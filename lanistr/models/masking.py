@@ -112,14 +112,57 @@ def hide_segments(
     Source:
         LANISTR, masked time-series modeling; Zerveas et al. 2021 (geometric masking).
     """
+    return draw_segments(observed, ratio, mean_length, rng) & observed
+
+
+def hide_events(observed: Tensor, ratio: float, mean_length: float, rng: torch.Generator) -> Tensor:
+    """Hide whole variables, and stretches of hours of all variables.
+
+    Args:
+        observed: True = measured in that hour and of a present series, (B, S, V) bool.
+        ratio: probability of hiding a variable, and share of hours to hide.
+        mean_length: of a hidden stretch in hours, as of `hide_segments`.
+        rng: where the draws come from.
+
+    Returns:
+        True = hidden, (B, S, V) bool; only where observed.
+
+    Source:
+        DuETT (Labach et al. 2023), which hides one variable and one step of each stay.
+    """
+    variables = uniform(observed[:, :1].shape, rng, observed.device) < ratio
+    hours = draw_segments(observed[..., :1], ratio, mean_length, rng)
+    return (variables | hours) & observed
+
+
+def hide_future(observed: Tensor, rng: torch.Generator) -> Tensor:
+    """Hide all that is measured from some hour on, an hour of its own for each series.
+
+    Args:
+        observed: True = measured in that hour and of a present series, (B, S, V) bool.
+        rng: where the draws come from.
+
+    Returns:
+        True = hidden, (B, S, V) bool; only where observed, and never in the first quarter.
+
+    Source:
+        STraTS (Tipirneni and Reddy 2022), which forecasts the two hours that follow.
+    """
+    steps = observed.shape[1]
+    first = (0.25 + 0.75 * uniform((len(observed), 1, 1), rng, observed.device)) * steps
+    return (torch.arange(steps, device=observed.device)[:, None] >= first) & observed
+
+
+def draw_segments(like: Tensor, ratio: float, mean_length: float, rng: torch.Generator) -> Tensor:
+    """The stretches of `hide_segments`, measured or not, of the shape (B, S, V) of `like`."""
     become_visible = 1 / mean_length
     become_hidden = become_visible * ratio / (1 - ratio)
-    draw = uniform(observed.shape, rng, observed.device)
+    draw = uniform(like.shape, rng, like.device)
     draw[:, 0] = torch.where(draw[:, 0] < ratio, 0.0, 1.0)  # the first hour always says something
     changes = (draw < become_hidden) | (draw >= 1 - become_visible)
-    hours = torch.arange(observed.shape[1], device=observed.device)[None, :, None]
+    hours = torch.arange(like.shape[1], device=like.device)[None, :, None]
     latest = torch.where(changes, hours, 0).cummax(dim=1).values
-    return (draw < become_hidden).gather(1, latest) & observed
+    return (draw < become_hidden).gather(1, latest)
 
 
 def uniform(shape: tuple[int, ...], rng: torch.Generator, device: torch.device | str) -> Tensor:

@@ -11,7 +11,7 @@ from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Tokens, read_of, spread
 from lanistr.models.losses import masked_timeseries_loss
-from lanistr.models.masking import hide_segments
+from lanistr.models.masking import hide_events, hide_future, hide_segments
 
 if TYPE_CHECKING:
     from lanistr.batch import Batch, InputSpec
@@ -38,33 +38,19 @@ class TimeseriesEncoder(Encoder):
         self.enter = nn.Linear(spec.series_values + spec.series_variables, self.width)
         self.position = nn.Parameter(torch.empty(spec.series_steps, self.width))
         nn.init.trunc_normal_(self.position, std=0.02)
-        layers = [
-            nn.TransformerEncoderLayer(
-                self.width,
-                settings.heads,
-                settings.intermediate,
-                settings.dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
-            for _ in range(settings.layers)  # nn.TransformerEncoder would start all layers equal
-        ]
-        self.layers = nn.Sequential(*layers)
+        self.layers = transformer_layers(settings)
         self.norm = nn.LayerNorm(self.width)
         self.register_buffer("variable", torch.tensor(spec.variable_of_value), persistent=False)
 
     def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
         """Draw the measurements to hide, (B, S, V) bool."""
-        return hide_segments(
-            self._observed(batch), objectives.timeseries_ratio, objectives.segment_hours, rng
-        )
+        return hide_measurements(batch, objectives, rng)
 
     def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
         """Encode the series; every hour of a present series is a token, measured or not."""
         present = batch.has(Modality.TIMESERIES)
         read = read_of(present)
-        seen = self._observed(batch)[read]
+        seen = observed_of(batch)[read]
         if hidden is not None:
             seen = seen & ~hidden[read]
         values = batch.series[read].masked_fill(~seen[..., self.variable], 0.0)
@@ -75,9 +61,37 @@ class TimeseriesEncoder(Encoder):
         """The mean over hours, (B, D)."""
         return tokens.states.mean(dim=1).masked_fill(~tokens.is_token[:, :1], 0.0)
 
-    def _observed(self, batch: Batch) -> Tensor:
-        """True = measured, and of a sample with a series, (B, S, V) bool."""
-        return batch.observed & batch.has(Modality.TIMESERIES)[:, None, None]
+
+def observed_of(batch: Batch) -> Tensor:
+    """True = measured, and of a sample with a series, (B, S, V) bool."""
+    return batch.observed & batch.has(Modality.TIMESERIES)[:, None, None]
+
+
+def hide_measurements(batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
+    """Draw the measurements to hide, (B, S, V) bool."""
+    observed = observed_of(batch)
+    if objectives.timeseries_hides == "future":
+        return hide_future(observed, rng)
+    hide = hide_events if objectives.timeseries_hides == "events" else hide_segments
+    return hide(observed, objectives.timeseries_ratio, objectives.segment_hours, rng)
+
+
+def transformer_layers(settings: architecture.Transformer) -> nn.Sequential:
+    """The layers of a Transformer; nn.TransformerEncoder would start all of them equal."""
+    return nn.Sequential(
+        *(
+            nn.TransformerEncoderLayer(
+                settings.hidden,
+                settings.heads,
+                settings.intermediate,
+                settings.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(settings.layers)
+        )
+    )
 
 
 class MaskedTimeseriesHead(nn.Module):

@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from lanistr.models.masking import hide_columns, hide_patches, hide_segments, hide_tokens
+from lanistr.models.masking import (
+    hide_columns,
+    hide_events,
+    hide_future,
+    hide_patches,
+    hide_segments,
+    hide_tokens,
+)
 
 
 def test_tokens_are_hidden_at_the_ratio_and_only_where_eligible(rng):
@@ -55,6 +62,28 @@ def test_segments_are_drawn_per_variable_and_only_where_observed(rng):
     whole = hide_segments(torch.ones_like(observed), 0.15, 3.0, rng()).flatten(0, 1).float()
     correlation = torch.corrcoef(whole.T) - torch.eye(17)
     assert correlation.abs().max() < 0.3
+
+
+def test_events_are_whole_variables_and_hours_of_all_variables(rng):
+    everything = torch.ones(400, 48, 17, dtype=torch.bool)
+    hidden = hide_events(everything, 0.2, 6.0, rng())
+    variables, hours = hidden.all(dim=1), hidden.all(dim=2)
+    assert torch.equal(hidden, variables[:, None] | hours[:, :, None])
+    assert variables.float().mean() == pytest.approx(0.2, abs=0.02)
+    assert hours.float().mean() == pytest.approx(0.2, abs=0.02)
+    observed = torch.rand(everything.shape, generator=rng(1)) < 0.4
+    assert torch.equal(hide_events(observed, 0.2, 6.0, rng()), hidden & observed)
+
+
+def test_the_future_is_all_that_follows_an_hour_of_each_series(rng):
+    everything = torch.ones(2000, 48, 3, dtype=torch.bool)
+    hidden = hide_future(everything, rng())
+    first = 48 - hidden.sum(dim=1)
+    assert torch.equal(hidden, torch.arange(48)[:, None] >= first[:, None])
+    assert (first == first[:, :1]).all()  # of all variables
+    assert first.min() >= 12 and first.float().mean() == pytest.approx(30.5, abs=0.8)
+    observed = torch.rand(everything.shape, generator=rng(1)) < 0.4
+    assert torch.equal(hide_future(observed, rng()), hidden & observed)
 
 
 def test_the_same_generator_hides_the_same(rng):
