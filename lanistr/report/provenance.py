@@ -6,15 +6,12 @@ import csv
 import json
 import os
 import platform
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from lanistr.report.page import Cell, Section, facts, folded, notice, paragraph, table
-
-SEED = re.compile(r"_seed\d+$")
 
 
 def manifests(results: Path) -> dict[str, dict[str, Any]]:
@@ -45,7 +42,7 @@ def sections(results: Path, config: dict[str, Any] | None) -> list[Section]:
         Section("provenance", "Where the numbers come from", paragraph(TRACED)),
         Section("data", "Data", data(results), level=3),
         Section("software", "Software and machine", software(results), level=3),
-        Section("times", "Times", times(results / "benchmarks"), level=3),
+        Section("times", "Times", times(results), level=3),
         Section("configuration", "Configuration", configuration(config), level=3),
     ]
 
@@ -87,12 +84,16 @@ def software(results: Path) -> str:
     return facts({**runs, "Report made on": machine})
 
 
-def times(folder: Path) -> str:
-    """Wall time and memory of the rules that are measured, summed over seeds."""
+def times(results: Path) -> str:
+    """Wall time and memory of trainings and of the rules that are measured, summed over seeds."""
     measured: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    folder = results / "benchmarks"
     for path in sorted(folder.glob("**/*.tsv")):
-        name = SEED.sub("", path.relative_to(folder).with_suffix("").as_posix())
-        measured[name] += benchmark(path)
+        measured[path.relative_to(folder).with_suffix("").as_posix()] += benchmark(path)
+    # Trainings measure themselves: Snakemake would look at the process that waits for them.
+    for story in stories(results):
+        name = story["experiment"]["name"]
+        measured[f"train/{name}"].append((story["seconds"], story["memory_mb"]))
     if not measured:
         return notice("No rule was measured.")
     rows: list[dict[str, Cell]] = [

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import resource
 import subprocess
+import sys
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +41,8 @@ def write_predictions(
         said: what the model answers, (N, task.outputs): probabilities of the classes in their
             order, of each label, or the number in its unit.
     """
+    import polars as pl  # starts threads, and trainings are forked from a process without any
+
     task = samples.spec.task
     assert task is not None  # what was only pretrained answers nothing
     table = pl.DataFrame(
@@ -107,6 +110,7 @@ def write_run(
         "selected": selected,
         "selection": selection(valid, cache),
         "seconds": round(seconds, 3),
+        "memory_mb": peak_memory_mb(),
         "data": {**cache.provenance, "cache": cache.digest},
         "machine": machine(here, experiment.method),
     }
@@ -128,6 +132,12 @@ def selection(valid: Samples, cache: Cache) -> dict[str, Any]:
         "subjects": len(np.unique(subjects)),
         "samples_of_test_subjects": int(np.isin(subjects, test).sum()),
     }
+
+
+def peak_memory_mb() -> int:
+    """Most memory that this process has had at once, in MiB."""
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
 
 
 def machine(here: World, method: str) -> dict[str, Any]:

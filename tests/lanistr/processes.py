@@ -4,17 +4,18 @@ They are forked from a server that has imported everything and started no thread
 process that runs the tests would inherit locks that its threads held.
 """
 
+import contextlib
+import json
 import multiprocessing
 import os
+import runpy
 import socket
+import sys
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 
-from transformers import BertModel, FlavaMultimodalModel, ViTModel
-
-from lanistr.training.run import train
-
-PRELOADED = (BertModel, FlavaMultimodalModel, ViTModel, train)
+import lanistr.commands.preload  # noqa: F401
 
 
 def started(body: Callable[..., None], *arguments: object) -> ForkServerProcess:
@@ -24,6 +25,16 @@ def started(body: Callable[..., None], *arguments: object) -> ForkServerProcess:
     process = context.Process(target=body, args=arguments)
     process.start()
     return process
+
+
+def tell_imports(command: list[str], told: Path) -> None:
+    """Run a step of `lanistr`; write the names of packages imported before it and by it."""
+    before = set(sys.modules)
+    sys.argv = ["lanistr", *command]
+    with contextlib.suppress(SystemExit):
+        runpy.run_module("lanistr", run_name="__main__")
+    found = [before, set(sys.modules) - before]
+    told.write_text(json.dumps([sorted({name.split(".")[0] for name in each}) for each in found]))
 
 
 def exit_code(process: ForkServerProcess) -> int | None:

@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from lanistr.__main__ import app
+from tests.lanistr.processes import exit_code, started, tell_imports
 from tests.lanistr.shards import ENCODERS, TINY, write_shards
 
 ALL = ["text", "image", "timeseries"]
@@ -61,14 +62,18 @@ def make_cache(files):
     )
 
 
+def train_command(files, name, output, *more):
+    words = ["train", "--registry", files / "registry.yaml", "--recipe", files / "recipe.yaml"]
+    words += ["--seed", 0, "--cache", files / "cache", "--device", "cpu", "--threads", 1]
+    return list(map(str, [*words, "--experiment", name, "--output-dir", output, *more]))
+
+
 def test_the_whole_road(files, repository):
     make_cache(files)
-    common = ["--registry", files / "registry.yaml", "--recipe", files / "recipe.yaml"]
-    common += ["--seed", 0, "--cache", files / "cache", "--device", "cpu", "--threads", 1]
     for name in ("pre", "full", "late"):
         output = files / f"runs/{name}/seed0"
         init = ["--init", files / "runs/pre/seed0/checkpoint.safetensors"] if name == "full" else []
-        call("train", *common, "--experiment", name, *init, "--output-dir", output)
+        call(*train_command(files, name, output, *init))
         left = {path.name for path in output.iterdir()}
         assert left == {"checkpoint.safetensors", "experiment.json", "history.jsonl"}
     for name in ("full", "late"):
@@ -90,6 +95,16 @@ def test_the_whole_road(files, repository):
         assert row in text
     story = json.loads((files / "runs/full/seed0/experiment.json").read_text())
     assert story["experiment"]["optim"]["epochs"] == 1
+
+
+def test_all_that_a_training_imports_is_preloaded_but_what_starts_threads(files):
+    make_cache(files)
+    command = train_command(files, "late", files / "run", "--predictions", files / "p.parquet")
+    assert exit_code(started(tell_imports, command, files / "imports.json")) == 0
+    assert (files / "p.parquet").exists()
+    before, late = map(set, json.loads((files / "imports.json").read_text()))
+    assert not before & {"polars", "duckdb"}
+    assert late <= {"lanistr", "typer", "torch", "polars", "_polars_runtime_32"}
 
 
 def python(code, *arguments):

@@ -72,7 +72,7 @@ def results(tmp_path):
         write_json(tmp_path / f"shards/{folder}/manifest.json", manifest)
     drop = {"table": "icu/icustays", "reason": "younger", "rows_before": 90, "rows_after": 50}
     write_json(tmp_path / "ledger/mimic_cohort.json", {"step": "x", "entries": [drop]})
-    benchmark = tmp_path / "benchmarks/train/mimic-latefusion_seed0.tsv"
+    benchmark = tmp_path / "benchmarks/mimic_notes.tsv"
     benchmark.parent.mkdir(parents=True)
     benchmark.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t-\n")
     return tmp_path
@@ -94,6 +94,7 @@ def write_run(results, name, seed):
     story = {
         "experiment": {"name": name, "stage": "finetune"},
         "seconds": 36,
+        "memory_mb": 812,
         "machine": {"python": "3.11", "commit": "0123abc"},
     }
     write_json(folder / "experiment.json", story)
@@ -131,6 +132,8 @@ def test_the_page_is_navigable_and_holds_no_identifier(results):
         "mimic.parts",
         "65.60 to 90.20",
         "80.79",
+        "train: mimic-latefusion",
+        "812",  # MB
     ):
         assert text in html, text
 

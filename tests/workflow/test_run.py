@@ -106,7 +106,7 @@ def test_a_training_that_fails_stops_no_other_row(undisturbed, snakemake, folder
     assert "Writing the report" in again
 
 
-@pytest.mark.parametrize("victim", ["snakemake", "lanistr"])
+@pytest.mark.parametrize("victim", ["snakemake", " ask "])
 def test_killed_in_training_it_ends_with_the_same_table(victim, undisturbed, snakemake, folder):
     runs = folder / "results/toy/runs"
     for run in (runs / "mimic-pretrain", runs / "mimic-lanistr"):
@@ -131,7 +131,7 @@ def test_killed_in_training_it_ends_with_the_same_table(victim, undisturbed, sna
 
 
 def command(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[2]
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
 
 
 def is_alive(pid):

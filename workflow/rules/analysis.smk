@@ -26,7 +26,7 @@ rule presence:
     message:
         "Asking {wildcards.experiment}, seed {wildcards.seed}, under every subset of modalities"
     shell:
-        "python -m lanistr presence --run {params.run:q} --cache {params.cache:q}"
+        "{LAUNCH:q} lanistr presence --run {params.run:q} --cache {params.cache:q}"
         " --threads {threads:q} --output {output.presence:q} > {log:q} 2>&1"
 
 

@@ -4,6 +4,8 @@ import fcntl
 import shutil
 from tempfile import TemporaryFile
 
+from workflow import forkserver
+
 # Jobs run the Python that runs Snakemake, also where no environment is activated.
 os.environ["PATH"] = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ["PATH"]]
@@ -34,6 +36,26 @@ def refuse_temp_dir():
 # profile turns it off; this one ends with the process that holds it.
 RUNNING = []
 
+# How a training is started. Not a param, as it does not change the result.
+LAUNCH = (
+    [
+        *("torchrun", "--standalone"),
+        *options(nproc_per_node=config["engine"]["gpus"]),
+        "-m",
+    ]
+    if config["engine"]["gpus"] > 1  # one process each
+    else ["python", "-m"]
+)
+
+
+def start_forkserver():
+    """Have trainings forked from one process; a GPU's library allows none, torchrun starts its own."""
+    if config["engine"]["gpus"] or workflow.non_local_exec:
+        return
+    if started := forkserver.start("lanistr.commands.preload"):
+        server, LAUNCH[:] = started
+        RUNNING.append(server)
+
 
 onstart:
     refuse_temp_dir()
@@ -52,3 +74,4 @@ onstart:
             " are not kept apart: start one at a time.",
             file=sys.stderr,
         )
+    start_forkserver()

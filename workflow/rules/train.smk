@@ -2,17 +2,6 @@
 
 import hashlib
 
-# Several GPUs: one process each. Not a param, as the machine does not change the result.
-LAUNCH = (
-    [
-        *("torchrun", "--standalone"),
-        *options(nproc_per_node=config["engine"]["gpus"]),
-        "-m",
-    ]
-    if config["engine"]["gpus"] > 1
-    else ["python", "-m"]
-)
-
 
 def initial_checkpoints(wildcards):
     """The checkpoints of the same seed that an experiment starts from, if any."""
@@ -49,8 +38,6 @@ rule pretrain:
         history=results("runs/{experiment}/seed{seed}/history.jsonl"),
     log:
         results("logs/train/{experiment}_seed{seed}.log"),
-    benchmark:
-        results("benchmarks/train/{experiment}_seed{seed}.tsv")
     wildcard_constraints:
         experiment=any_of(stage="pretrain"),
     threads: config["engine"]["train_threads"]
