@@ -124,10 +124,11 @@ class Encoders(Part):
 class Fusion(LibraryTransformer):
     """What makes one embedding of the tokens of all modalities."""
 
-    kind: Literal["transformer", "perceiver"] = Field(
+    kind: Literal["transformer", "perceiver", "linear"] = Field(
         "transformer",
-        description="A Transformer over all tokens with a [CLS] of its own, or the Perceiver IO "
-        "of the paper's first version, whose latents read the tokens once.",
+        description="A Transformer over all tokens with a [CLS] of its own; the Perceiver IO of "
+        "the paper's first version, whose latents read the tokens once; or weights of its own for "
+        "each token, of texts for [CLS], of which only hidden is read.",
     )
     layers: int = Field(
         6, gt=0, description="Number of layers. Source: LANISTR, and FLAVA's multimodal encoder."
@@ -138,8 +139,10 @@ class Fusion(LibraryTransformer):
 
     @model_validator(mode="after")
     def _perceiver_possible(self) -> Self:
-        if self.kind == "perceiver" and self.pretrained:
-            raise ValueError("pretrained: a Perceiver starts from random weights; use null")
+        if self.kind != "transformer" and self.pretrained:
+            raise ValueError(
+                f"pretrained: a {self.kind} fusion starts from random weights; use null"
+            )
         if self.kind == "perceiver" and self.intermediate % self.hidden:
             raise ValueError(
                 f"intermediate: {self.intermediate} is not a multiple of hidden, {self.hidden}, "

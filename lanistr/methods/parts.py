@@ -17,12 +17,15 @@ from lanistr.models.columns import ColumnsEncoder, MaskedColumnsHead
 from lanistr.models.encoders import Encoder, Encoders
 from lanistr.models.fusion import Fusion, Projection, Projections, start_at_random
 from lanistr.models.image import ImageEncoder, MaskedImageHead
+from lanistr.models.linear import LinearFusion
 from lanistr.models.perceiver import PerceiverFusion, perceiver_io
 from lanistr.models.tabular import MaskedTabularHead, TabularEncoder
 from lanistr.models.text import MaskedLanguageHead, TextEncoder
 from lanistr.models.timeseries import MaskedTimeseriesHead, TimeseriesEncoder
 from lanistr.models.variables import MaskedVariablesHead, VariablesEncoder
 from lanistr.models.weights import library_model, seeded
+
+AnyFusion = Fusion | PerceiverFusion | LinearFusion
 
 
 def build_encoders(experiment: Experiment, spec: InputSpec, *, mask_token: bool) -> Encoders:
@@ -144,13 +147,15 @@ def masked_series_head(
 
 
 def build_fusion(
-    widths: dict[Modality, int], settings: architecture.Fusion, variants: Variants
-) -> Fusion | PerceiverFusion:
+    encoders: Encoders, settings: architecture.Fusion, variants: Variants
+) -> AnyFusion:
     """The projections and what fuses; FLAVA's multimodal encoder comes without its pooler."""
     from transformers import FlavaMultimodalModel
 
+    if settings.kind == "linear":
+        return LinearFusion(encoders.map_modalities().values(), settings.hidden)
     projections = {}
-    for modality, width in widths.items():
+    for modality, width in encoders.widths().items():
         with seeded(f"fusion.projections.{modality}"):
             projections[modality] = Projection(width, settings.hidden, variants)
     joined = Projections(projections, variants)

@@ -37,7 +37,7 @@ class ColumnsEncoder(Encoder):
         self.embeddings = nn.ModuleDict(
             {name: nn.Embedding(size, self.width) for name, size in sizes}
         )
-        self.columns = len(spec.category_names) + len(spec.number_names)
+        self.columns = self.tokens = len(spec.category_names) + len(spec.number_names)
         self.direction = nn.Parameter(torch.empty(len(spec.number_names), self.width))
         self.column = nn.Parameter(torch.empty(self.columns, self.width))
         nn.init.normal_(self.direction)
@@ -75,8 +75,13 @@ class ColumnsEncoder(Encoder):
         )
 
     def pooled(self, tokens: Tokens) -> Tensor:
-        """The mean over the columns, (B, D)."""
-        return tokens.states.mean(dim=1)
+        """All tokens side by side, as each has a meaning of its own, (B, N * D)."""
+        return tokens.side_by_side(self.tokens)
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of what is pooled."""
+        return self.tokens * self.width
 
 
 class MaskedColumnsHead(nn.Module):

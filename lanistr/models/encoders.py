@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from lanistr.batch import Batch
 
@@ -40,6 +41,11 @@ class Tokens:
     def rows(self, samples: Tensor) -> Tokens:
         """The tokens of these samples, by position; one may come several times."""
         return Tokens(self.states[samples], self.is_token[samples])
+
+    def side_by_side(self, count: int) -> Tensor:
+        """The first tokens in one row, zero where there is none, (B, count * D)."""
+        states = self.states.masked_fill(~self.is_token[..., None], 0.0)
+        return functional.pad(states, (0, 0, 0, count - states.shape[1])).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -113,12 +119,14 @@ class Encoder(nn.Module, ABC):
     Attributes:
         modality: what it reads of a batch.
         width: D, the size of a token.
+        tokens: N of every sample; or 1, the first, where that differs, as of texts.
         bound_to_data: beginnings of the names of tensors that belong to the columns of a dataset,
             and may start anew when weights of another dataset are taken over.
     """
 
     modality: Modality
     width: int
+    tokens: int = 1
     bound_to_data: tuple[str, ...] = ()
 
     @abstractmethod
@@ -131,7 +139,12 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def pooled(self, tokens: Tokens) -> Tensor:
-        """One vector per sample, (B, D); zero where the modality is absent."""
+        """One vector per sample, (B, pooled_width); zero where the modality is absent."""
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of that vector; D, unless tokens are not averaged."""
+        return self.width
 
 
 class Freezable(nn.ModuleDict):

@@ -33,6 +33,7 @@ class ImageEncoder(Encoder):
         self.vit = vit
         self.width = vit.config.hidden_size
         self.patches = vit.embeddings.patch_embeddings.num_patches
+        self.tokens = 1 + self.patches
 
     def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
         """Draw the patches to hide, (B, patches) bool."""

@@ -44,7 +44,7 @@ class TabularEncoder(Encoder):
 
     def __init__(self, settings: architecture.TabularEncoder, spec: InputSpec):
         super().__init__()
-        self.width = settings.hidden
+        self.width, self.tokens = settings.hidden, settings.steps
         self.sizes = dict(zip(spec.category_names, spec.category_sizes, strict=True))
         self.embeddings = nn.ModuleDict(
             {name: nn.Embedding(self.sizes[name], settings.embedding) for name in spec.identifiers}

@@ -34,7 +34,7 @@ class TimeseriesEncoder(Encoder):
 
     def __init__(self, settings: architecture.TimeseriesEncoder, spec: InputSpec):
         super().__init__()
-        self.width = settings.hidden
+        self.width, self.tokens = settings.hidden, spec.series_steps
         self.enter = nn.Linear(spec.series_values + spec.series_variables, self.width)
         self.position = nn.Parameter(torch.empty(spec.series_steps, self.width))
         nn.init.trunc_normal_(self.position, std=0.02)

@@ -40,6 +40,7 @@ class VariablesEncoder(Encoder):
         super().__init__()
         self.width, self.block = settings.hidden, settings.block_hours
         columns, variables = spec.series_values, spec.series_variables
+        self.tokens = variables + blocks(spec, self.block)
         self.told = nn.Parameter(torch.empty(columns, len(SUMMARIES), self.width))
         self.counted = nn.Parameter(torch.empty(variables, len(COUNTS), self.width))
         self.name = nn.Parameter(torch.empty(variables, self.width))
@@ -89,8 +90,13 @@ class VariablesEncoder(Encoder):
         return self.enter(told) + self.position
 
     def pooled(self, tokens: Tokens) -> Tensor:
-        """The mean over the tokens, (B, D)."""
-        return tokens.states.mean(dim=1).masked_fill(~tokens.is_token[:, :1], 0.0)
+        """All tokens side by side, as each has a meaning of its own, (B, N * D)."""
+        return tokens.side_by_side(self.tokens)
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of what is pooled."""
+        return self.tokens * self.width
 
 
 class MaskedVariablesHead(nn.Module):

@@ -27,7 +27,8 @@ def test_a_token_is_a_variable_or_a_block_of_hours(encoder, batch, spec):
     tokens = encoder(batch("timeseries", "text", "timeseries"))
     assert tokens.states.shape == (3, spec.series_variables + 3, 12)  # 10 hours: 4, 4 and 2
     assert tokens.is_token.all(dim=1).tolist() == [True, False, True]
-    assert not tokens.states[1].any() and not encoder.pooled(tokens)[1].any()
+    pooled = encoder.pooled(tokens)
+    assert torch.equal(pooled, tokens.states.flatten(1)) and not pooled[1].any()
 
 
 def test_what_is_hidden_looks_like_what_was_never_measured(encoder, batch, spec, rng):

@@ -16,11 +16,10 @@ from lanistr.experiments.config import Experiment
 from lanistr.experiments.objectives import OBJECTIVE_MODALITY
 from lanistr.methods.build import Origin
 from lanistr.methods.method import Model
-from lanistr.methods.parts import build_encoders, build_fusion, build_masking_heads
+from lanistr.methods.parts import AnyFusion, build_encoders, build_fusion, build_masking_heads
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
-from lanistr.models.fusion import Fusion, SimilarityHead, perceptron
-from lanistr.models.perceiver import PerceiverFusion
+from lanistr.models.fusion import SimilarityHead, perceptron
 from lanistr.models.variants import add_stand_ins
 from lanistr.models.weights import load_parts, seeded
 
@@ -28,7 +27,7 @@ from lanistr.models.weights import load_parts, seeded
 class LANISTR(Model):
     """What pretraining and fine-tuning share: the encoders and the fusion."""
 
-    def __init__(self, encoders: Encoders, fusion: Fusion | PerceiverFusion, origin: Origin):
+    def __init__(self, encoders: Encoders, fusion: AnyFusion, origin: Origin):
         super().__init__()
         self.encoders = encoders
         self.fusion = fusion
@@ -92,7 +91,7 @@ class LANISTRForPretraining(LANISTR):
     def __init__(
         self,
         encoders: Encoders,
-        fusion: Fusion | PerceiverFusion,
+        fusion: AnyFusion,
         origin: Origin,
         heads: Mapping[str, nn.Module],
         similarity: SimilarityHead | None,
@@ -161,7 +160,7 @@ class LANISTRForPrediction(LANISTR):
     def __init__(
         self,
         encoders: Encoders,
-        fusion: Fusion | PerceiverFusion,
+        fusion: AnyFusion,
         origin: Origin,
         head: nn.Module,
     ):
@@ -184,7 +183,7 @@ def build_lanistr(
     """LANISTR with the heads of its stage."""
     pretraining = experiment.stage == "pretrain"
     encoders = build_encoders(experiment, spec, mask_token=pretraining)
-    fusion = build_fusion(encoders.widths(), experiment.fusion, experiment.variants)
+    fusion = build_fusion(encoders, experiment.fusion, experiment.variants)
     origin, hidden = Origin(experiment, spec), experiment.fusion.hidden
     if not pretraining:
         with seeded("head"):

@@ -64,5 +64,6 @@ def build_latefusion(experiment: Experiment, spec: InputSpec) -> LateFusion:
     """LANISTR's encoders with a perceptron over their concatenation."""
     encoders = build_encoders(experiment, spec, mask_token=False)
     with seeded("head"):
-        head = perceptron(sum(encoders.widths().values()), experiment.fusion.hidden, spec.outputs)
+        pooled = sum(each.pooled_width for each in encoders.map_modalities().values())
+        head = perceptron(pooled, experiment.fusion.hidden, spec.outputs)
     return LateFusion(encoders, head)
