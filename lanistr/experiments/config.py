@@ -46,6 +46,12 @@ class Optim(Part):
         "weights.",
     )
     lr: float = Field(1e-4, gt=0, description="Peak of the learning rate.")
+    pretrained_lr: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Rate of weights that `init` gave, as a share of that of new ones.",
+    )
     betas: tuple[Beta, Beta] = Field(
         (0.9, 0.999), description="Decay of the means of the gradient and its square."
     )
@@ -244,4 +250,6 @@ class Experiment(Sections):
     def losses(self) -> tuple[str, ...]:
         """The pretraining losses in use: a weight above 0, and the modality is there."""
         masking = [n for n, m in OBJECTIVE_MODALITY.items() if m in self.modalities]
-        return tuple(n for n in (*masking, "mmm") if getattr(self.objectives, n) > 0)
+        forecast = ["forecast"] if Modality.TIMESERIES in self.modalities else []
+        names = (*masking, *forecast, "mmm")
+        return tuple(n for n in names if getattr(self.objectives, n) > 0)

@@ -35,6 +35,12 @@ class Objectives(Part):
     mmm: float = Field(
         0.5, ge=0, description="Weight of the similarity of masked and unmasked embeddings."
     )
+    forecast: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of forecasting: from the fused embedding of a sample before some hour "
+        "of its series, means and counts of what is measured after it.",
+    )
     text_ratio: float = Field(0.15, gt=0, lt=1, description="Share of tokens to hide.")
     image_ratio: float = Field(0.5, gt=0, lt=1, description="Share of patches to hide.")
     tabular_ratio: float = Field(0.15, gt=0, lt=1, description="Share of columns to hide.")

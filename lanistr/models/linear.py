@@ -17,7 +17,9 @@ class LinearFusion(nn.Module):
 
     Of a text it reads [CLS] alone; an absent modality adds nothing. Where each token has a meaning
     of its own, such as a variable, few labels teach what to read of which; what attends over
-    tokens, or averages them, has to learn first to tell them apart.
+    tokens, or averages them, has to learn first to tell them apart. It is divided by the root of
+    how many numbers it adds up, so that a step of Adam moves it no further for more tokens, and an
+    embedding starts near zero.
     """
 
     def __init__(self, encoders: Iterable[Encoder], width: int):
@@ -32,4 +34,5 @@ class LinearFusion(nn.Module):
     def forward(self, tokens: Mapping[Modality, Tokens]) -> Tensor:
         """Fuse the modalities of each sample, (B, D)."""
         rows = {m: each.side_by_side(self.tokens[m]) for m, each in tokens.items()}
-        return torch.stack([self.weights[m](row) for m, row in rows.items()]).sum(dim=0)
+        parts = [self.weights[m](row) / row.shape[1] ** 0.5 for m, row in rows.items()]
+        return torch.stack(parts).sum(dim=0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from lanistr.training import checkpoint, objective
 from lanistr.training.distributed import World
 from lanistr.training.features import encoded
 from lanistr.training.progress import Progress
-from lanistr.training.schedule import is_over, micro_batch_size, optimiser, rate_at
+from lanistr.training.schedule import is_over, micro_batch_size, optimiser, rate_at, set_rate
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ class Trainer:
         workers: reading processes.
         save_every: seconds between states; None = as often as costs `STATE_SHARE` of the time.
         features: in fine-tuning, encode once what frozen encoders read.
+        taken: names of the weights that started from other runs.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Trainer:
         workers: int = 0,
         save_every: float | None = None,
         features: bool = True,
+        taken: Container[str] = (),
     ) -> None:
         self.experiment, self.model, self.train, self.valid = experiment, model, train, valid
         self.read: dict[str, Source] = {"train": train, "valid": valid}
@@ -98,7 +100,7 @@ class Trainer:
         self.steps = len(self._plan(0))
         self.wrapped = world.wrap(model)
         self.trained = [weight for weight in model.parameters() if weight.requires_grad]
-        self.optimiser = optimiser(self.trained, optim)
+        self.optimiser = optimiser(model, taken, optim)
         self.progress = Progress(optim.epochs, self.steps, world.leads)
         self.position = Position()
         self.best_weights: dict[str, Tensor] = {}
@@ -178,8 +180,7 @@ class Trainer:
         rng = torch.Generator()
         rng.manual_seed(objective.seeded(self.seed, "hidden", number, self.world.rank))
         rate = rate_at(number, optim.epochs * self.steps, optim, self.position.history)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimiser, rate)
         self.optimiser.zero_grad()
         sums: dict[str, Tensor] = {}
         seen: list[Tensor] = []

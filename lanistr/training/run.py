@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lanistr.data.cache import Cache, open_cache
 from lanistr.data.selection import select
@@ -84,6 +84,7 @@ def train(
             workers=4 * (here.device.type == "cuda") if workers is None else workers,
             save_every=save_every,
             features=features,
+            taken=taken_over(model, weights),
         )
         if here.leads:
             announce(experiment, seed, model, trainer)
@@ -97,6 +98,15 @@ def train(
                 model.load_state_dict(trainer.best_weights)
                 said = answers(model.eval(), test).numpy()
                 write_predictions(predictions, experiment, seed, test, said)
+
+
+def taken_over(model: nn.Module, weights: Mapping[str, Tensor]) -> frozenset[str]:
+    """The names of the weights that a model has from others."""
+    return frozenset(
+        name
+        for name, each in model.named_parameters()
+        if name in weights and torch.equal(each.cpu(), weights[name])
+    )
 
 
 def announce(experiment: Experiment, seed: int, model: nn.Module, trainer: Trainer) -> None:

@@ -6,7 +6,7 @@ So there is nothing to save beside the story, and a run that goes on decides as 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,11 +19,33 @@ ALGORITHMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 LOWER = 1e-4  # by this share a loss has to fall to count as lower; torch's default
 
 
-def optimiser(weights: Iterable[nn.Parameter], optim: Optim) -> torch.optim.Optimizer:
-    """What moves the weights; `rate_at` sets its rate before each step."""
+def optimiser(model: nn.Module, taken: Container[str], optim: Optim) -> torch.optim.Optimizer:
+    """What moves the weights that require it; `set_rate` sets their rate before each step.
+
+    Args:
+        model: whose weights are moved.
+        taken: names of those that started from other runs.
+        optim: the recipe's.
+    """
+    trained = {name: each for name, each in model.named_parameters() if each.requires_grad}
+    old = [name for name in trained if name in taken and optim.pretrained_lr < 1]
+    groups = [
+        {"params": [each for name, each in trained.items() if name not in old], "share": 1.0},
+        {"params": [trained[name] for name in old], "share": optim.pretrained_lr},
+    ]
     return ALGORITHMS[optim.algorithm](
-        weights, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay, fused=True
+        [group for group in groups if group["params"]],
+        lr=optim.lr,
+        betas=optim.betas,
+        weight_decay=optim.weight_decay,
+        fused=True,
     )
+
+
+def set_rate(moves: torch.optim.Optimizer, rate: float) -> None:
+    """Have new weights move at a rate, and those of other runs at their share of it."""
+    for group in moves.param_groups:
+        group["lr"] = rate * group["share"]
 
 
 def rate_at(

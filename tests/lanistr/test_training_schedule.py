@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lanistr.experiments.config import Optim, Plateau
-from lanistr.training.schedule import optimiser, plateaus, rate_at
+from lanistr.training.schedule import optimiser, plateaus, rate_at, set_rate
 
 
 def test_warm_up_then_cosine():
@@ -42,9 +42,22 @@ def test_a_plateau_lowers_the_rate_as_torch_does(patience):
 
 
 def test_the_recipe_chooses_what_moves_the_weights():
-    weights = [torch.nn.Parameter(torch.ones(1))]
+    model = torch.nn.Linear(1, 1)
     chosen = Optim(epochs=1, batch_size=1, algorithm="adam", betas=(0.9, 0.9), weight_decay=0.1)
-    adam = optimiser(weights, chosen)
+    adam = optimiser(model, (), chosen)
     assert type(adam) is torch.optim.Adam
     assert (adam.defaults["betas"], adam.defaults["weight_decay"]) == ((0.9, 0.9), 0.1)
-    assert type(optimiser(weights, Optim(epochs=1, batch_size=1))) is torch.optim.AdamW
+    assert type(optimiser(model, (), Optim(epochs=1, batch_size=1))) is torch.optim.AdamW
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_weights_of_other_runs_move_at_their_share_of_the_rate(share):
+    model = torch.nn.Linear(2, 1)
+    model.weight.grad, model.bias.grad = torch.ones(1, 2), torch.ones(1)
+    before = model.weight.detach().clone(), model.bias.detach().clone()
+    optim = Optim(epochs=1, batch_size=1, weight_decay=0.0, pretrained_lr=share)
+    moves = optimiser(model, {"weight"}, optim)
+    set_rate(moves, 0.5)
+    moves.step()
+    torch.testing.assert_close(before[0] - model.weight, torch.full((1, 2), 0.5 * share))
+    torch.testing.assert_close(before[1] - model.bias, torch.full((1,), 0.5))

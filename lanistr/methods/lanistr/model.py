@@ -19,6 +19,7 @@ from lanistr.methods.method import Model
 from lanistr.methods.parts import AnyFusion, build_encoders, build_fusion, build_masking_heads
 from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
+from lanistr.models.forecast import ForecastHead, before, draw_cut
 from lanistr.models.fusion import SimilarityHead, perceptron
 from lanistr.models.variants import add_stand_ins
 from lanistr.models.weights import load_parts, seeded
@@ -82,10 +83,10 @@ class LANISTR(Model):
 
 
 class LANISTRForPretraining(LANISTR):
-    """LANISTR with the masking losses and the similarity loss.
+    """LANISTR with the masking losses, the similarity loss and forecasting.
 
-    What no loss reaches is frozen: the fusion without the similarity loss, and then also the
-    encoders without a masking loss of their own.
+    What no loss reaches is frozen: the fusion without the similarity loss and forecasting, and
+    then also the encoders without a masking loss of their own.
     """
 
     def __init__(
@@ -95,13 +96,15 @@ class LANISTRForPretraining(LANISTR):
         origin: Origin,
         heads: Mapping[str, nn.Module],
         similarity: SimilarityHead | None,
+        forecast: ForecastHead | None,
     ):
         super().__init__(encoders, fusion, origin)
         self.heads = nn.ModuleDict(heads)
         self.similarity = similarity
+        self.forecast = forecast
         self.objectives = origin.experiment.objectives
         self.learning = set(self.encoder_modules())
-        if similarity is None:
+        if similarity is None and forecast is None:
             self.learning = {OBJECTIVE_MODALITY[name] for name in heads}
             self.fusion.requires_grad_(False)
             self.freeze(self.encoder_modules().keys() - self.learning)
@@ -114,9 +117,19 @@ class LANISTRForPretraining(LANISTR):
         """Hide parts of every modality, reconstruct them, and compare with the unmasked view.
 
         Returns:
-            Unweighted scalar losses by name (`mlm`, `mim`, `mfm`, `mtm`, `mmm`), those in use.
+            Unweighted scalar losses by name (`mlm`, `mim`, `mfm`, `mtm`, `mmm`, `forecast`), those
+            in use.
         """
         batch = self.seen(batch)
+        losses = self.losses_of_views(batch, rng) if self.heads or self.similarity else {}
+        if self.forecast is not None:
+            cut = draw_cut(batch, rng)
+            fused = self.fuse(self.encoders(before(batch, cut)))
+            losses["forecast"] = self.forecast(fused, batch, cut)
+        return losses
+
+    def losses_of_views(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """The losses of a masked view, and of its similarity to the unmasked view."""
         hidden = {
             modality: encoder.hide(batch, self.objectives, rng)
             for modality, encoder in self.encoder_modules().items()
@@ -182,7 +195,8 @@ def build_lanistr(
 ) -> LANISTRForPretraining | LANISTRForPrediction:
     """LANISTR with the heads of its stage."""
     pretraining = experiment.stage == "pretrain"
-    encoders = build_encoders(experiment, spec, mask_token=pretraining)
+    hides = pretraining and {"mim", "mmm"} & {*experiment.losses}
+    encoders = build_encoders(experiment, spec, mask_token=bool(hides))
     fusion = build_fusion(encoders, experiment.fusion, experiment.variants)
     origin, hidden = Origin(experiment, spec), experiment.fusion.hidden
     if not pretraining:
@@ -190,8 +204,11 @@ def build_lanistr(
             head = perceptron(hidden, hidden, spec.outputs)
         return LANISTRForPrediction(encoders, fusion, origin, head)
     heads = build_masking_heads(experiment, spec, encoders)
-    similarity = None
+    similarity = forecast = None
+    if "forecast" in experiment.losses:
+        with seeded("forecast"):
+            forecast = ForecastHead(hidden, spec)
     if "mmm" in experiment.losses:
         with seeded("similarity"):
             similarity = SimilarityHead(hidden, experiment.objectives)
-    return LANISTRForPretraining(encoders, fusion, origin, heads, similarity)
+    return LANISTRForPretraining(encoders, fusion, origin, heads, similarity, forecast)
