@@ -9,7 +9,14 @@ from lanistr.errors import ConfigError
 from lanistr.evaluation.layout import read_layouts
 from lanistr.experiments.recipes import load_experiment, read_registry, started_from
 
-RECIPES = ["mimic-tiny", "mimic-paper", "amazon-tiny", "amazon-paper", "physionet2012-tiny"]
+RECIPES = [
+    "mimic-tiny",
+    "mimic-few",
+    "mimic-paper",
+    "amazon-tiny",
+    "amazon-paper",
+    "physionet2012-tiny",
+]
 
 
 # Rows of the paper's tables that it has not: the whole model beside its ablations, and two methods
