@@ -3,6 +3,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from preprocessing.datasets.rows.description import Description
 from preprocessing.errors import DataContractError
@@ -188,3 +189,14 @@ def test_resolved_description_is_a_description(tmp_path: Path) -> None:
     told = Description.read(json.dumps(contents["description"]), tmp_path)
     assert told.series is not None and told.series.variables == ("heat", "shock")
     assert told.folder == tmp_path and told.image_px == rows_section()["image_px"]
+
+
+def test_files_lie_below_the_root_and_new_rows_where_they_are(tmp_path: Path) -> None:
+    (home := tmp_path / "data").mkdir()
+    beside = write_own(home)
+    described = tmp_path / "described.yaml"
+    section = yaml.safe_load(beside.read_text())["rows"]
+    described.write_text(yaml.safe_dump({"rows": section | {"root": "data"}}))
+    rows, contents, _ = read_own(described)
+    assert rows["image"].to_list() == read_own(beside)[0]["image"].to_list()
+    assert contents["description"]["root"] == "."

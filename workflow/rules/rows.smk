@@ -6,7 +6,7 @@ OWN_ROWS = config.get("rows", {})
 
 
 def own_folder():
-    """The folder of the configuration that describes the rows; its paths are relative to it."""
+    """The folder of the configuration that describes the rows; their root is relative to it."""
     files = [
         path
         for path in map(Path, workflow.configfiles)
@@ -23,7 +23,7 @@ def own_files():
         OWN_ROWS.get("series", {}).get("source", []),
     ]
     return [
-        str(own_folder() / name)
+        str(own_folder() / OWN_ROWS.get("root", "") / name)
         for names in named
         for name in ([names] if isinstance(names, str) else names)
     ]
@@ -60,7 +60,7 @@ register(
     "rows",
     data=["rows"] if OWN_ROWS else [],
     missing=missing_own,
-    keys="rows.source",
+    keys="rows.root, rows.source",
     modalities=[*own_tables()],
 )
 

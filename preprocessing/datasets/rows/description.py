@@ -98,6 +98,7 @@ class Description(Part):
     """What the files of own data hold."""
 
     title: str = Field(description="What people call the data set.")
+    root: FilePath = Field(".", description="Folder that all files are below.")
     sample: str = Field("row", description="What a row is, such as product.")
     unit: str = Field("", description="What a group is, such as customer; '' = its column.")
     source: Files = Field(min_length=1, description="Files of rows, csv or Parquet.")
@@ -126,7 +127,7 @@ class Description(Part):
         Args:
             source: YAML file of a configuration with a section `rows`, or such a section, or
                 either as JSON.
-            folder: what paths are relative to; the folder of the file if None.
+            folder: what the root of all paths is relative to; the folder of the file if None.
 
         Raises:
             SourceMissingError: no such file.
@@ -137,10 +138,12 @@ class Description(Part):
         if section.get("image_px") is None:
             section["image_px"] = IMAGE_PX.get(data.get("size", "tiny"), 224)
         try:
-            return cls.model_validate({**section, "folder": folder or beside})
+            told = cls.model_validate(section)
         except ValidationError as error:
             lines = [f"  {problem}" for problem in _problems(error)]
             raise ConfigError("\n".join([f"{where}, section rows:", *lines])) from None
+        # Taken out of the root: new rows, which are read as told here, lie elsewhere.
+        return told.model_copy(update={"folder": (folder or beside) / told.root, "root": "."})
 
     def named(self, kind: ColumnType) -> list[str]:
         """Names of the columns of a type, in the order of the description."""
