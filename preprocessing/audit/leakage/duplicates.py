@@ -168,5 +168,6 @@ def _copied(of: str, rows: pl.DataFrame, found: pl.DataFrame, kind: str, resampl
     usual = train["label"].mode().sort().first() if is_class else train["label"].mean()
     nearest_label = found.filter(place="train").select("copy", score="label")
     scored = test.join(nearest_label, on="copy", how="left", maintain_order="left")
-    score = pl.col("score").cast(pl.Int64 if is_class else pl.Float64).fill_null(usual)
-    return measured(of, scored.with_columns(score), kind=kind, resamples=resamples)
+    known = pl.col("score").cast(pl.Int64 if is_class else pl.Float64)
+    scored = scored.with_columns(score=pl.coalesce(known, pl.lit(usual)))
+    return measured(of, scored, kind=kind, resamples=resamples)
