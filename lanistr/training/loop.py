@@ -105,7 +105,7 @@ class Trainer:
         self.position = Position()
         self.best_weights: dict[str, Tensor] = {}
         self.began = self.saved_at = time.monotonic()
-        self.save_seconds = 0.1
+        self.save_seconds = 0.01
 
     def fit(self) -> None:
         """Train all epochs; afterwards `best_weights` are those of the selected epoch."""

@@ -9,7 +9,7 @@ import pytest
 from lanistr.evaluation.status import missing_extra
 from lanistr.experiments.recipes import needed_for, read_registry
 from tests.workflow.registry import change
-from tests.workflow.running import PACKAGES
+from tests.workflow.running import PACKAGES, PYTHON
 
 TABLES = {
     "mimic": [
@@ -70,8 +70,9 @@ def registry(repository):
 @pytest.fixture(scope="module")
 def plan(snakemake, paper_roots):
     """Plan targets on the paper's configuration."""
-    return lambda *arguments: snakemake(
-        *(*arguments, "-n", "--configfile", "config/paper.yaml", "--config", *paper_roots)
+    return lambda *arguments, **options: snakemake(
+        *(*arguments, "-n", "--configfile", "config/paper.yaml", "--config", *paper_roots),
+        **options,
     )
 
 
@@ -102,11 +103,10 @@ def test_the_paper_is_planned_where_its_raw_files_are(plan, registry):
     assert [jobs[rule] for rule in ("table", "missingness", "write_report")] == [4, 1, 1]
 
 
-def test_an_extra_that_is_not_installed_is_left_out(plan, registry, tmp_path, monkeypatch):
+def test_an_extra_that_is_not_installed_is_left_out(plan, registry, tmp_path):
     (tmp_path / "autogluon").mkdir()
     (tmp_path / "autogluon/__init__.py").touch()  # hides the library
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    run = plan("table2", "figures")
+    run = plan("table2", "figures", python=PYTHON, environment={"PYTHONPATH": str(tmp_path)})
     assert run.returncode == 0, run.stdout
     assert "autogluon" not in run.stdout
     assert "amazon-fashion-lanistr" in trained(run.stdout)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from tests.workflow.registry import change
+from tests.workflow.running import PYTHON
 
 CONFIG = ("--configfile", "tests/workflow/toy.yaml")
 ROWS = {
@@ -106,28 +107,36 @@ def test_a_training_that_fails_stops_no_other_row(undisturbed, snakemake, folder
     assert "Writing the report" in again
 
 
-@pytest.mark.parametrize("victim", ["snakemake", " ask "])
-def test_killed_in_training_it_ends_with_the_same_table(victim, undisturbed, snakemake, folder):
-    runs = folder / "results/toy/runs"
-    for run in (runs / "mimic-pretrain", runs / "mimic-lanistr"):
-        (run / "seed0/checkpoint.safetensors").unlink()
+def test_killed_in_training_again_and_again_it_ends_with_the_same_table(
+    undisturbed, snakemake, folder
+):
+    run = folder / "results/toy/runs/mimic-pretrain/seed0"
+    (run / "checkpoint.safetensors").unlink()
+    (folder / "results/toy/runs/mimic-lanistr/seed0/checkpoint.safetensors").unlink()
     for path in folder.glob("results/toy/*/mimic-lanistr/seed0.*"):
         path.unlink()
     (folder / "results/toy/tables/table1.csv").unlink()
-    process = snakemake("table1", "--cores", "2", *CONFIG, start=subprocess.Popen)
-    state = runs / "mimic-pretrain/seed0/state/state.pt"
-    wait_for(lambda: state.exists() or process.poll() is not None, seconds=120)
-    assert state.exists(), "training ended before it saved a state"
-    started = [process.pid, *descendants(process.pid)]
-    os.kill(next(pid for pid in started if victim in command(pid)), signal.SIGKILL)
-    assert process.wait(timeout=60) != 0
-    wait_for(lambda: not any(map(is_alive, started)), seconds=10)
+    log = folder / "results/toy/logs/train/mimic-pretrain_seed0.log"
+    for victim in ("snakemake", "forkserver.py ask"):
+        saved = when_saved(run)
+        process = snakemake("table1", "--cores", "2", *CONFIG, python=PYTHON, start=subprocess.Popen)
+        wait_for(lambda: when_saved(run) > saved or process.poll() is not None, seconds=120)
+        assert process.poll() is None, "training ended before it saved a state"
+        started = [process.pid, *descendants(process.pid)]
+        os.kill(next(pid for pid in started if victim in command(pid)), signal.SIGKILL)
+        assert process.wait(timeout=60) != 0
+        wait_for(lambda: not any(map(is_alive, started)), seconds=10)
 
     run = snakemake("table1", "--cores", "2", *CONFIG)
     assert run.returncode == 0, run.stdout
-    log = (folder / "results/toy/logs/train/mimic-pretrain_seed0.log").read_text()
-    assert "going on from" in log
+    assert "going on from" in log.read_text()
     assert without_times(read_table(folder)).equals(without_times(undisturbed["table1"]))
+
+
+def when_saved(run):
+    """When a training saved its state; 0 without one."""
+    state = run / "state/state.pt"
+    return state.stat().st_mtime_ns if state.exists() else 0
 
 
 def command(pid):
