@@ -68,11 +68,22 @@ class Optim(Part):
     stop_after: int | None = Field(
         None, gt=0, description="Epochs without a better one that end a run early; null = never."
     )
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="Epoch whose weights are kept: the best in validation, or the last, where "
+        "validation is a handful of samples.",
+    )
     batch_size: int = Field(..., gt=0, description="Samples of a step, over all devices.")
     accumulate: int = Field(1, gt=0, description="Number of micro-batches per step.")
     clip_norm: float = Field(
         1.0, gt=0, description="Greatest length of the gradient; a longer one is cut."
     )
+
+    @model_validator(mode="after")
+    def _stops_for_what_it_keeps(self) -> Self:
+        if self.keep == "last" and self.stop_after:
+            raise ValueError("stop_after: the last epoch is kept, no better one is waited for")
+        return self
 
 
 class Data(Part):

@@ -242,7 +242,8 @@ class Trainer:
         self.progress.finished(record)
         position = self.position
         merit = partial(objective.merit, task=self.model.origin.spec.task)
-        if not position.best or merit(record) > merit(position.best):
+        keep_last = self.experiment.optim.keep == "last"
+        if not position.best or keep_last or merit(record) > merit(position.best):
             position.best = record
             self.best_weights = checkpoint.detached(self.model.state_dict())
         position.epoch, position.step, position.sums = epoch + 1, 0, {}

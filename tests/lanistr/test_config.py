@@ -97,6 +97,10 @@ def test_an_unknown_experiment_names_those_there_are(files):
         ({"fusion": {"kind": "perceiver", "pretrained": "x"}}, "starts from random weights"),
         ({"fusion": {"kind": "perceiver", "hidden": 24, "intermediate": 36}}, "multiple of hidden"),
         ({"fusion": {"pretrained": "x", "attributes": {"a": 1}}}, "give one of the two"),
+        (
+            {"optim": {"epochs": 1, "batch_size": 1, "keep": "last", "stop_after": 1}},
+            "the last epoch is kept",
+        ),
         ({"variants": {"normalise": "rows"}}, "Input should be 'none', 'tokens' or 'features'"),
     ],
 )

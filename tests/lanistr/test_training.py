@@ -80,7 +80,8 @@ def test_test_samples_do_not_touch_training(folder, tmp_path):
         assert same(one, two)
 
 
-def test_the_checkpoint_is_of_the_epoch_that_validation_selects(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("keep", "epoch"), [("best", 2), ("last", 3)])
+def test_the_checkpoint_is_of_the_epoch_to_keep(folder, tmp_path, monkeypatch, keep, epoch):
     scores = iter([0.6, 0.9, 0.7])
     seen = []
 
@@ -89,10 +90,9 @@ def test_the_checkpoint_is_of_the_epoch_that_validation_selects(folder, tmp_path
         return {"valid/loss": 0.5, "valid/auroc": next(scores)}
 
     monkeypatch.setattr(objective, "validate", validate)
-    weights, _ = run(folder, tmp_path, optim=optim(epochs=3))
-    assert same(weights, seen[1])
-    assert not same(weights, seen[2])
-    assert json.loads((tmp_path / "experiment.json").read_text())["selected"]["epoch"] == 2
+    weights, _ = run(folder, tmp_path, optim=optim(epochs=3, keep=keep))
+    assert [same(weights, each) for each in seen] == [number == epoch for number in (1, 2, 3)]
+    assert json.loads((tmp_path / "experiment.json").read_text())["selected"]["epoch"] == epoch
 
 
 def test_encoders_with_trained_weights_are_frozen_and_random_ones_are_not(folder, tmp_path):

@@ -41,6 +41,7 @@ METHOD = Method(
         "optim.algorithm",
         "optim.betas",
         "optim.schedule",
+        "optim.keep",
     ),
     fuses_tokens=False,
     library="autogluon.multimodal",
