@@ -82,7 +82,7 @@ def asked(server: socket.socket, command: list[str]) -> bytes:
 
 
 def is_mine(other: socket.socket) -> bool:
-    """Whether the process at the other end is of the same user."""
+    """Whether the process at the other end is of the same user: anyone can reach the socket."""
     credentials = other.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", credentials)[1] == os.getuid()
 
@@ -113,10 +113,12 @@ def serve(listener: socket.socket, preload: str) -> str:
         if listener.fileno() not in ready:
             continue
         client = listener.accept()[0]
-        job = received(client)
+        job = received(client) if is_mine(client) else None
         if job is None:
+            client.close()
             continue
-        loaded = loaded or load(preload, job, client)
+        if loaded is None:
+            loaded = load(preload, job, client)
         if loaded != at_load(job["environment"]):
             tell(client, REFUSED)
         elif pid := os.fork():

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -100,6 +101,19 @@ def test_where_it_cannot_be_forked_a_job_runs_as_itself(folder, reason):
     assert (done.returncode, done.stderr) == (3, "to stderr\n")
     assert told["parent"] == os.getpid()
     assert not told["preloaded"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_another_user_gets_nothing_run(folder):
+    with serving() as (words, server):
+        if not (stranger := os.fork()):
+            os.setuid(65534)
+            with socket.socket(socket.AF_UNIX) as asking, contextlib.suppress(OSError):
+                asking.connect(f"\0{words[-2]}")
+                os._exit(forkserver.asked(asking, ["job"]) != b"")
+            os._exit(0)
+        assert os.waitpid(stranger, 0)[1] == 0
+        assert run(words, input="")[1]["parent"] == server.pid
 
 
 def test_the_end_of_a_job_by_a_signal_is_told(folder):
