@@ -55,7 +55,7 @@ STEPS = {
     ),
     "cost": (
         "lanistr.commands.cost:cost",
-        "Estimate the GPU hours of all that a table is trained from",
+        "Tell hours, memory and disk of all that tables are trained from, counted on the models",
     ),
     "parameters": (
         "lanistr.commands.parameters:parameters",

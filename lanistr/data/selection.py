@@ -11,10 +11,8 @@ from lanistr.data.cache import SPLITS, STAGES, Cache
 from lanistr.data.draws import draw_labeled, draw_unlabeled
 from lanistr.data.samples import ROW_FIELDS, Samples
 from lanistr.errors import ConfigError
-from lanistr.experiments.config import Experiment
+from lanistr.experiments.config import VALID_SHARE, Experiment
 from lanistr.modality import Modality
-
-VALID_SHARE = 0.2  # validation samples per training sample of a limited pretraining epoch
 
 
 def select(cache: Cache, experiment: Experiment, split: str) -> Samples:

@@ -69,6 +69,8 @@ SCALES = {
     "models; our numbers are not comparable with the paper's column.",
     "open": "Scale open: data that anyone can get, and tiny models.",
     "own": "Scale own: your own data.",
+    "evening": "Scale evening: the paper's data with small models and little pretraining; "
+    "our numbers are not comparable with the paper's column.",
 }
 
 

@@ -1,1 +1,1 @@
-"""What is trained on what, and how: experiments, their parts, recipes and costs."""
+"""What is trained on what, and how: experiments, their parts, recipes and numbers of samples."""

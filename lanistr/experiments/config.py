@@ -20,6 +20,8 @@ from lanistr.modality import Modality
 
 P = TypeVar("P", bound=Part)
 
+VALID_SHARE = 0.2  # validation samples per training sample of a limited pretraining epoch
+
 # In YAML one name may stand without its list.
 OneOrMore = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 

@@ -1,19 +1,7 @@
-"""What training costs, estimated before it runs. Works without torch.
+"""How many samples the runs of an experiment see: by the shards, else as in the paper.
 
-The rule: a weight that is trained costs 6 floating-point operations per token (2 forward, 4
-backward), a frozen one 2. Source: Kaplan et al. 2020, section 2.1. Counted are the matrices of the
-encoders and of the fusion, over the longest text of the recipe, all patches and all hours; a
-method that is made otherwise says so in its folder (ALBEF, MedFuse). Pretraining with the
-similarity loss sees every sample twice; what LANISTR's and LateFusion's frozen encoders read is
-encoded once per run and view, not per epoch.
-
-Left out are the attention's own products (4 x tokens x width per token and layer, 11 % of BERT-base
-at 512 tokens), embeddings, heads, TabNet, MedFuse's and AutoGluon's fusion, and validation. All
-epochs are counted, though a run may stop early. Samples count whole whether or not a modality is
-absent. Those that become one where a modality is left out count separately, unless radiographs are
-alone: for such runs it is an upper bound. A Perceiver counts as the Transformer in its place, and
-CoCa as LANISTR with text and image, which is more than open_clip's smaller architectures cost; a
-Transformer over columns counts as TabNet.
+Works without torch. Samples that become one where a modality is left out count separately, unless
+radiographs are alone: for such runs it is an upper bound.
 """
 
 from __future__ import annotations
@@ -22,130 +10,75 @@ import csv
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from pkgutil import resolve_name
-from typing import Any
 
 from lanistr.errors import ConfigError, DataContractError
-from lanistr.experiments.architecture import Transformer
-from lanistr.experiments.config import Experiment
-from lanistr.experiments.methods import methods
+from lanistr.experiments.config import VALID_SHARE, Experiment
 from lanistr.modality import Modality
-
-TRAINED, FROZEN = 6, 2
-HOURS = 48  # of a time series. Source: LANISTR, section 5.1
-VALUES, VARIABLES = 59, 17  # of an hour, as preprocessing writes it
-SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Training samples of a dataset and stage.
+    """Samples of a dataset and stage.
 
     Attributes:
-        samples: all of them.
-        parallel: those with every modality.
+        samples: of the train split.
+        parallel: those of them with every modality; valid and test have as large a share.
         images: distinct ones, of all splits; 0 = not known.
+        valid: samples of the validation split.
+        test: samples of the test split.
+        rows: of each modality's table, of all splits; none = not known.
+        channels: of its images.
     """
 
     samples: int
     parallel: int
     images: int = 0
+    valid: int = 0
+    test: int = 0
+    rows: Mapping[Modality, int] = field(default_factory=dict)
+    channels: int = 3
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one run.
-
-    Attributes:
-        samples: that are passed, all epochs together.
-        flops: floating-point operations, all together.
-    """
-
-    samples: int
-    flops: float
-
-    def gpu_hours(self, tflops: float) -> float:
-        """Hours of one GPU, or of several together.
-
-        Args:
-            tflops: that one GPU sustains, in 10^12 operations per second.
-
-        >>> Cost(samples=1, flops=3.6e17).gpu_hours(100)
-        1.0
-        """
-        return self.flops / (tflops * 1e12) / SECONDS_PER_HOUR
-
-
-def cost(experiment: Experiment, counts: Counts, image_px: int) -> Cost:
-    """The estimate for one run.
-
-    Args:
-        experiment: sizes, stage, epochs and what it sees.
-        counts: of its dataset and stage.
-        image_px: side of the images.
-    """
-    drawn = per_epoch(experiment, counts)
-    passed = experiment.optim.epochs * drawn
-    every, once = flops_per_sample(experiment, image_px)
-    return Cost(passed, float(passed) * every + float(drawn) * once)
-
-
-def per_epoch(experiment: Experiment, counts: Counts) -> int:
-    """Training samples of an epoch."""
+def learned_from(experiment: Experiment, counts: Counts) -> int:
+    """Training samples that a run has."""
     data = experiment.data
     needed = data.require if data.train_require is None else data.train_require
     samples = counts.parallel if data.parallel_only or len(needed) > 1 else counts.samples
     if experiment.stage == "pretrain" and experiment.modalities == {Modality.IMAGE}:
         samples = min(samples, counts.images or samples)
-    samples = data.labels or round(data.unlabeled_share * data.labeled_share * samples)
-    return min(samples, data.samples_per_epoch or samples)
+    return data.labels or round(data.unlabeled_share * data.labeled_share * samples)
 
 
-def flops_per_sample(experiment: Experiment, image_px: int) -> tuple[int, int]:
-    """Floating-point operations of one sample: in every epoch, and once in a run."""
-    method = methods()[experiment.method]
-    if method.flops:
-        return resolve_name(method.flops)(experiment, image_px)
-    length = tokens(experiment, image_px)
-    passes = 2 if experiment.stage == "pretrain" and "mmm" in experiment.losses else 1
-    fuses = method.fuses_tokens and (experiment.stage == "finetune" or passes == 2)
-    every, once = fuses * TRAINED * weights(experiment.fusion) * (1 + sum(length.values())), 0
-    for modality in set(length) - {Modality.TABULAR}:
-        forward = weights(getattr(experiment.encoders, modality)) * length[modality]
-        if modality in experiment.frozen:
-            views = experiment.data.views if modality == Modality.IMAGE else 1
-            once += FROZEN * forward * views
-        else:
-            every += TRAINED * forward
-    return passes * every, once
+def per_epoch(experiment: Experiment, counts: Counts) -> int:
+    """Training samples of an epoch."""
+    samples = learned_from(experiment, counts)
+    return min(samples, experiment.data.samples_per_epoch or samples)
 
 
-def tokens(experiment: Experiment, image_px: int) -> dict[Modality, int]:
-    """The most tokens of each modality in use."""
-    sizes, series = experiment.encoders, experiment.encoders.timeseries
-    blocks = math.ceil(HOURS / series.block_hours)
-    longest = {
-        Modality.TEXT: sizes.text.max_tokens,
-        Modality.IMAGE: (image_px // sizes.image.patch_px) ** 2 + 1,
-        Modality.TABULAR: sizes.tabular.steps,
-        Modality.TIMESERIES: HOURS if series.kind == "hours" else VARIABLES + blocks,
-    }
-    return {modality: longest[modality] for modality in sorted(experiment.modalities)}
+def asked_about(experiment: Experiment, counts: Counts, split: str) -> int:
+    """Samples of `valid` in every epoch, or of `test` at the end of a fine-tuning."""
+    data, pretraining = experiment.data, experiment.stage == "pretrain"
+    if pretraining and split == "test":
+        return 0
+    narrow = (data.parallel_only and split == "valid") or len(data.require) > 1
+    samples = counts.valid if split == "valid" else counts.test
+    if narrow:
+        samples = round(samples * counts.parallel / max(1, counts.samples))
+    if pretraining and data.samples_per_epoch:
+        return min(samples, math.ceil(VALID_SHARE * data.samples_per_epoch))
+    return samples
 
 
-def weights(sizes: Transformer) -> int:
-    """Numbers in the matrices of a Transformer: four of attention and two after it, per layer.
+def counts_of(manifest: Path | None, paper: Path | None, dataset: str, stage: str) -> Counts:
+    """How many samples there are: by the manifest if it is there, else as in the paper.
 
-    >>> weights(Transformer()) / 1e6
-    84.934656
-    """
-    return sizes.layers * (4 * sizes.hidden**2 + 2 * sizes.hidden * sizes.intermediate)
-
-
-def counts_of(manifest: Path | None, paper: Path, dataset: str, stage: str) -> Counts:
-    """How many training samples there are: by the manifest if it is there, else as in the paper.
+    Args:
+        manifest: of the shards.
+        paper: the paper's numbers (TSV); None = of generated data, which only shards count.
+        dataset: as an experiment names it.
+        stage: pretrain or finetune.
 
     Raises:
         ConfigError: neither knows the dataset.
@@ -153,36 +86,50 @@ def counts_of(manifest: Path | None, paper: Path, dataset: str, stage: str) -> C
     """
     family, _, variant = dataset.partition("/")
     if manifest and manifest.is_file():
-        told, images = read_counts(manifest)
-        patterns = told.get(variant, told).get(stage, {}).get("train", {})
-        whole = most_modalities(patterns)
-        parallel = sum(patterns[pattern] for pattern in whole)
-        return Counts(sum(patterns.values()), parallel, images)
-    with paper.open(newline="", encoding="utf-8") as lines:
-        for line in csv.DictReader(lines, delimiter="\t"):
-            if line["dataset"] in (dataset, family) and line["stage"] == stage:
-                images = int(line["images"] or 0)
-                return Counts(int(line["samples"]), int(line["parallel"]), images)
+        return read_counts(manifest, variant, stage)
+    for line in read_lines(paper) if paper else ():
+        if line["dataset"] in (dataset, family) and line["stage"] == stage:
+            number = {name: int(value or 0) for name, value in list(line.items())[2:]}
+            rows = {modality: number.pop(modality) for modality in Modality}
+            return Counts(**number, rows=rows)
     there = f"{manifest} is not there" if manifest else "no manifest was given"
     raise ConfigError(
-        f"{dataset}, {stage}: {paper} has no number of samples and {there}. "
+        f"{dataset}, {stage}: {paper or 'nothing'} has no number of samples and {there}. "
         "Give manifest.json of the shards with --manifest; snakemake shards writes it."
     )
 
 
-def read_counts(manifest: Path) -> tuple[dict[str, Any], int]:
-    """What a manifest tells: samples by stage, split and pattern of modalities, and images.
+def read_lines(path: Path) -> list[dict[str, str]]:
+    """The lines of a table with tabs, by the names of its columns."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines, delimiter="\t"))
+
+
+def read_counts(path: Path, variant: str, stage: str) -> Counts:
+    """What a manifest tells of a stage.
 
     Raises:
-        DataContractError: there are none.
+        DataContractError: it has no counts.
     """
     try:
-        told = json.loads(manifest.read_text(encoding="utf-8"))
-        return told["counts"], told["tables"].get("images", {"rows": 0})["rows"]
+        told = json.loads(path.read_text(encoding="utf-8"))
+        splits = told["counts"].get(variant, told["counts"]).get(stage, {})
+        rows = {
+            Modality(modality): told["tables"].get(place["table"], {"rows": 0})["rows"]
+            for modality, place in told["card"]["modalities"].items()
+        }
+        channels = (told.get("image") or {}).get("channels", 1)
     except (json.JSONDecodeError, KeyError):
         raise DataContractError(
-            f"{manifest} has no counts of samples. Make the shards again: snakemake shards."
+            f"{path} has no counts of samples. Make the shards again: snakemake shards."
         ) from None
+    patterns = splits.get("train", {})
+    parallel = sum(patterns[pattern] for pattern in most_modalities(patterns))
+    train, valid, test = (
+        sum(splits.get(split, {}).values()) for split in ("train", "valid", "test")
+    )
+    images = rows.get(Modality.IMAGE, 0)
+    return Counts(train, parallel, images, valid, test, rows, channels)
 
 
 def most_modalities(patterns: Mapping[str, int]) -> list[str]:

@@ -55,9 +55,7 @@ class Method:
         library: module that only an extra of this package installs, named as the method.
         distributions: packages that a run depends on besides torch and transformers, under the
             names that pip knows.
-        fuses_tokens: False = it joins one vector per modality, at no cost worth counting.
-        flops: "module:function" from an experiment and the side of images to the operations of a
-            sample, in each epoch and once in a run, where `lanistr.experiments.cost` does not fit.
+        counted_as: method whose model stands for its own in estimates of what a run costs.
         findings: True = its pretraining learns the labels of radiographs.
     """
 
@@ -69,8 +67,7 @@ class Method:
     check: Callable[[Experiment], None] | None = None
     library: str | None = None
     distributions: tuple[str, ...] = ()
-    fuses_tokens: bool = True
-    flops: str | None = None
+    counted_as: str | None = None
     findings: bool = False
 
     @property

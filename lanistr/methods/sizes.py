@@ -6,8 +6,9 @@ Models are built on torch's meta device. What only data fix takes the values of 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +16,16 @@ from typing import TYPE_CHECKING
 from lanistr.batch import InputSpec
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import Experiment
-from lanistr.experiments.cost import HOURS, VALUES, VARIABLES
 from lanistr.experiments.methods import methods
 from lanistr.modality import Modality
 from lanistr.task import Kind, Task
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from lanistr.methods.method import Model
 
 IMAGE_PX = 224
+HOURS = 48  # of a time series. Source: LANISTR, section 5.1
+VALUES, VARIABLES = 59, 17  # of an hour, as preprocessing writes it
 FINDINGS = 14  # of CheXpert
 CODED = ("identifier", "category")
 
@@ -67,7 +67,10 @@ def size_of(
     """
     from lanistr.methods.build import parameter_counts, trained_parameters
 
-    model = build_trained(experiment, columns, init)
+    if trainer := methods()[experiment.method].trainer:
+        model = import_module(trainer).untrained(experiment, full_spec(experiment, columns))
+    else:
+        model = build_trained(experiment, partial(model_of, columns=columns), init)
     with published.open(newline="", encoding="utf-8") as lines:
         known = {line["experiment"]: line for line in csv.DictReader(lines, delimiter="\t")}
     about = known.get(experiment.name, {"million": None, "counted": ""})
@@ -81,16 +84,22 @@ def size_of(
     )
 
 
-def build_trained(experiment: Experiment, columns: Path, init: Sequence[Experiment]) -> nn.Module:
-    """The model of an experiment, with what its run would freeze frozen."""
+def build_trained(
+    experiment: Experiment, make: Callable[[Experiment], Model], init: Sequence[Experiment]
+) -> Model:
+    """The model of an experiment, with what its run would freeze frozen.
+
+    Args:
+        experiment: what is trained.
+        make: builds the model of an experiment.
+        init: the experiments that `experiment.init` names.
+    """
     from lanistr.methods.build import frozen_encoders
 
-    if trainer := methods()[experiment.method].trainer:
-        return import_module(trainer).untrained(experiment, full_spec(experiment, columns))
-    model = model_of(experiment, columns)
+    model = make(experiment)
     anew: tuple[str, ...] = ()
     if init:
-        weights = [model_of(each, columns).state_dict() for each in init]
+        weights = [make(each).state_dict() for each in init]
         anew = model.load_pretrained_part({name: w for each in weights for name, w in each.items()})
     model.freeze(frozen_encoders(experiment, anew))
     return model
@@ -108,7 +117,7 @@ def model_of(experiment: Experiment, columns: Path) -> Model:
         return build(Experiment.model_validate(settings), full_spec(experiment, columns))
 
 
-def full_spec(experiment: Experiment, columns: Path) -> InputSpec:
+def full_spec(experiment: Experiment, columns: Path, image_px: int = IMAGE_PX) -> InputSpec:
     """What the full datasets fix about a model's inputs and outputs.
 
     Raises:
@@ -124,7 +133,7 @@ def full_spec(experiment: Experiment, columns: Path) -> InputSpec:
         mask_token_id=4,
         special_token_ids=(0, 1, 2, 3, 4),
         max_tokens=text.max_tokens,
-        image_px=IMAGE_PX,
+        image_px=image_px,
         series_steps=HOURS,
         series_values=VALUES,
         series_variables=VARIABLES,
@@ -170,3 +179,18 @@ def known_columns(path: Path, experiment: Experiment) -> list[dict[str, str]]:
             f"of {sorted({line['dataset'] for line in lines if line['kind'] != 'task'})}."
         )
     return found
+
+
+def like_known(path: Path, experiment: Experiment) -> Experiment:
+    """The experiment on data of its family whose columns are known, if those of its own are not."""
+    with path.open(newline="", encoding="utf-8") as file:
+        known = [
+            line["dataset"]
+            for line in csv.DictReader(file, delimiter="\t")
+            if line["kind"] != "task"
+        ]
+    family = experiment.dataset.split("/")[0]
+    alike = [data for data in known if data.split("/")[0] == family]
+    if experiment.dataset in known or not alike:
+        return experiment
+    return experiment.model_copy(update={"dataset": alike[-1]})

@@ -29,6 +29,8 @@ SCALES = {
     "demo): the numbers are not comparable with the paper's.",
     "open": "Open data that anyone can get, and tiny models (scale open).",
     "own": "Your own data (scale own): what holds for them need not hold elsewhere.",
+    "evening": "The paper's data with small models and little pretraining (scale evening): the "
+    "numbers are not comparable with the paper's.",
     "paper": "Scale paper: the data and sizes of the paper.",
 }
 

@@ -12,8 +12,10 @@ from lanistr.experiments.recipes import load_experiment, read_registry, started_
 RECIPES = [
     "mimic-tiny",
     "mimic-few",
+    "mimic-small",
     "mimic-paper",
     "amazon-tiny",
+    "amazon-small",
     "amazon-paper",
     "physionet2012-tiny",
 ]

@@ -1,18 +1,33 @@
-"""Estimates follow from sizes and counts, and react to what changes the work."""
+"""Estimates follow from a step's work and counts, and react to what changes them."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from lanistr.__main__ import app
 from lanistr.errors import ConfigError
-from lanistr.experiments.cost import Counts, cost, counts_of, flops_per_sample, per_epoch
+from lanistr.experiments.cost import Counts, asked_about, counts_of, per_epoch
 from lanistr.experiments.recipes import load_experiment, needed_for, read_registry
+from lanistr.modality import Modality
+from lanistr.training.budget import Cost, cost
+from lanistr.training.plan import plan_of
+from lanistr.training.work import Work
 
-COUNTS = Counts(samples=1000, parallel=400)
-BERT = 12 * (4 * 768**2 + 2 * 768 * 3072)
-VIT = BERT
-SERIES = 3 * (4 * 256**2 + 2 * 256 * 3072)
-FUSION = BERT // 2
+COUNTS = Counts(samples=1000, parallel=400, valid=100, test=200)
+WORK = Work(
+    step_flops=6.0,
+    ask_flops=2.0,
+    keep_flops=10.0,
+    parameters=1000,
+    trained=100,
+    gpu_bytes=5000,
+    kept_bytes={Modality.TEXT: 8, Modality.IMAGE: 16},
+    batch_bytes=7,
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,67 +39,47 @@ def paper(repository):
     return experiment
 
 
-def test_pretraining_passes_every_token_twice(paper):
-    encoding = BERT * 512 + VIT * 197 + SERIES * 48
-    expected = 2 * 6 * (encoding + FUSION * (1 + 512 + 197 + 48))
-    assert flops_per_sample(paper("mimic-pretrain"), 224) == (expected, 0)
+def test_every_epoch_learns_and_validates_and_frozen_encoders_read_once(paper):
+    tuned = paper("mimic-lanistr")  # of the samples that have all modalities
+    made = cost(tuned, COUNTS, WORK)
+    assert made.samples == 500 * 400
+    learned, validated = 500 * 400 * 6, 500 * 40 * 2
+    assert made.flops == learned + validated + 80 * (2 + 10) + (400 + 40) * 10
+    assert made.left_bytes == 4 * 1000
+    state = 2 * 4 * 1000 + 2 * 4 * 100
+    assert made.passing_bytes == 2 * state + (400 + 40) * (8 + 16)
 
 
-def test_frozen_encoders_read_once_and_learn_nothing(paper):
-    tuned = paper("mimic-lanistr")
-    every, once = flops_per_sample(tuned, 224)
-    assert every == 6 * FUSION * 758
-    assert once == 2 * (BERT * 512 + tuned.data.views * VIT * 197 + SERIES * 48)
-    made = cost(tuned, COUNTS, 224)  # of the samples that have all modalities
-    assert made.flops == 400 * (500 * every + once)
+def test_pretraining_predicts_nothing(paper):
+    made = cost(paper("mimic-pretrain"), COUNTS, WORK)
+    assert made.flops == 40 * (1000 * 6 + 100 * 2) + (1000 + 100) * 10
 
 
-def test_encoders_without_trained_weights_learn(paper):
-    """Text and image start from the hub's weights, time series from random ones."""
-    every, once = flops_per_sample(paper("mimic-lanistr-scratch"), 224)
-    whole = flops_per_sample(paper("mimic-lanistr"), 224)
-    assert every == whole[0] + 6 * SERIES * 48
-    assert once == whole[1] - 2 * SERIES * 48
+def test_simple_models_see_their_samples_once(paper, repository):
+    registry = repository / "config/experiments.yaml"
+    recipe = repository / "config/recipes/physionet2012-tiny.yaml"
+    simple = load_experiment(registry, recipe, "physionet2012-boosting")
+    assert cost(simple, COUNTS, None) == Cost(samples=1000)
 
 
-def test_without_the_similarity_loss_the_fusion_rests(paper):
-    encoding = BERT * 512 + VIT * 197 + SERIES * 48
-    assert flops_per_sample(paper("mimic-pretrain-without-mmm"), 224) == (6 * encoding, 0)
+def test_limited_epochs_validate_on_few(paper):
+    limited = paper("mimic-pretrain").model_copy(
+        update={"data": paper("mimic-pretrain").data.model_copy(update={"samples_per_epoch": 50})}
+    )
+    assert per_epoch(limited, COUNTS) == 50
+    assert asked_about(limited, COUNTS, "valid") == 10
+    assert asked_about(limited, COUNTS, "test") == 0
 
 
-def test_medfuse_sees_each_radiograph_once_through_its_resnet(paper):
+def test_medfuse_sees_each_radiograph_once(paper):
     made, counts = paper("mimic-medfuse-cxr"), Counts(1000, 400, images=90)
     assert per_epoch(made, counts) == 90
-    every, once = flops_per_sample(made, 224)
-    assert every == pytest.approx(6 * 3.66e9, rel=1e-3)  # as published for ResNet-34
-    assert once == 0
-    assert cost(made, counts, 224).samples == 100 * 90
+    assert cost(made, counts, WORK).samples == 100 * 90
 
 
 def test_medfuse_learns_from_every_stay(paper):
     assert per_epoch(paper("mimic-medfuse"), COUNTS) == 1000
     assert per_epoch(paper("mimic-latefusion"), COUNTS) == 400
-    alone, both = (flops_per_sample(paper(f"mimic-medfuse{part}"), 224)[0] for part in ("-ehr", ""))
-    assert alone == 6 * 48 * 4 * 256 * (76 + 256 + 512)
-    assert both == alone + flops_per_sample(paper("mimic-medfuse-cxr"), 224)[0]
-
-
-def test_albef_has_a_teacher_that_reads_and_learns_nothing(paper):
-    half, image, cross = BERT // 2 * 512, VIT * 197, 6 * 2 * 768**2 * (512 + 197)
-    fusion = half + cross
-    pretraining = 6 * (2 * half + image + 4 * fusion) + 2 * (2 * half + image + fusion)
-    assert flops_per_sample(paper("amazon-pretrain-albef"), 224) == (pretraining, 0)
-    tuned = paper("amazon-beauty-albef")
-    assert flops_per_sample(tuned, 224) == ((6 + 2) * (half + image + fusion), 0)
-    frozen = tuned.model_copy(update={"freeze": "pretrained"})
-    assert flops_per_sample(frozen, 224) == (6 * fusion + 2 * (2 * (half + image) + fusion), 0)
-
-
-def test_methods_without_a_transformer_that_fuses_do_not_pay_for_one(paper):
-    encoders = 6 * (BERT * 512 + VIT * 197)
-    assert flops_per_sample(paper("mimic-latefusion"), 224) == (encoders + 6 * SERIES * 48, 0)
-    # AutoGluon freezes nothing, though its encoders start from trained weights
-    assert flops_per_sample(paper("amazon-beauty-autogluon-tf"), 224) == (encoders, 0)
 
 
 @pytest.mark.parametrize(
@@ -93,21 +88,24 @@ def test_methods_without_a_transformer_that_fuses_do_not_pay_for_one(paper):
 )
 def test_an_epoch_has_what_the_experiment_sees(paper, name, samples):
     assert per_epoch(paper(name), COUNTS) == samples
-    assert cost(paper(name), COUNTS, 224).samples == 40 * samples
+    assert cost(paper(name), COUNTS, WORK).samples == 40 * samples
 
 
 def test_counts_are_the_papers_until_there_are_shards(repository, tmp_path):
     paper, manifest = repository / "config/paper_samples.tsv", tmp_path / "manifest.json"
-    assert counts_of(manifest, paper, "mimic", "pretrain") == Counts(
-        3_680_784, 2_365_192, images=377_110
-    )
+    found = counts_of(manifest, paper, "mimic", "pretrain")
+    assert (found.samples, found.parallel, found.images) == (3_680_784, 2_365_192, 377_110)
+    assert found.rows[Modality.TEXT] == 331_794
     patterns = {"image+text": 30, "image": 5, "text": 7}
     category = {"pretrain": {"train": patterns, "valid": {"image": 99}}}
-    told = {"counts": category, "tables": {"images": {"rows": 20}}}
+    tables = {"pictures": {"rows": 20}}
+    card = {"modalities": {"image": {"table": "pictures", "key": "name"}}}
+    told = {"counts": category, "tables": tables, "card": card, "image": {"channels": 3}}
     manifest.write_text(json.dumps(told))
-    assert counts_of(manifest, paper, "mimic", "pretrain") == Counts(42, 30, images=20)
-    manifest.write_text(json.dumps({"counts": {"Office_Products": category}, "tables": {}}))
-    assert counts_of(manifest, paper, "amazon/Office_Products", "pretrain") == Counts(42, 30)
+    expected = Counts(42, 30, images=20, valid=99, rows={Modality.IMAGE: 20}, channels=3)
+    assert counts_of(manifest, paper, "mimic", "pretrain") == expected
+    manifest.write_text(json.dumps({**told, "counts": {"Office_Products": category}}))
+    assert counts_of(manifest, paper, "amazon/Office_Products", "pretrain") == expected
 
 
 def test_a_dataset_nobody_counted_is_refused(repository, tmp_path):
@@ -123,3 +121,42 @@ def test_a_table_needs_its_pretraining_once_and_first(repository):
     names = needed_for(entries, "table4")
     assert len(names) == len(set(names)) == 9
     assert names.index("mimic-pretrain-25") < names.index("mimic-unlabeled-25")
+
+
+def test_a_configuration_says_what_is_trained_and_how_often(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    config = Path("config")
+    files = (config / "tables.yaml", config / "paper_samples.tsv", config / "full_columns.tsv")
+    evening = plan_of(config / "evening.yaml", *files)
+    assert evening.seeds == {f"table{number}": 3 for number in range(1, 5)}
+    assert evening.processes == 1
+    paper = plan_of(config / "paper.yaml", *files, tables=["table2"])
+    assert (paper.seeds, paper.processes) == ({"table2": 5}, 8)
+    assert "amazon-fashion-lanistr" in paper.runs()["table2"]
+    assert paper.spec(paper.experiment("amazon-fashion-lanistr")).category_names
+    generated = plan_of(config / "config.yaml", *files)
+    with pytest.raises(ConfigError, match="nothing has no number of samples"):
+        replace(generated, results=repository / "none").counts("mimic", "pretrain")
+
+
+def test_the_command_tells_each_run_and_the_sum_of_all_seeds(repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(repository)
+    entry = {"dataset": "mimic", "modalities": ["text"]}
+    registry, recipe = tmp_path / "registry.yaml", tmp_path / "recipe.yaml"
+    row = {"stage": "finetune", "method": "latefusion", "rows": {"table1": "a row"}}
+    registry.write_text(yaml.safe_dump({"one": {**entry, **row}}))
+    size = {"hidden": 16, "layers": 1, "heads": 2, "intermediate": 16}
+    shared = {"encoders": {"text": size}, "fusion": size, "optim": {"epochs": 1, "batch_size": 4}}
+    recipe.write_text(yaml.safe_dump({"shared": shared}))
+    asked = ["--registry", registry, "--recipe", recipe, "--table", "table1", "--seeds", "2"]
+    told = CliRunner().invoke(app, ["cost", *map(str, asked), "--gpu-gb", "1"]).output
+    (one,) = (line.split() for line in told.splitlines() if line.startswith("one "))
+    (table,) = (line.split() for line in told.splitlines() if line.startswith("table1 "))
+    assert one[1] == "25,071" and "more than a GPU has" not in told
+    assert float(table[2]) == pytest.approx(2 * float(one[2]), abs=0.2)
+    assert "cache of mimic" in told
+
+
+def test_the_command_asks_for_what_it_needs():
+    with pytest.raises(ConfigError, match="Give --config, or --recipe and --table"):
+        CliRunner().invoke(app, ["cost"], catch_exceptions=False)

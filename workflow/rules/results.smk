@@ -44,12 +44,6 @@ def table_options(table):
     ]
 
 
-def table_cost(wildcards):
-    """What everything behind a table costs, whether or not it is done already."""
-    seeds = len(seeds_of_table(wildcards.table))
-    return told_cost(behind(wildcards.table), seeds=seeds)
-
-
 rule evaluate:
     input:
         predictions=results("predictions/{experiment}/seed{seed}.parquet"),
@@ -102,8 +96,6 @@ rule table:
         tex=results("tables/{table}.tex"),
     log:
         results("logs/{table}.log"),
-    resources:
-        cost=table_cost,
     params:
         rows=lambda wildcards: {
             name: REGISTRY[name]["rows"][wildcards.table]
@@ -113,7 +105,7 @@ rule table:
         options=lambda wildcards: table_options(wildcards.table),
         source=source_digest("lanistr.evaluation.tables", "lanistr.evaluation.render"),
     message:
-        "Assembling {wildcards.table} of all its runs{resources.cost}"
+        "Assembling {wildcards.table} of all its runs"
     shell:
         "python -m lanistr table {params.options:q} --paper {input.paper:q} --csv {output.csv:q}"
         " --md {output.md:q} --tex {output.tex:q} > {log:q} 2>&1"

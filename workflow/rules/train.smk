@@ -43,7 +43,6 @@ rule pretrain:
     threads: config["engine"]["train_threads"]
     resources:
         gpu=config["engine"]["gpus"],
-        cost=lambda wildcards: told_cost([wildcards.experiment]),
     params:
         entry=entry_digest,
         recipe_contents=contents(
@@ -57,7 +56,7 @@ rule pretrain:
             wildcards.experiment, "lanistr.training.run"
         ),
     message:
-        "Training {wildcards.experiment}, seed {wildcards.seed}{resources.cost}"
+        "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{LAUNCH:q} lanistr train --registry {config[registry]:q} --recipe {input.recipe:q}"
         " --experiment {wildcards.experiment:q} --seed {wildcards.seed:q} --cache {params.cache:q}"

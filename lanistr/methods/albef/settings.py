@@ -34,5 +34,4 @@ METHOD = Method(
     stages={"pretrain": PAIR, "finetune": PAIR},
     build="lanistr.methods.albef.build:build_albef",
     settings=Albef,
-    flops="lanistr.methods.albef.cost:count_flops",
 )

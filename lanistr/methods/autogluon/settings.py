@@ -43,7 +43,7 @@ METHOD = Method(
         "optim.schedule",
         "optim.keep",
     ),
-    fuses_tokens=False,
+    counted_as="latefusion",
     library="autogluon.multimodal",
     distributions=("autogluon.multimodal", "timm"),
 )

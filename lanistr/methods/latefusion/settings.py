@@ -5,5 +5,4 @@ from lanistr.experiments.methods import ANY, Method
 METHOD = Method(
     stages={"finetune": ANY},
     build="lanistr.methods.latefusion.model:build_latefusion",
-    fuses_tokens=False,
 )

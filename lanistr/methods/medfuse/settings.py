@@ -52,6 +52,5 @@ METHOD = Method(
     },
     build="lanistr.methods.medfuse.model:build_medfuse",
     settings=MedFuse,
-    flops="lanistr.methods.medfuse.cost:count_flops",
     findings=True,
 )
