@@ -52,6 +52,18 @@ class Objectives(Part):
         description="Measurements that are hidden: stretches of hours of each variable for itself; "
         "whole variables, and stretches of hours of all of them; or all that follows some hour.",
     )
+    modality_ratio: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of modalities that SimMMM's masked view lacks as a whole; of each "
+        "sample one stays.",
+    )
+    view_statistics: Literal["joint", "each"] = Field(
+        "joint",
+        description="What SimMMM's batch normalisation normalises at once: both views, or each by "
+        "itself as in SimSiam, so that they cannot agree by being two points.",
+    )
     segment_hours: float = Field(3.0, ge=1, description="Mean length of a hidden stretch.")
     projector_hidden: int = Field(2048, gt=0, description="Inner width of the SimSiam projector.")
     predictor_hidden: int = Field(512, gt=0, description="Inner width of the SimSiam predictor.")

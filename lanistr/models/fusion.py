@@ -172,6 +172,7 @@ class SimilarityHead(nn.Module):
     def __init__(self, width: int, objectives: Objectives):
         super().__init__()
         wide, narrow = objectives.projector_hidden, objectives.predictor_hidden
+        self.joint = objectives.view_statistics == "joint"
         self.projector = nn.Sequential(
             *hidden_layer(width, wide),
             *hidden_layer(wide, wide),
@@ -187,9 +188,11 @@ class SimilarityHead(nn.Module):
             embeddings: of the masked views, then of the unmasked views, (2 B, D).
             real: True = the sample has any modality, (B,) bool.
         """
-        projected = self.projector(embeddings)
-        predicted = self.predictor(projected)
-        return similarity_loss(predicted.chunk(2), projected.chunk(2), real)
+        together = (embeddings,) if self.joint else embeddings.chunk(2)
+        projected = [self.projector(each) for each in together]
+        z_masked, z_unmasked = torch.cat(projected).chunk(2)
+        p_masked, p_unmasked = torch.cat([self.predictor(each) for each in projected]).chunk(2)
+        return similarity_loss((p_masked, p_unmasked), (z_masked, z_unmasked), real)
 
 
 def hidden_layer(inputs: int, outputs: int) -> tuple[nn.Module, ...]:

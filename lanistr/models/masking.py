@@ -165,6 +165,22 @@ def draw_segments(like: Tensor, ratio: float, mean_length: float, rng: torch.Gen
     return (draw < become_hidden).gather(1, latest)
 
 
+def hide_modalities(present: Tensor, ratio: float, rng: torch.Generator) -> Tensor:
+    """Hide modalities as a whole, each with the same probability, but never all of a sample.
+
+    Args:
+        present: True = the sample has the modality, (B, M) bool.
+        ratio: probability of hiding one; of what would all be hidden, one that is drawn stays.
+        rng: where the draws come from.
+
+    Returns:
+        True = hidden, (B, M) bool; nothing of what is absent.
+    """
+    draws = uniform(tuple(present.shape), rng, present.device).masked_fill(~present, -1.0)
+    last = draws == draws.amax(dim=1, keepdim=True)
+    return (draws < ratio) & present & ~last
+
+
 def uniform(shape: tuple[int, ...], rng: torch.Generator, device: torch.device | str) -> Tensor:
     """Draws from [0, 1)."""
     return torch.rand(shape, generator=rng, device=rng.device).to(device)

@@ -5,6 +5,7 @@ from lanistr.models.masking import (
     hide_columns,
     hide_events,
     hide_future,
+    hide_modalities,
     hide_patches,
     hide_segments,
     hide_tokens,
@@ -84,6 +85,17 @@ def test_the_future_is_all_that_follows_an_hour_of_each_series(rng):
     assert first.min() >= 12 and first.float().mean() == pytest.approx(30.5, abs=0.8)
     observed = torch.rand(everything.shape, generator=rng(1)) < 0.4
     assert torch.equal(hide_future(observed, rng()), hidden & observed)
+
+
+def test_modalities_are_hidden_as_a_whole_but_never_all_of_a_sample(rng):
+    present = torch.rand(4000, 4, generator=rng(1)) < 0.7
+    hidden = hide_modalities(present, 0.5, rng())
+    assert not (hidden & ~present).any()
+    assert ((present & ~hidden).any(dim=1) == present.any(dim=1)).all()
+    whole = hide_modalities(torch.ones(4000, 4, dtype=torch.bool), 0.5, rng()).float()
+    # Of four all would be hidden in one of 16 cases, and one of them stays.
+    assert whole.mean() == pytest.approx(0.5 - 1 / 16 / 4, abs=0.01)
+    assert (whole.mean(dim=0) - whole.mean()).abs().max() < 0.02
 
 
 def test_the_same_generator_hides_the_same(rng):

@@ -113,6 +113,21 @@ def test_similarity_pulls_views_together_without_collapsing(rng):
     assert projected.std(dim=0).mean() > 0.5 / 32**0.5  # 0 = all samples alike
 
 
+@pytest.mark.parametrize(("statistics", "apart"), [("joint", 1.0), ("each", 0.0)])
+def test_views_that_are_two_points_agree_only_where_they_are_normalised_together(
+    statistics, apart, rng
+):
+    """Two points, one for each view, are told apart where both are in one batch."""
+    torch.manual_seed(0)
+    sizes = {"projector_hidden": 8, "predictor_hidden": 4}
+    head = SimilarityHead(16, Objectives(view_statistics=statistics, **sizes))
+    points = torch.randn(2, 1, 16, generator=rng()).expand(2, 6, 16)
+    seen = []
+    head.predictor.register_forward_hook(lambda module, given, made: seen.append(given[0]))
+    head(points.flatten(0, 1), torch.ones(6, dtype=torch.bool))
+    assert torch.cat(seen).abs().mean().item() == pytest.approx(apart, abs=0.05)
+
+
 def test_similarity_works_for_a_batch_of_one():
     head = SimilarityHead(16, Objectives(projector_hidden=8, predictor_hidden=4))
     assert head(torch.randn(2, 16), torch.tensor([True])).isfinite()

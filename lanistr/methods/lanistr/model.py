@@ -21,6 +21,7 @@ from lanistr.modality import Modality
 from lanistr.models.encoders import Encoder, Encoders, Tokens
 from lanistr.models.forecast import ForecastHead, before, draw_cut
 from lanistr.models.fusion import SimilarityHead, perceptron
+from lanistr.models.masking import hide_modalities
 from lanistr.models.variants import add_stand_ins
 from lanistr.models.weights import load_parts, seeded
 
@@ -140,10 +141,23 @@ class LANISTRForPretraining(LANISTR):
 
         views = self.encoders(batch.repeated(2), {m: then_nothing(h) for m, h in hidden.items()})
         masked = {modality: tokens.first(len(batch)) for modality, tokens in views.items()}
-        embeddings = self.fuse(views)
+        embeddings = self.fuse(self.compared(views, batch, rng))
         return {
             **self.masked_losses(masked, batch, hidden),
             "mmm": self.similarity(embeddings, batch.has_any(views)),
+        }
+
+    def compared(
+        self, views: Mapping[Modality, Tokens], batch: Batch, rng: torch.Generator
+    ) -> Mapping[Modality, Tokens]:
+        """What the similarity loss sees of both views: the first may lack whole modalities."""
+        if not (ratio := self.objectives.modality_ratio):
+            return views
+        present = torch.stack([batch.has(modality) for modality in views], dim=1)
+        lacking = then_nothing(hide_modalities(present, ratio, rng))
+        return {
+            modality: Tokens(tokens.states, tokens.is_token & ~lacking[:, number, None])
+            for number, (modality, tokens) in enumerate(views.items())
         }
 
     def embeddings(self, batch: Batch) -> dict[str, Tensor]:
