@@ -61,8 +61,8 @@ class Objectives(Part):
     )
     view_statistics: Literal["joint", "each"] = Field(
         "joint",
-        description="What SimMMM's batch normalisation normalises at once: both views, or each by "
-        "itself as in SimSiam, so that they cannot agree by being two points.",
+        description="Statistics of SimMMM's batch normalisation: of both views at once, or of each "
+        "by itself as in SimSiam, so that they cannot agree by being two points.",
     )
     segment_hours: float = Field(3.0, ge=1, description="Mean length of a hidden stretch.")
     projector_hidden: int = Field(2048, gt=0, description="Inner width of the SimSiam projector.")
