@@ -34,7 +34,7 @@ LIKELY = 0.95  # probability of a positive answer in the first half of the class
 MISSING = 0.3
 WORDS, COMMON, LENGTH = 60, 80, 12
 SIDE, PICTURE_NOISE = 24, 0.3
-STEPS, VARIABLES, SEEN, SERIES_NOISE = 16, 4, 0.8, 1.0
+STEPS, VARIABLES, SEEN = 16, 4, 0.8
 DESCRIPTION = Path(__file__).with_suffix(".yaml")
 PERIODS = np.array([4, 5.5, 7, 9])
 
@@ -51,18 +51,20 @@ class Arm:
         shows: modalities that show the class; the others mean nothing.
         scrambled: whether rows without an answer show nothing: words of any class, pixels and
             steps in any order.
+        noise: standard deviation of the noise of series, whose waves are 0.5 to 1.5 high.
         parallel: share of the rows without an answer that have every modality, the others having
             one; None = each modality is missing by itself.
     """
 
     shows: tuple[Modality, ...] = MODALITIES
     scrambled: bool = False
+    noise: float = 1.0
     parallel: float | None = None
 
 
 ARMS: Mapping[str, Arm] = {
-    "all": Arm(),
-    "placebo": Arm(scrambled=True),
+    "all": Arm(noise=1.5),
+    "placebo": Arm(scrambled=True, noise=1.5),
     "text": Arm(("text",)),
     "image": Arm(("image",)),
     "timeseries": Arm(("timeseries",)),
@@ -118,7 +120,7 @@ def generate(
         if path:
             Image.fromarray(pixels).save(output / path)
     rows.write_parquet(output / "rows.parquet")
-    values = draw_waves(shown["timeseries"], scrambled, rng)
+    values = draw_waves(shown["timeseries"], scrambled, ARMS[arm].noise, rng)
     list_seen(values, there["timeseries"], rng).write_parquet(output / "series.parquet")
     pl.DataFrame({"row": rows["row"], "hidden": hidden}).write_parquet(output / "classes.parquet")
     shutil.copyfile(DESCRIPTION, output / "rows.yaml")
@@ -165,14 +167,16 @@ def draw_gratings(classes: Numbers, scrambled: Numbers, rng: np.random.Generator
     return pixels.reshape(wave.shape)
 
 
-def draw_waves(classes: Numbers, scrambled: Numbers, rng: np.random.Generator) -> Numbers:
+def draw_waves(
+    classes: Numbers, scrambled: Numbers, noise: float, rng: np.random.Generator
+) -> Numbers:
     """A series for each class, (N, STEPS, VARIABLES); scrambled ones have steps in any order."""
     rows = (len(classes), 1, 1)
     period = PERIODS[classes % 4].reshape(rows)
     shift = np.where(classes < 4, 0, np.pi / 2).reshape(rows) * np.arange(VARIABLES)
     angle = 2 * np.pi * np.arange(STEPS)[:, None] / period + shift
     wave = rng.uniform(0.5, 1.5, rows) * np.sin(angle + rng.uniform(0, 2 * np.pi, rows))
-    values = wave + rng.normal(0, SERIES_NOISE, wave.shape)
+    values = wave + rng.normal(0, noise, wave.shape)
     values[scrambled] = rng.permuted(values[scrambled], axis=1)
     return values
 
