@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ def told_claims(table: Table) -> list[str]:
     sentences = []
     curve, datasets = table.layout.curve, grouped(table.rows, lambda row: row.dataset)
     for dataset, rows in datasets.items():
-        by_labels = sorted(rows, key=lambda row: row.labels or 0)
+        by_labels = sorted(rows, key=lambda row: math.inf if row.labels is None else row.labels)
         points = (
             [rows] if curve != "labels" else [*grouped(by_labels, lambda row: row.labels).values()]
         )
