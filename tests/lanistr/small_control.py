@@ -17,7 +17,13 @@ from lanistr.models.losses import weighted
 from synthetic import control
 
 CLASSES = 4  # those of one frequency and one shift
-EASIER = {"WORDS": 8, "COMMON": 4, "LENGTH": 10, "PICTURE_NOISE": 0.1, "SERIES_NOISE": 0.3}
+SERIES_NOISE = 0.3
+EASIER = {
+    "WORDS": 8,
+    "COMMON": 4,
+    "LENGTH": 10,
+    "PICTURE_NOISE": 0.1,
+}
 MODALITIES = frozenset({Modality.TEXT, Modality.IMAGE, Modality.TIMESERIES})
 CLS, SEP, MASK, FIRST = 2, 3, 4, 5
 SIZE = {"hidden": 32, "layers": 1, "heads": 2, "intermediate": 64, "dropout": 0.0}
@@ -45,7 +51,7 @@ def make_rows(count: int, seed: int, *, scrambled: bool = False) -> Batch:
     ]
     tokens = torch.tensor([[CLS, *line, SEP] for line in words])
     pixels = torch.from_numpy(control.draw_gratings(hidden, flags, rng)).float() / 127.5 - 1
-    series = torch.from_numpy(control.draw_waves(hidden, flags, rng)).float()
+    series = torch.from_numpy(control.draw_waves(hidden, flags, SERIES_NOISE, rng)).float()
     observed = torch.from_numpy(rng.random(series.shape) < control.SEEN)
     return Batch(
         sample_id=torch.arange(count),
