@@ -14,6 +14,7 @@ from synthetic import control
 from tests.lanistr.small_control import (
     CLASSES,
     EASIER,
+    SERIES_NOISE,
     losses_of,
     make_rows,
     pretrained,
@@ -60,7 +61,7 @@ def bounds(name: str) -> tuple[float, float]:
         shared = math.log(2) + math.log(control.COMMON) / 2 + math.log(control.WORDS) / 2
         return shared, shared + math.log(CLASSES) / 2
     if name == "mtm":  # variance of the noise, and with it that of waves 0.5 to 1.5 high
-        return control.SERIES_NOISE**2, control.SERIES_NOISE**2 + 13 / 24
+        return SERIES_NOISE**2, SERIES_NOISE**2 + 13 / 24
     # Mean size of the noise of pixels of -1 to 1, and with it that of the waves, as measured.
     return 2 * control.PICTURE_NOISE * math.sqrt(2 / math.pi), 0.314
 
