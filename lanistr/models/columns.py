@@ -9,25 +9,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lanistr.experiments.architecture import Transformer
-from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
-from lanistr.models.encoders import Encoder, Tokens, spread
-from lanistr.models.masking import hide_columns
-from lanistr.models.timeseries import transformer_layers
+from lanistr.models.encoders import SideBySide, Tokens, spread, transformer_layers
+from lanistr.models.tabular import RowsEncoder
 
 if TYPE_CHECKING:
     from lanistr.batch import Batch, InputSpec
     from lanistr.experiments import architecture
 
 
-class ColumnsEncoder(Encoder):
+class ColumnsEncoder(SideBySide, RowsEncoder):
     """A Transformer with a token per column: the embedding of a category, or of a number.
 
     Source:
         FT-Transformer (Gorishniy et al. 2021). Deviation: no [CLS], as the fusion has one.
     """
 
-    modality = Modality.TABULAR
     bound_to_data = ("embeddings.", "direction", "column")
 
     def __init__(self, settings: architecture.TabularEncoder, spec: InputSpec):
@@ -52,11 +49,6 @@ class ColumnsEncoder(Encoder):
         )
         self.norm = nn.LayerNorm(self.width)
 
-    def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
-        """Draw the columns to hide, (B, columns) bool."""
-        present = batch.has(Modality.TABULAR)
-        return hide_columns(present, self.columns, objectives.tabular_ratio, rng)
-
     def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
         """Encode the rows; of a hidden column only its name is left."""
         present = batch.has(Modality.TABULAR)
@@ -73,15 +65,6 @@ class ColumnsEncoder(Encoder):
         return torch.cat(
             [*(each[:, None] for each in embedded), numbers[..., None] * self.direction], dim=1
         )
-
-    def pooled(self, tokens: Tokens) -> Tensor:
-        """All tokens side by side, as each has a meaning of its own, (B, N * D)."""
-        return tokens.side_by_side(self.tokens)
-
-    @property
-    def pooled_width(self) -> int:
-        """Width of what is pooled."""
-        return self.tokens * self.width
 
 
 class MaskedColumnsHead(nn.Module):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from lanistr.experiments import architecture
     from lanistr.experiments.objectives import Objectives
     from lanistr.modality import Modality
 
@@ -113,6 +114,24 @@ def spread(states: Tensor, read: Tensor, present: Tensor) -> Tokens:
     return Tokens(whole, present[:, None].expand(whole.shape[:2]))
 
 
+def transformer_layers(settings: architecture.Transformer) -> nn.Sequential:
+    """The layers of a Transformer; nn.TransformerEncoder would start all of them equal."""
+    return nn.Sequential(
+        *(
+            nn.TransformerEncoderLayer(
+                settings.hidden,
+                settings.heads,
+                settings.intermediate,
+                settings.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(settings.layers)
+        )
+    )
+
+
 class Encoder(nn.Module, ABC):
     """One modality's encoder.
 
@@ -145,6 +164,19 @@ class Encoder(nn.Module, ABC):
     def pooled_width(self) -> int:
         """Width of that vector; D, unless tokens are not averaged."""
         return self.width
+
+
+class SideBySide(Encoder):
+    """An encoder whose tokens each have a meaning of their own, such as a column of a table."""
+
+    def pooled(self, tokens: Tokens) -> Tensor:
+        """All tokens side by side, (B, N * D)."""
+        return tokens.side_by_side(self.tokens)
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of all tokens side by side."""
+        return self.tokens * self.width
 
 
 class Freezable(nn.ModuleDict):

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from lanistr.experiments import architecture
 
 
-class TabularEncoder(Encoder):
+class RowsEncoder(Encoder):
+    """What reads rows of a table, of which a masked view hides whole columns."""
+
+    modality = Modality.TABULAR
+    columns: int
+
+    def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
+        """Draw the columns to hide, (B, columns) bool."""
+        present = batch.has(Modality.TABULAR)
+        return hide_columns(present, self.columns, objectives.tabular_ratio, rng)
+
+
+class TabularEncoder(RowsEncoder):
     """TabNet; one token per decision step.
 
     A row becomes P values: a learned embedding of each identifier, a one-hot vector of each other
@@ -33,7 +45,6 @@ class TabularEncoder(Encoder):
         columns; it embeds every category; it hands the sum over the steps to the fusion.
     """
 
-    modality = Modality.TABULAR
     bound_to_data = (
         "embeddings.",
         "tabnet.initial_bn.",
@@ -54,11 +65,6 @@ class TabularEncoder(Encoder):
         self.columns = len(widths)
         self.register_buffer("column", column_of_value(widths), persistent=False)
         self.tabnet = tabnet_encoder(settings, widths)
-
-    def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
-        """Draw the columns to hide, (B, columns) bool."""
-        present = batch.has(Modality.TABULAR)
-        return hide_columns(present, self.columns, objectives.tabular_ratio, rng)
 
     def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
         """Encode the rows; a hidden column is zero and gets no attention."""

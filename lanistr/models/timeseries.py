@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
-from lanistr.models.encoders import Encoder, Tokens, read_of, spread
+from lanistr.models.encoders import Encoder, Tokens, read_of, spread, transformer_layers
 from lanistr.models.losses import masked_timeseries_loss
 from lanistr.models.masking import hide_events, hide_future, hide_segments
 
@@ -18,44 +19,73 @@ if TYPE_CHECKING:
     from lanistr.experiments import architecture
 
 
-class TimeseriesEncoder(Encoder):
-    """A Transformer with learnable positions; one token per hour.
+class SeriesEncoder(Encoder):
+    """A Transformer over tokens that are made of values and of flags that say what was measured.
 
-    An hour enters as its values and its observed flags. What is hidden looks like what was never
-    measured: value 0, flag 0.
-
-    Source:
-        LANISTR, after Zerveas et al. 2021. Deviation of the official code: it hands the
-        reconstructed values to the fusion, here the states of the encoder go there.
+    What is hidden looks like what was never measured: value 0, flag 0.
     """
 
     modality = Modality.TIMESERIES
     variable: Tensor
+    layers: nn.Module
+    norm: nn.Module
 
     def __init__(self, settings: architecture.TimeseriesEncoder, spec: InputSpec):
         super().__init__()
-        self.width, self.tokens = settings.hidden, spec.series_steps
-        self.enter = nn.Linear(spec.series_values + spec.series_variables, self.width)
-        self.position = nn.Parameter(torch.empty(spec.series_steps, self.width))
-        nn.init.trunc_normal_(self.position, std=0.02)
-        self.layers = transformer_layers(settings)
-        self.norm = nn.LayerNorm(self.width)
+        self.width = settings.hidden
         self.register_buffer("variable", torch.tensor(spec.variable_of_value), persistent=False)
 
     def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
         """Draw the measurements to hide, (B, S, V) bool."""
-        return hide_measurements(batch, objectives, rng)
+        observed = observed_of(batch)
+        if objectives.timeseries_hides == "future":
+            return hide_future(observed, rng)
+        hide = hide_events if objectives.timeseries_hides == "events" else hide_segments
+        return hide(observed, objectives.timeseries_ratio, objectives.segment_hours, rng)
 
     def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
-        """Encode the series; every hour of a present series is a token, measured or not."""
+        """Encode the series; a present one has all its tokens, measured or not."""
         present = batch.has(Modality.TIMESERIES)
         read = read_of(present)
         seen = observed_of(batch)[read]
         if hidden is not None:
             seen = seen & ~hidden[read]
         values = batch.series[read].masked_fill(~seen[..., self.variable], 0.0)
-        hours = self.enter(torch.cat([values, seen.to(values.dtype)], dim=-1)) + self.position
-        return spread(self.norm(self.layers(hours)), read, present)
+        return spread(self.norm(self.layers(self.enter_tokens(values, seen))), read, present)
+
+    @abstractmethod
+    def enter_tokens(self, values: Tensor, seen: Tensor) -> Tensor:
+        """What the Transformer reads.
+
+        Args:
+            values: 0 where not measured, (b, S, C).
+            seen: True = measured, (b, S, V) bool.
+
+        Returns:
+            (b, N, D).
+        """
+
+
+class TimeseriesEncoder(SeriesEncoder):
+    """One token per hour, with a learnable position: its values and its observed flags.
+
+    Source:
+        LANISTR, after Zerveas et al. 2021. Deviation of the official code: it hands the
+        reconstructed values to the fusion, here the states of the encoder go there.
+    """
+
+    def __init__(self, settings: architecture.TimeseriesEncoder, spec: InputSpec):
+        super().__init__(settings, spec)
+        self.tokens = spec.series_steps
+        self.enter = nn.Linear(spec.series_values + spec.series_variables, self.width)
+        self.position = nn.Parameter(torch.empty(spec.series_steps, self.width))
+        nn.init.trunc_normal_(self.position, std=0.02)
+        self.layers = transformer_layers(settings)
+        self.norm = nn.LayerNorm(self.width)
+
+    def enter_tokens(self, values: Tensor, seen: Tensor) -> Tensor:
+        """Every hour, measured or not."""
+        return self.enter(torch.cat([values, seen.to(values.dtype)], dim=-1)) + self.position
 
     def pooled(self, tokens: Tokens) -> Tensor:
         """The mean over hours, (B, D)."""
@@ -65,33 +95,6 @@ class TimeseriesEncoder(Encoder):
 def observed_of(batch: Batch) -> Tensor:
     """True = measured, and of a sample with a series, (B, S, V) bool."""
     return batch.observed & batch.has(Modality.TIMESERIES)[:, None, None]
-
-
-def hide_measurements(batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
-    """Draw the measurements to hide, (B, S, V) bool."""
-    observed = observed_of(batch)
-    if objectives.timeseries_hides == "future":
-        return hide_future(observed, rng)
-    hide = hide_events if objectives.timeseries_hides == "events" else hide_segments
-    return hide(observed, objectives.timeseries_ratio, objectives.segment_hours, rng)
-
-
-def transformer_layers(settings: architecture.Transformer) -> nn.Sequential:
-    """The layers of a Transformer; nn.TransformerEncoder would start all of them equal."""
-    return nn.Sequential(
-        *(
-            nn.TransformerEncoderLayer(
-                settings.hidden,
-                settings.heads,
-                settings.intermediate,
-                settings.dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
-            for _ in range(settings.layers)
-        )
-    )
 
 
 class MaskedTimeseriesHead(nn.Module):

@@ -8,19 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lanistr.modality import Modality
-from lanistr.models.encoders import Encoder, Tokens, read_of, spread
+from lanistr.models.encoders import SideBySide, Tokens, transformer_layers
 from lanistr.models.losses import masked_timeseries_loss
 from lanistr.models.summaries import COUNTS, SUMMARIES, count, summarise
-from lanistr.models.timeseries import hide_measurements, observed_of, transformer_layers
+from lanistr.models.timeseries import SeriesEncoder
 
 if TYPE_CHECKING:
     from lanistr.batch import Batch, InputSpec
     from lanistr.experiments import architecture
-    from lanistr.experiments.objectives import Objectives
 
 
-class VariablesEncoder(Encoder):
+class VariablesEncoder(SideBySide, SeriesEncoder):
     """A Transformer over one token per variable and one per block of hours.
 
     A variable's token says what simple models are told: its first, last, least and greatest value
@@ -33,12 +31,9 @@ class VariablesEncoder(Encoder):
         and learns what to tell of a variable, for which few stays are too little.
     """
 
-    modality = Modality.TIMESERIES
-    variable: Tensor
-
     def __init__(self, settings: architecture.TimeseriesEncoder, spec: InputSpec):
-        super().__init__()
-        self.width, self.block = settings.hidden, settings.block_hours
+        super().__init__(settings, spec)
+        self.block = settings.block_hours
         columns, variables = spec.series_values, spec.series_variables
         self.tokens = variables + blocks(spec, self.block)
         self.told = nn.Parameter(torch.empty(columns, len(SUMMARIES), self.width))
@@ -53,22 +48,11 @@ class VariablesEncoder(Encoder):
         nn.init.trunc_normal_(self.position, std=0.02)
         self.layers = transformer_layers(settings)
         self.norm = nn.LayerNorm(self.width)
-        self.register_buffer("variable", torch.tensor(spec.variable_of_value), persistent=False)
 
-    def hide(self, batch: Batch, objectives: Objectives, rng: torch.Generator) -> Tensor:
-        """Draw the measurements to hide, (B, S, V) bool."""
-        return hide_measurements(batch, objectives, rng)
-
-    def forward(self, batch: Batch, hidden: Tensor | None = None) -> Tokens:
-        """Encode the series: every variable, measured or not, then every block of hours."""
-        present = batch.has(Modality.TIMESERIES)
-        read = read_of(present)
-        seen = observed_of(batch)[read]
-        if hidden is not None:
-            seen = seen & ~hidden[read]
-        values = batch.series[read].masked_fill(~seen[..., self.variable], 0.0).asinh()
-        states = torch.cat([self.by_variable(values, seen), self.by_block(values, seen)], dim=1)
-        return spread(self.norm(self.layers(states)), read, present)
+    def enter_tokens(self, values: Tensor, seen: Tensor) -> Tensor:
+        """Every variable, measured or not, then every block of hours."""
+        values = values.asinh()
+        return torch.cat([self.by_variable(values, seen), self.by_block(values, seen)], dim=1)
 
     def by_variable(self, values: Tensor, seen: Tensor) -> Tensor:
         """What was measured of each variable, (b, V, D)."""
@@ -88,15 +72,6 @@ class VariablesEncoder(Encoder):
         means = totals / counts[..., self.variable].clamp(min=1)
         told = torch.cat([means, counts.clamp(max=1), counts / self.block], dim=-1)
         return self.enter(told) + self.position
-
-    def pooled(self, tokens: Tokens) -> Tensor:
-        """All tokens side by side, as each has a meaning of its own, (B, N * D)."""
-        return tokens.side_by_side(self.tokens)
-
-    @property
-    def pooled_width(self) -> int:
-        """Width of what is pooled."""
-        return self.tokens * self.width
 
 
 class MaskedVariablesHead(nn.Module):

@@ -4,14 +4,13 @@ import pytest
 import torch
 
 from lanistr.experiments.architecture import TabularEncoder
-from lanistr.experiments.objectives import Objectives
 from lanistr.modality import Modality
 from lanistr.models import tabular
 from lanistr.models.tabular import MaskedTabularHead
+from tests.lanistr.table_rows import REVIEWER, VOTES, YEAR, hidden_columns
 
 PRESENT = ("tabular", "text", "tabular image", "tabular", "image", "tabular", "tabular")
 SIZES = TabularEncoder(hidden=8, steps=3, ghost_batch=4)
-REVIEWER, YEAR, VOTES = 0, 1, 2  # columns
 
 
 @pytest.fixture
@@ -24,12 +23,6 @@ def encoder(spec) -> tabular.TabularEncoder:
 def head(encoder) -> MaskedTabularHead:
     torch.manual_seed(1)
     return MaskedTabularHead(SIZES, encoder.values, encoder.column)
-
-
-def hidden_columns(samples, *columns: int) -> torch.Tensor:
-    hidden = torch.zeros(len(samples), 4, dtype=torch.bool)
-    hidden[:, list(columns)] = samples.has(Modality.TABULAR)[:, None]
-    return hidden
 
 
 def test_a_row_is_an_embedding_a_one_hot_vector_and_numbers(encoder, batch):
@@ -65,13 +58,6 @@ def test_statistics_are_those_of_the_rows_that_are_there(encoder, spec, batch, w
     assert encoder.tabnet.initial_bn.running_mean.abs().sum() > 0
 
 
-def test_hidden_columns_are_drawn_among_the_rows_that_are_there(encoder, batch, rng):
-    samples = batch(*["tabular", "text"] * 200)
-    hidden = encoder.hide(samples, Objectives(tabular_ratio=0.3), rng())
-    assert not hidden[1::2].any()
-    assert hidden[::2].float().mean() == pytest.approx(0.3, abs=0.06)
-
-
 def test_what_is_hidden_cannot_be_seen(encoder, batch):
     samples = batch("tabular", "tabular")
     hidden = hidden_columns(samples, REVIEWER, YEAR, VOTES)
@@ -98,33 +84,3 @@ def test_only_hidden_columns_are_scored(encoder, head, batch):
     expected = (prediction[:, 8] - votes).square().mean() / votes.var(correction=0)
     torch.testing.assert_close(loss, expected)
     assert head(encoder(samples), samples, torch.zeros_like(hidden)) == 0
-
-
-@pytest.mark.parametrize("names", [("text", "image"), ("tabular", "text"), ("text",)])
-def test_few_rows_or_none_give_finite_gradients_everywhere(encoder, head, batch, names):
-    samples = batch(*names)
-    hidden = hidden_columns(samples, REVIEWER)
-    head(encoder(samples, hidden), samples, hidden).backward()
-    parameters = [*encoder.parameters(), *head.parameters()]
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters)
-
-
-def test_feature_modeling_learns_that_one_column_follows_from_another(encoder, head, batch):
-    samples = batch(*["tabular"] * 60)
-    samples = replace(samples, numbers=samples.numbers[:, :1] * torch.tensor([1.0, -1.0]))
-    hidden = hidden_columns(samples, VOTES)
-    optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=0.02)
-    losses = []
-    for _ in range(60):
-        loss = head(encoder(samples, hidden), samples, hidden)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.5 < losses[0]  # 1 = the mean of the batch
-
-
-def test_a_table_may_have_numbers_alone(spec, batch):
-    bare = replace(spec, category_names=(), category_sizes=(), identifiers=())
-    samples = replace(batch("tabular", "tabular"), categories=torch.zeros(2, 0, dtype=torch.int64))
-    assert tabular.TabularEncoder(SIZES, bare)(samples).states.isfinite().all()
