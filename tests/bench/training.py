@@ -10,6 +10,7 @@ import json
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,29 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lanistr.batch import InputSpec
 from lanistr.data.cache import SAMPLE, Cache
+from lanistr.data.card import Card
 from lanistr.data.samples import Samples, batches
 from lanistr.experiments.config import Experiment
 from lanistr.methods.build import build, parameter_counts
 from lanistr.modality import Modality
+from lanistr.task import Kind, Task
 from lanistr.training.distributed import World, world
 from lanistr.training.loop import Trainer
 
 # Dense bfloat16, in FLOP/s. Source: NVIDIA's data sheets.
 PEAKS = {"A100": 312e12, "H100": 989e12, "H200": 989e12, "L4": 121e12}
 
+NOUN = {"singular": "sample", "plural": "samples"}
+CARD = Card.model_validate(
+    {
+        "name": "bench",
+        "title": "generated arrays",
+        "unit": {**NOUN, "column": "sample_id"},
+        "sample": NOUN,
+        "modalities": {each: {"table": each, "key": "sample_id"} for each in Modality},
+        "tasks": [Task("answer", Kind.BINARY, "answer", classes=("no", "yes"))],
+    }
+)
 PRESENT = {Modality.TEXT: 1.0, Modality.IMAGE: 0.8, Modality.TIMESERIES: 0.5}  # as generated MIMIC
 
 
@@ -74,13 +88,14 @@ def made_up(case: dict) -> Samples:
     lengths = rng.integers(longest // 2, longest + 1, samples)
     records = np.zeros(samples, SAMPLE)
     records["sample_id"] = np.arange(samples)
-    records["label"] = rng.random(samples) < 0.3
+    records["labels_row"] = np.arange(samples)
     for modality in Modality:
         there = rng.random(samples) < PRESENT.get(modality, 0)
         records[f"{modality}_row"] = np.where(there, np.arange(samples), -1)
     nothing = np.empty((0, 0))
     cache = Cache(
         spec=spec,
+        card=CARD,
         text={},
         provenance={},
         digest="",
@@ -95,8 +110,9 @@ def made_up(case: dict) -> Samples:
         series=rng.normal(size=(samples, hours, values)).astype(np.float32),
         observed=(rng.random((samples, hours, variables)) < 0.3).astype(np.uint8),
         samples=records,
+        labels=(rng.random((samples, 1)) < 0.3).astype(np.float32),
     )
-    return Samples(cache, records)
+    return Samples(cache, records, spec)
 
 
 def trainer(
@@ -113,15 +129,15 @@ def trainer(
         }
     )
     torch.manual_seed(0)
-    model = build(made, samples.cache.spec)
+    spec = samples.cache.spec_for(made)
+    model = build(made, spec)
     if stage == "finetune":
         model.freeze(made.modalities)
-    few = Samples(samples.cache, samples.records[:32])
     return Trainer(
         made,
         model.to(here.device),
-        samples,
-        few,
+        replace(samples, spec=spec),
+        replace(samples, spec=spec, records=samples.records[:32]),
         here,
         seed=0,
         folder=folder,
