@@ -79,6 +79,7 @@ def work_of(
     """
     if stand_in := methods()[experiment.method].counted_as:
         experiment = experiment.model_copy(update={"method": stand_in, "freeze": "none"})
+        processes = 1  # a library's own trainer divides no batch
     if not methods()[experiment.method].build:
         return None
     size = micro_batch_size(experiment.optim, processes)

@@ -122,6 +122,7 @@ def test_simple_models_do_no_work_and_autogluons_count_as_late_fusion(experiment
     simple = experiment("finetune", method="features", modalities=["timeseries"])
     assert work_of(simple, lambda _: spec) is None
     pair = {"modalities": ["text", "image"]}
-    glued = work_of(experiment("finetune", method="autogluon", **pair), lambda _: spec)
+    trainer = experiment("finetune", method="autogluon", optim={"batch_size": 4}, **pair)
+    glued = work_of(trainer, lambda _: spec, processes=3)  # which its own trainer does not use
     late = work_of(experiment("finetune", method="latefusion", **pair), lambda _: spec)
     assert glued.step_flops == late.step_flops and glued.keep_flops == 0
