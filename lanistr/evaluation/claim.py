@@ -94,16 +94,17 @@ def gained(other: Row) -> str:
 
 
 def told_p(row: Row) -> str:
-    """The p-value, and in brackets the adjusted one.
+    """The p-value, and that adjusted for the rows of the table.
 
     >>> told_p(Row("LateFusion", "ok", None, "stays", "auroc", p_value=0.042, p_holm=0.0001))
-    'p = 0.042 [< 0.001]'
+    'p = 0.042, by Holm < 0.001'
     """
-    raw, adjusted = (
-        None if value is None else "< 0.001" if value < 0.001 else f"= {value:.3f}"
-        for value in (row.p_value, row.p_holm)
-    )
-    return f"p {raw}" + (f" [{adjusted}]" if adjusted else "")
+    told = [
+        f"{name} {'< 0.001' if value < 0.001 else f'= {value:.3f}'}"
+        for name, value in (("p", row.p_value), ("by Holm", row.p_holm))
+        if value is not None
+    ]
+    return ", ".join(told)
 
 
 def told_amounts(full: Row, scratch: Row, scale: str) -> str:

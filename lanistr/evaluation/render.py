@@ -55,7 +55,7 @@ def caption(table: Table) -> list[str]:
         "Ours: mean and standard deviation over seeds (n - 1), with its 95 % interval. "
         f"{told_luck(rows, stamp.subjects)} {notes} "
         "From LANISTR: difference of the means, its 95 % interval and the two-sided p of a paired "
-        "bootstrap, in brackets adjusted for the rows that are compared (Holm). "
+        "bootstrap, and adjusted for the rows that are compared (by Holm). "
         "Seconds: wall time of one run, with that of its pretraining.",
         *told_ceilings(rows),
         told_data(stamp),
