@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
+from commandline.changes import changed_pictures, fingerprint
 from tests.field.case import Seen, case, run_step
 from tests.preprocessing.own_rows import write_own
-from workflow.changes import changed_pictures, fingerprint
 
 KIND = "What changed"
 AGAIN = "the steps that read it run again"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.running import PYTHON, link_sources, run_snakemake
-from workflow import forkserver
+from commandline import forkserver
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from workflow import forkserver
+from commandline import forkserver
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has what it needs")
 JOB = """

@@ -6,7 +6,7 @@ import hashlib
 
 from snakemake.io import IOFile
 
-from workflow.changes import changed_pictures, fingerprint
+from commandline.changes import changed_pictures, fingerprint
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import fcntl
 import shutil
 from tempfile import TemporaryFile
 
-from workflow import forkserver
+from commandline import forkserver
 
 # Jobs run the Python that runs Snakemake, also where no environment is activated.
 os.environ["PATH"] = os.pathsep.join(

@@ -5,6 +5,7 @@ environment and open files. The job's own process, `ask`, waits, ends as its chi
 it along when killed; where no server answers, it runs the job itself.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -182,11 +183,8 @@ def become(job: dict[str, Any]) -> str:
 
 def tell(client: socket.socket, status: bytes) -> None:
     """Answer a client, which may have gone away."""
-    with client:
-        try:
-            client.sendall(status)
-        except OSError:
-            pass
+    with client, contextlib.suppress(OSError):
+        client.sendall(status)
 
 
 if __name__ == "__main__":
