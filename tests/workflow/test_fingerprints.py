@@ -7,7 +7,7 @@ import random
 import pytest
 
 from preprocessing.sightings import AT_MOST, write_sightings
-from workflow import changes
+from commandline import changes
 
 
 @pytest.fixture
