@@ -22,8 +22,9 @@ def told_claims(table: Table) -> list[str]:
     """Whether LANISTR with pretraining beats the same model without, and the best other row.
 
     Per data set and, in a curve over labels, number of labels, and then where the effect ends.
-    Nothing where a table has no row of LANISTR. The comparison with and without pretraining is
-    judged by its interval; the best of several rows was chosen, so that it is judged by Holm's p.
+    Nothing where a table has no row of LANISTR; other forms of it are no rivals. The comparison
+    with and without pretraining is judged by its interval; the best of several rows was chosen, so
+    that it is judged by Holm's p.
     """
     sentences = []
     curve, datasets = table.layout.curve, grouped(table.rows, lambda row: row.dataset)
@@ -120,13 +121,9 @@ def told_amounts(full: Row, scratch: Row, scale: str) -> str:
 
 
 def told_best(rows: Sequence[Row], curve: str | None) -> str:
-    """LANISTR against the best other row; empty where there is none, or rows are shares of data."""
+    """LANISTR against the best row of another method; empty without one, or of shares of data."""
     full = one_of(rows, WITH)
-    others = [
-        row
-        for row in rows
-        if row.difference is not None and method_of(row.row) not in (*WITH, *WITHOUT)
-    ]
+    others = [row for row in rows if row.difference is not None and not row.row.startswith(WITH[0])]
     if full is None or not others or curve == "unlabeled":
         return ""
     sign = 1 if full.measure.higher_is_better else -1
@@ -145,15 +142,17 @@ def told_end(points: Sequence[Sequence[Row]]) -> str:
     if not known:
         return ""
     sign = 1 if known[0].measure.higher_is_better else -1
-    helped = [row.labels for row in known if sign * effect_of(row) > 0]
+    helped = [row for row in known if sign * effect_of(row) > 0]
     if not helped:
         return "At no number of labels is pretraining shown to be better."
-    at = ", ".join(f"{labels:,}" for labels in helped)
-    return f"Pretraining is shown to be better with {at} labels, of {told_numbers(known)}."
+    return (
+        f"Of {told_numbers(known)} labels, pretraining is shown to be better with "
+        f"{told_numbers(helped)}."
+    )
 
 
 def told_numbers(rows: Sequence[Row]) -> str:
-    """The numbers of labels that were tried.
+    """The numbers of labels of rows.
 
     >>> told_numbers([Row("a", "ok", None, "d", "auroc", labels=n) for n in (40, 200, 4000)])
     '40, 200 and 4,000'

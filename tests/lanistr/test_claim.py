@@ -76,6 +76,13 @@ def test_the_best_other_row_is_judged_by_the_adjusted_p(difference, p, verb):
     assert f"LANISTR {verb} the best other row, MedFuse ({77 + difference:.2f})" in sentence
 
 
+def test_another_form_of_lanistr_is_no_rival():
+    form = other("LANISTR on a quarter of the unlabeled data", -0.5)
+    (sentence,) = told(FULL, scratch(-7.0), form, other("MedFuse", -2.0))
+    assert "the best other row, MedFuse (75.00)" in sentence
+    assert "other row" not in told(FULL, scratch(-7.0), form)[0]
+
+
 def test_without_a_row_of_lanistr_or_of_its_runs_nothing_is_claimed():
     assert told(other("LateFusion", -2.0)) == []
     failed = replace(FULL, status="failed", mean=None)
@@ -105,7 +112,7 @@ def test_a_curve_over_labels_says_where_the_effect_ends():
         *("Pretraining lifts", "Pretraining lifts", "No difference is shown between")
     ]
     assert "256 labels" in each[1]
-    assert end == "Pretraining is shown to be better with 64, 256 labels, of 64, 256 and 1,024."
+    assert end == "Of 64, 256 and 1,024 labels, pretraining is shown to be better with 64 and 256."
     *_, end = told(*points(-1.0, 7.0), curve="labels")
     assert end == "At no number of labels is pretraining shown to be better."
 
