@@ -36,6 +36,14 @@ STEPS = {
         f"{MIMIC}.images:resize_radiographs",
         "Decode every radiograph once and store it small",
     ),
+    "mimic-radiographs": (
+        f"{MIMIC}.image_pieces:resize_piece",
+        "Decode the radiographs of one part, so that parts can be made on several machines",
+    ),
+    "mimic-gather-images": (
+        f"{MIMIC}.image_pieces:gather_pieces",
+        "Write the facts and the ledger of the radiographs that mimic-radiographs decoded",
+    ),
     "mimic-notes": (f"{MIMIC}.notes:clean_notes", "Clean the notes of one text source"),
     "mimic-tabular": (
         f"{MIMIC}.tabular:collect_demographics",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from preprocessing.datasets.mimic import images
+from preprocessing.datasets.mimic import image_pieces, images
 from preprocessing.datasets.mimic.radiograph_files import path_of
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
@@ -295,3 +295,36 @@ def test_other_splits_than_the_cohort_are_refused(tmp_path):
     options = {"px": 16, "outputs": [], "facts": tmp_path, "ledger_path": tmp_path, "threads": 1}
     with pytest.raises(DataContractError, match="another split"):
         images.resize_radiographs(root, cohort(tmp_path), other, **options)
+
+
+def test_pieces_are_the_parts_that_one_process_would_write(tmp_path):
+    films = [film(dicom_id=f"d{n}", subject_id=10000001 + n) for n in range(12)]
+    root = release(tmp_path / "cxr", films, broken={"d3": None, "d5": b"no picture"})
+    (tmp_path / "once").mkdir()
+    _, facts, entries = run(tmp_path / "once", root, parts=3)
+    made = tmp_path / "pieces"
+    for piece in range(3):
+        image_pieces.resize_piece(
+            root,
+            cohort(made),
+            SPLITTER,
+            px=16,
+            piece=piece,
+            pieces=3,
+            output=made / f"part-{piece:05}.parquet",
+            tally=made / f"{piece}.json",
+        )
+        one = (tmp_path / "once/images" / f"part-{piece:05}.parquet").read_bytes()
+        assert (made / f"part-{piece:05}.parquet").read_bytes() == one
+    image_pieces.gather_pieces(
+        root,
+        cohort(made),
+        SPLITTER,
+        px=16,
+        tallies=[made / f"{piece}.json" for piece in range(3)],
+        facts=made / "images.json",
+        ledger_path=made / "ledger.json",
+        sightings=made / "seen.json",
+    )
+    assert json.loads((made / "images.json").read_text()) == facts
+    assert json.loads((made / "ledger.json").read_text())["entries"] == entries

@@ -4,19 +4,15 @@ A file of another format than JPEG under a radiograph's name is read as well.
 """
 
 import logging
-import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from typer import Option
 
+from preprocessing.datasets.mimic.image_tally import Tally
 from preprocessing.datasets.mimic.options import CohortFile
 from preprocessing.datasets.mimic.radiograph_files import found_instead, paths_of
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
@@ -36,8 +32,7 @@ from preprocessing.options import (
 )
 from preprocessing.shards import split_parts, write_facts, write_stream
 from preprocessing.sightings import write_sightings
-from preprocessing.splits import Splits
-from reading.pictures import REASONS
+from preprocessing.splits import Splits, Splitter
 from reading.squares import GreySquare, grey_square
 
 log = logging.getLogger(__name__)
@@ -49,9 +44,12 @@ FINDINGS = tuple(c.name for c in layouts("v2.2")[CHEXPERT] if c.name not in STUD
 COLUMNS = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
 ORDER = ("subject_id", "study_time", "dicom_id")
 
+CxrFolder = Annotated[
+    Path, Option("--cxr", help="Folder with files/ and the mimic-cxr-2.0.0-* tables")
+]
+
 # Images in memory at a time, and rows of a Parquet row group.
 CHUNK = 1024
-LOG_EVERY = 4096
 
 
 def study_time() -> pl.Expr:
@@ -146,57 +144,6 @@ def labels_of(source: Source, threads: int) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(STUDY, pl.Int32) | dict.fromkeys(FINDINGS, pl.Float64))
 
 
-@dataclass
-class Tally:
-    """What the manifest and the ledger need to know of all parts together."""
-
-    rows_before: int
-    started: float = field(default_factory=time.monotonic)
-    done: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
-    lost_ids: set[str] = field(default_factory=set)
-    views: Counter[str] = field(default_factory=Counter)
-    # Pixels of each grey level over the training split.
-    grey: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
-
-    def add(self, chunk: pl.DataFrame, squares: Sequence[GreySquare | str]) -> None:
-        """Count a chunk; a string stands for a radiograph that was lost, and is the reason."""
-        rows = zip(chunk["dicom_id"], chunk["split"], chunk["view"], squares, strict=True)
-        for dicom_id, split, view, square in rows:
-            if isinstance(square, str):
-                self.lost[square] += 1
-                self.lost_ids.add(dicom_id)
-                continue
-            self.views[view or "not recorded"] += 1
-            if split == "train":
-                self.grey += square.histogram
-        before, self.done = self.done, self.done + chunk.height
-        if before // LOG_EVERY != self.done // LOG_EVERY or self.done == self.rows_before:
-            rate = self.done / (time.monotonic() - self.started)
-            log.info("%s of %s radiographs, %.0f/s", self.done, self.rows_before, rate)
-
-    def enter(self, ledger: Ledger) -> None:
-        """Enter every reason, also those that did not occur."""
-        rows = self.rows_before
-        for reason in REASONS:
-            ledger.record("files", reason, rows, rows - self.lost[reason])
-            rows -= self.lost[reason]
-
-    def facts(self, px: int) -> dict[str, object]:
-        """The manifest's entry; grey levels are on the scale 0 to 1."""
-        pixels = int(self.grey.sum())
-        level = np.arange(256) / 255
-        mean = float(self.grey @ level) / pixels
-        return {
-            "px": px,
-            "rows": self.rows_before - self.lost.total(),
-            "views": dict(sorted(self.views.items())),
-            "grey_mean": mean,
-            "grey_std": float(np.sqrt(self.grey @ (level - mean) ** 2 / pixels)),
-            "grey_over": "all pixels of the training split, resized, before re-encoding, 0 to 1",
-        }
-
-
 def check_training(cxr: Path, rows: pl.DataFrame, tally: Tally, ledger: Ledger) -> None:
     """Refuse radiographs none of which training has.
 
@@ -236,8 +183,72 @@ def decoded(
         yield chunk.with_columns(column).drop_nulls("jpeg")
 
 
+def read_radiographs(
+    cxr: Path, cohort: Path, splitter: Splitter, ledger: Ledger, threads: int
+) -> tuple[pl.DataFrame, list[str]]:
+    """All radiographs with their split and labels, and the names of these; none without a table.
+
+    Raises:
+        SourceMissingError: the metadata or the folder `files` is not there, or is unreadable.
+        DataContractError: the metadata breaks its layout, or the splits disagree with the cohort.
+    """
+    optional = [CHEXPERT] if has_table(cxr, CHEXPERT) else []
+    source = open_source(cxr, [METADATA, *optional])
+    if not (cxr / "files").is_dir():
+        found = "files is a file there" if (cxr / "files").exists() else "nothing has this name"
+        raise SourceMissingError(
+            f"{cxr} has no folder files/ with the radiographs: {found}. Set mimic.cxr to the "
+            "folder of MIMIC-CXR-JPG that holds files/ and the mimic-cxr-2.0.0-* tables."
+        )
+    splitter.check_agrees(
+        pl.read_parquet(cohort, columns=["subject_id", "split"], glob=False), str(cohort)
+    )
+    metadata = source.read(connect(threads=threads), METADATA, COLUMNS)
+    rows = labelled(radiographs(metadata, ledger), labels_of(source, threads), ledger)
+    return splitter.assign(rows), list(FINDINGS) if CHEXPERT in source.files else []
+
+
+def new_ledger() -> Ledger:
+    """What becomes of radiographs: of their rows in the metadata, then of their files."""
+    return Ledger("mimic-images", Flow("radiographs", (METADATA, "files")))
+
+
+def write_part(
+    cxr: Path, part: pl.DataFrame, path: Path, px: int, tally: Tally, pool: Executor
+) -> None:
+    """Decode the radiographs of a part and write it."""
+    write_stream(decoded(cxr, part, px, pool, tally), path, Images, stored=["jpeg"])
+
+
+def write_outcome(
+    cxr: Path,
+    rows: pl.DataFrame,
+    tally: Tally,
+    ledger: Ledger,
+    *,
+    px: int,
+    findings: list[str],
+    facts: Path,
+    ledger_path: Path,
+    sightings: Path | None,
+) -> None:
+    """Write what all parts together tell: facts, ledger and sightings.
+
+    Raises:
+        DataContractError: no radiograph of training could be read.
+    """
+    if sightings:
+        is_lost = pl.col("dicom_id").is_in(list(tally.lost_ids))
+        lost, had = rows.filter(is_lost), rows.filter(~is_lost)
+        write_sightings(paths_of(cxr, lost), paths_of(cxr, had), sightings)
+    tally.enter(ledger)
+    check_training(cxr, rows, tally, ledger)
+    ledger.write(ledger_path)
+    write_facts({**tally.facts(px), "findings": findings}, facts)
+
+
 def resize_radiographs(
-    cxr: Annotated[Path, Option(help="Folder with files/ and the mimic-cxr-2.0.0-* tables")],
+    cxr: CxrFolder,
     cohort: CohortFile,
     splitter: Splits,
     *,
@@ -255,31 +266,20 @@ def resize_radiographs(
         DataContractError: the metadata breaks its layout, the splits disagree with the cohort,
             or no radiograph of training can be read.
     """
-    optional = [CHEXPERT] if has_table(cxr, CHEXPERT) else []
-    source = open_source(cxr, [METADATA, *optional])
-    if not (cxr / "files").is_dir():
-        found = "files is a file there" if (cxr / "files").exists() else "nothing has this name"
-        raise SourceMissingError(
-            f"{cxr} has no folder files/ with the radiographs: {found}. Set mimic.cxr to the "
-            "folder of MIMIC-CXR-JPG that holds files/ and the mimic-cxr-2.0.0-* tables."
-        )
-    splitter.check_agrees(
-        pl.read_parquet(cohort, columns=["subject_id", "split"], glob=False), str(cohort)
-    )
-    ledger = Ledger("mimic-images", Flow("radiographs", (METADATA, "files")))
-    metadata = source.read(connect(threads=threads), METADATA, COLUMNS)
-    rows = labelled(radiographs(metadata, ledger), labels_of(source, threads), ledger)
-    rows = splitter.assign(rows)
+    ledger = new_ledger()
+    rows, findings = read_radiographs(cxr, cohort, splitter, ledger, threads)
     tally = Tally(rows.height)
     with ThreadPoolExecutor(threads) as pool:
         for part, path in zip(split_parts(rows, len(outputs)), outputs, strict=True):
-            write_stream(decoded(cxr, part, px, pool, tally), path, Images, stored=["jpeg"])
-    if sightings:
-        is_lost = pl.col("dicom_id").is_in(list(tally.lost_ids))
-        lost, had = rows.filter(is_lost), rows.filter(~is_lost)
-        write_sightings(paths_of(cxr, lost), paths_of(cxr, had), sightings)
-    tally.enter(ledger)
-    check_training(cxr, rows, tally, ledger)
-    ledger.write(ledger_path)
-    findings = list(FINDINGS) if CHEXPERT in source.files else []
-    write_facts({**tally.facts(px), "findings": findings}, facts)
+            write_part(cxr, part, path, px, tally, pool)
+    write_outcome(
+        cxr,
+        rows,
+        tally,
+        ledger,
+        px=px,
+        findings=findings,
+        facts=facts,
+        ledger_path=ledger_path,
+        sightings=sightings,
+    )
