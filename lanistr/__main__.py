@@ -105,7 +105,7 @@ def main() -> int:
     Returns:
         Exit code, 1 after a message.
     """
-    rank = os.environ.get("RANK", "0")
+    rank = os.environ.get("RANK") or os.environ.get("SLURM_PROCID", "0")
     level = logging.INFO if rank == "0" else logging.WARNING
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=level)
     try:

@@ -65,7 +65,7 @@ def train(
 ) -> None:
     """Pretrain or fine-tune; an interrupted run goes on where it stopped.
 
-    Several processes: torchrun --nproc-per-node N -m lanistr train ...
+    Several processes: torchrun --nproc-per-node N -m lanistr train ..., or tasks of srun.
     """
     from lanistr.data.cache import read_card
     from lanistr.experiments.methods import methods
@@ -74,6 +74,10 @@ def train(
     # before torch takes its seconds
     resolved = load_experiment(registry, recipe, experiment, read_card(cache))
     if trainer := methods()[resolved.method].trainer:  # with states and a reader of its own
+        from lanistr.training.distributed import go_alone
+
+        if not go_alone():
+            return
         import_module(trainer).train(
             resolved,
             seed,

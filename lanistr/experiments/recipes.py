@@ -205,7 +205,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ConfigError: no such file, or something else in it.
     """
     try:
-        content = yaml.safe_load(path.read_bytes())
+        # PyYAML's own parser takes five times as long.
+        content = yaml.load(path.read_bytes(), yaml.CSafeLoader)
     except FileNotFoundError:
         raise ConfigError(f"{path} is not there. Check the path.") from None
     except yaml.YAMLError as error:

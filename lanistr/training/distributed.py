@@ -1,14 +1,17 @@
 """One process or many: the only module that knows about ranks.
 
-Start with `torchrun --nproc-per-node N -m lanistr train ...`: gloo on CPUs, nccl on GPUs.
+Start with `torchrun --nproc-per-node N -m lanistr train ...`, over several nodes with its
+`--nnodes` and `--rdzv-endpoint`, or with `srun --ntasks N python -m lanistr train ...`, one task
+for each GPU: gloo on CPUs, nccl on GPUs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
@@ -23,6 +26,88 @@ T = TypeVar("T")
 # dies with the last wrapped module waits for these threads while it holds the lock itself, and
 # one run in twenty never ended.
 _joined: list[Any] = []
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a process among those that were started together.
+
+    Attributes:
+        rank: its number, from 0.
+        size: how many there are.
+        local: its number among those of its node, from 0.
+        master: where the first one listens, as the variables of torch; empty = they are set.
+        alone_with_gpu: whether the scheduler may show each process its own GPU alone.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+    master: Mapping[str, str] = field(default_factory=dict)
+    alone_with_gpu: bool = False
+
+
+def read_place(told: Mapping[str, str]) -> Place:
+    """What torchrun or, where it did not start the process, a step of Slurm's srun says of it.
+
+    Args:
+        told: the environment.
+
+    >>> read_place({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}).local
+    1
+    >>> step = {"SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "3", "SLURM_LOCALID": "0"}
+    >>> step |= {"SLURM_STEP_NODELIST": "gpu[07-08,11],login", "SLURM_JOB_ID": "5"}
+    >>> read_place(step).master
+    {'MASTER_ADDR': 'gpu07', 'MASTER_PORT': '20320'}
+    """
+    if "RANK" in told or int(told.get("SLURM_STEP_NUM_TASKS", 1)) == 1:
+        return Place(
+            int(told.get("RANK", 0)), int(told.get("WORLD_SIZE", 1)), int(told.get("LOCAL_RANK", 0))
+        )
+    first = re.match(r"([^\[,]+)(?:\[([^\],-]+))?", told["SLURM_STEP_NODELIST"])
+    assert first
+    # Steps of one job, and jobs of one node, listen on ports of their own.
+    step = 64 * int(told["SLURM_JOB_ID"]) + int(told.get("SLURM_STEP_ID", 0))
+    master = {"MASTER_ADDR": "".join(first.groups("")), "MASTER_PORT": str(20000 + step % 20000)}
+    return Place(
+        int(told["SLURM_PROCID"]),
+        int(told["SLURM_STEP_NUM_TASKS"]),
+        int(told["SLURM_LOCALID"]),
+        {name: value for name, value in master.items() if name not in told},
+        alone_with_gpu=True,
+    )
+
+
+def own_gpu(place: Place, there: int) -> int:
+    """The number of the GPU that a process computes on.
+
+    Args:
+        place: of the process.
+        there: number of GPUs that it sees.
+
+    Raises:
+        ConfigError: fewer than processes.
+
+    >>> own_gpu(Place(local=1), 2), own_gpu(Place(local=1, alone_with_gpu=True), 1)
+    (1, 0)
+    """
+    if place.local < there:
+        return place.local
+    if place.alone_with_gpu and there == 1:
+        return 0
+    raise ConfigError(
+        f"Process {place.local + 1} of this node finds {there} GPUs, and two never share one. "
+        "Start as many processes as there are GPUs: engine.gpus, --nproc-per-node or --ntasks."
+    )
+
+
+def go_alone() -> bool:
+    """Whether this process does alone what cannot be shared: of several the first does."""
+    place = read_place(os.environ)
+    if place.size > 1:
+        for name in ("RANK", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
+            os.environ.pop(name, None)
+    return place.rank == 0
 
 
 @dataclass(frozen=True)
@@ -91,32 +176,34 @@ def share_statistics(module: nn.Module) -> None:
 
 @contextmanager
 def world(device: str, threads: int | None = None) -> Iterator[World]:
-    """Join the processes that torchrun started, if it did.
+    """Join the processes that torchrun or srun started, if one did.
 
     Args:
         device: `cpu`, `cuda`, or `auto` = a GPU where there is one.
         threads: of torch, in each process; None = torch's own choice.
 
     Raises:
-        ConfigError: `cuda` without a GPU.
+        ConfigError: `cuda` without a GPU, or with fewer than processes.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: torch finds no GPU here. Use --device cpu or auto.")
     if threads:
         torch.set_num_threads(threads)
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    local = int(os.environ.get("LOCAL_RANK", 0))
-    where = torch.device(kind, local) if kind == "cuda" else torch.device(kind)
+    place = read_place(os.environ)
     if kind == "cuda":
+        where = torch.device(kind, own_gpu(place, torch.cuda.device_count()))
         torch.cuda.set_device(where)
     else:
+        where = torch.device(kind)
         torch.use_deterministic_algorithms(True)
-    if size == 1:
+    if place.size == 1:
         yield World(where)
         return
-    distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
+    os.environ.update(place.master)
+    backend = "nccl" if kind == "cuda" else "gloo"
+    distributed.init_process_group(backend, rank=place.rank, world_size=place.size)
     _joined.append(distributed.group.WORLD)
-    yield World(where, rank, size)
+    yield World(where, place.rank, place.size)
     distributed.barrier()  # nobody leaves before all files are written
     distributed.destroy_process_group()

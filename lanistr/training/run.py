@@ -17,7 +17,9 @@ from lanistr.methods.build import build, frozen_encoders, parameter_counts, trai
 from lanistr.training import checkpoint
 from lanistr.training.distributed import world
 from lanistr.training.fit import check_fit
+from lanistr.training.folder import hold_folder
 from lanistr.training.loop import Trainer
+from lanistr.training.memory import tell_memory
 from lanistr.training.output import write_predictions, write_run
 from lanistr.training.predict import answers
 
@@ -61,11 +63,16 @@ def train(
     Raises:
         ConfigError: the experiment does not fit the cache, its `init` or the processes.
         WeightsError: initial weights are missing or do not fit.
-        TrainingError: a loss is not finite.
+        TrainingError: a loss is not finite, the memory is too small, or another process trains
+            into the folder.
     """
     cache = open_cache(cache_folder)
     check_fit(experiment, cache, cache_folder)
-    with world(device, threads) as here:
+    with (
+        world(device, threads) as here,
+        tell_memory(experiment, here),
+        hold_folder(output_dir, here),
+    ):
         torch.manual_seed(seed)
         model = build(experiment, cache.spec_for(experiment))
         anew: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ def opens_text(call):
         return True
     told = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
     modes = [word for word in told if isinstance(word, str) and set(word) <= set("rwaxbt+|gz")]
-    of_bytes = ast.unparse(call.func).split(".")[0] in ("Image", "Shards", "Category")
+    of_bytes = ast.unparse(call.func).split(".")[0] in ("Image", "Shards", "Category", "os")
     return name == "open" and not of_bytes and not any(set(mode) & set("b|") for mode in modes)
 
 

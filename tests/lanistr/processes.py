@@ -45,16 +45,29 @@ def exit_code(process: ForkServerProcess) -> int | None:
     return process.exitcode
 
 
-def two_ranks(body: Callable[[], None]) -> list[int | None]:
-    """Run a function in two processes that find each other as torchrun's do; how they ended."""
+def two_ranks(body: Callable[[], None], started_by: str = "torchrun") -> list[int | None]:
+    """Run a function in two processes that find each other as torchrun's do; how they ended.
+
+    Started by srun, Slurm's variables stand for those of torchrun.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    ranks = [started(_as_rank, rank, port, body) for rank in range(2)]
+    ranks = [started(_as_rank, rank, port, body, started_by) for rank in range(2)]
     return [exit_code(process) for process in ranks]
 
 
-def _as_rank(rank: int, port: int, body: Callable[[], None]) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2")
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+def _as_rank(rank: int, port: int, body: Callable[[], None], started_by: str) -> None:
+    number = str(rank)
+    told = {
+        "torchrun": {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": "2"},
+        "srun": {
+            "SLURM_PROCID": number,
+            "SLURM_LOCALID": number,
+            "SLURM_STEP_NUM_TASKS": "2",
+            "SLURM_STEP_NODELIST": "localhost",
+            "SLURM_JOB_ID": "1",
+        },
+    }
+    os.environ.update(told[started_by], MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     body()

@@ -5,9 +5,13 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 
 from lanistr.data.cache import open_cache
-from lanistr.errors import ConfigError
+from lanistr.errors import ConfigError, TrainingError
+from lanistr.training.distributed import World
+from lanistr.training.folder import hold_folder
+from lanistr.training.loop import Trainer
 from lanistr.training.predict import predict
 from tests.lanistr.runs import optim, run
 from tests.lanistr.shards import ENCODERS, write_cache
@@ -36,6 +40,34 @@ def test_what_does_not_fit_is_refused_before_training(folder, tmp_path):
     with pytest.raises(ConfigError, match="max_tokens: made-up-finetune has 20, the cache 12"):
         run(folder, tmp_path, encoders=longer)
     assert not (tmp_path / "state").exists()
+
+
+def test_want_of_memory_is_told_with_the_keys_that_help(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "_step", lambda *_: torch.empty(10**15))
+    with pytest.raises(TrainingError, match="cpu has no memory left") as told:
+        run(folder, tmp_path, optim=optim(accumulate=2))
+    for key in ("8 samples at once", "optim.accumulate", "optim.batch_size 16", "max_tokens (now"):
+        assert key in str(told.value)
+
+
+def test_another_error_stays_what_it_is(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "_step", lambda *_: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        run(folder, tmp_path)
+
+
+def test_a_folder_has_one_run_at_a_time(tmp_path):
+    alone = World(torch.device("cpu"))
+    with hold_folder(tmp_path, alone):
+        with (
+            pytest.raises(TrainingError, match="another process trains into this folder"),
+            hold_folder(tmp_path, alone, patience=0),
+        ):
+            pass
+        with hold_folder(tmp_path, World(torch.device("cpu"), rank=1, size=2), patience=0):
+            pass
+    with hold_folder(tmp_path, alone, patience=0):
+        pass
 
 
 def test_predictions_hold_every_test_sample_once(folder, tmp_path):

@@ -110,10 +110,11 @@ rule amazon_reviews:
         results("logs/amazon_reviews_{category}.log"),
     benchmark:
         results("benchmarks/amazon_reviews_{category}.tsv")
-    threads: 64
+    threads: ENGINE["threads"]
     resources:
-        mem_mb=config["engine"]["memory_mb"],
-        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+        mem_mb=memory_of_duckdb,
+        runtime=ENGINE["runtime"],
+        tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         image_source=AMAZON["image_source"],
         max_malformed=AMAZON["max_malformed"],
@@ -130,7 +131,7 @@ rule amazon_reviews:
         "python -m preprocessing amazon-reviews --reviews {input.reviews:q} {params.metadata:q}"
         " --image-source {params.image_source:q} --max-malformed {params.max_malformed:q}"
         " {params.split:q}"
-        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
+        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
         " {params.outputs:q} --products {output.products:q} --links {output.links:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
@@ -232,6 +233,7 @@ rule amazon_manifest:
         variants=[manifest_of(f"amazon/{category}") for category in CATEGORIES],
     log:
         results("logs/amazon_manifest.log"),
+    localrule: True
     params:
         shards=results("shards/amazon"),
         facts=results("interim/amazon"),

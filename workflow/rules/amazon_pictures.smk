@@ -60,7 +60,7 @@ rule amazon_images:
         results("logs/amazon_images_{category}.log"),
     benchmark:
         results("benchmarks/amazon_images_{category}.tsv")
-    threads: 64
+    threads: ENGINE["threads"]
     params:
         images=f"{amazon_root()}/images",
         px=AMAZON["image_px"],

@@ -14,9 +14,11 @@ rule presence:
         presence=results("analysis/{experiment}/seed{seed}.parquet"),
     log:
         results("logs/presence/{experiment}_seed{seed}.log"),
-    threads: config["engine"]["train_threads"]
+    threads: ENGINE["train_threads"]
     resources:
-        gpu=min(config["engine"]["gpus"], 1),
+        mem_mb=memory_of_training,
+        runtime=ENGINE["runtime"],
+        gpu=min(ENGINE["gpus"], 1),
     params:
         run=subpath(input.checkpoint, parent=True),
         cache=subpath(input.cache, parent=True),
@@ -26,8 +28,8 @@ rule presence:
     message:
         "Asking {wildcards.experiment}, seed {wildcards.seed}, under every subset of modalities"
     shell:
-        "{LAUNCH:q} lanistr presence --run {params.run:q} --cache {params.cache:q}"
-        " --threads {threads:q} --output {output.presence:q} > {log:q} 2>&1"
+        "{LAUNCH_ONE:q} lanistr presence --run {params.run:q} --cache {params.cache:q}"
+        " --device {DEVICE:q} --threads {threads:q} --output {output.presence:q} > {log:q} 2>&1"
 
 
 rule shapley:
@@ -38,6 +40,7 @@ rule shapley:
         json=results("analysis/shapley.json"),
     log:
         results("logs/shapley.log"),
+    localrule: True
     params:
         presence=lambda wildcards, input: each("--presence", input.presence),
         resamples=config["bootstrap"],
@@ -57,6 +60,7 @@ rule removal:
         json=results("analysis/removal.json"),
     log:
         results("logs/removal.log"),
+    localrule: True
     params:
         presence=lambda wildcards, input: each("--presence", input.presence),
         resamples=config["bootstrap"],

@@ -23,10 +23,11 @@ rule missingness:
         results("logs/missingness.log"),
     benchmark:
         results("benchmarks/missingness.tsv")
-    threads: 64
+    threads: ENGINE["threads"]
     resources:
-        mem_mb=config["engine"]["memory_mb"],
-        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+        mem_mb=memory_of_duckdb,
+        runtime=ENGINE["runtime"],
+        tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         shards=lambda wildcards: each(
             "--shards", [results(f"shards/{family}") for family in families()]
@@ -40,7 +41,7 @@ rule missingness:
         "Counting who has which modalities"
     shell:
         "python -m preprocessing audit-missingness {params.shards:q} {params.options:q}"
-        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
+        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
         " --output-csv {output.csv:q} --output-json {output.json:q} > {log:q} 2>&1"
 
 
@@ -51,6 +52,7 @@ rule missingness_page:
         html=results("audit/missingness.html"),
     log:
         results("logs/missingness_page.log"),
+    localrule: True
     params:
         source=source_digest("lanistr.report.missingness"),
     message:
@@ -68,6 +70,7 @@ rule leakage_audit:
         json=results("audit/leakage.json"),
     log:
         results("logs/leakage_audit.log"),
+    localrule: True
     params:
         gates=lambda wildcards, input: each("--gates", input.gates),
         vocabularies=lambda wildcards, input: each("--vocabulary", input.vocabularies),
@@ -87,6 +90,7 @@ rule leakage_page:
         html=results("audit/leakage.html"),
     log:
         results("logs/leakage_page.log"),
+    localrule: True
     params:
         source=source_digest("lanistr.report.leakage"),
     message:

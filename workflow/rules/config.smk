@@ -27,7 +27,8 @@ def put(place, value):
 def type_command_line():
     """Snakemake reads what `--config` nests as text: numbers become numbers again."""
     for error in VALIDATOR.iter_errors(config):
-        if error.validator == "type" and isinstance(error.instance, str):
+        is_number = "integer" in error.schema.get("type", ())  # or a word
+        if isinstance(error.instance, str) and (error.validator == "type" or is_number):
             # What is no YAML stays text, which does not fit the schema either.
             with contextlib.suppress(yaml.YAMLError):
                 put(error.absolute_path, yaml.safe_load(error.instance))

@@ -50,7 +50,7 @@ rule cache:
         spec=results("cache/{data}/spec.json"),
     log:
         results("logs/cache/{data}.log"),
-    threads: 64
+    threads: ENGINE["threads"]
     params:
         folder=subpath(output.spec, parent=True),
         vocabulary=vocabulary_option,

@@ -2,9 +2,15 @@
 
 import functools
 
+from lanistr.data.manifest import read_manifest
 from lanistr.evaluation.status import missing_extra
 from lanistr.experiments.methods import methods
-from lanistr.experiments.recipes import can_read, needed_for, started_from
+from lanistr.experiments.recipes import (
+    can_read,
+    load_experiment,
+    needed_for,
+    started_from,
+)
 
 # A method whose library is an extra is trained where that is installed; elsewhere the
 # tables say what to install.
@@ -28,3 +34,13 @@ def is_possible(experiment):
         and (has is None or can_read(entry, has))
         and all(map(is_possible, started_from(entry)))
     )
+
+
+@functools.cache
+def resolved(experiment):
+    """An experiment over its recipe, with all its settings; LanistrError if they do not fit."""
+    manifest = Path(manifest_of(dataset(experiment)))
+    # `modalities: all` are those of the card.
+    card = read_manifest(manifest).card if manifest.is_file() else None
+    recipe = Path(recipe_of(dataset(experiment)))
+    return load_experiment(Path(config["registry"]), recipe, experiment, card)

@@ -96,10 +96,11 @@ rule mimic_timeseries:
         results("logs/mimic_timeseries.log"),
     benchmark:
         results("benchmarks/mimic_timeseries.tsv")
-    threads: 64
+    threads: ENGINE["threads"]
     resources:
-        mem_mb=config["engine"]["memory_mb"],
-        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+        mem_mb=memory_of_duckdb,
+        runtime=ENGINE["runtime"],
+        tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("root"),
         switches=switch_options,
@@ -111,8 +112,45 @@ rule mimic_timeseries:
     shell:
         "python -m preprocessing mimic-timeseries --root {params.root:q} --cohort {input.cohort:q}"
         " {params.switches:q}"
-        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+
+
+# A job for each part, which knows nothing of the others: cut off, only its own is lost.
+rule mimic_radiographs:
+    input:
+        raw=raw("cxr", *RAW_TABLES["cxr"]),
+        files=radiograph_folder,
+        cohort=rules.mimic_cohort.output.cohort,
+        lists=SUBJECT_LISTS,
+    output:
+        part=results("shards/mimic/images/part-{part}.parquet"),
+        tally=results("interim/mimic/images/part-{part}.json"),
+    log:
+        results("logs/mimic_radiographs/part-{part}.log"),
+    benchmark:
+        results("benchmarks/mimic_radiographs/part-{part}.tsv")
+    wildcard_constraints:
+        part=r"\d{5}",
+    threads: ENGINE["threads"]
+    resources:
+        runtime=ENGINE["runtime"],
+    params:
+        root=raw_root("cxr"),
+        split=split_options,
+        px=MIMIC["image_px"],
+        piece=lambda wildcards: options(
+            piece=int(wildcards.part), pieces=MIMIC["parts"]
+        ),
+        raw_contents=contents(raw("cxr", *RAW_TABLES["cxr"]), SUBJECT_LISTS),
+        pictures=pictures_of("mimic/radiographs", step="mimic_images"),
+        source=source_digest("preprocessing.datasets.mimic.image_pieces"),
+    message:
+        "Resizing radiographs, part {wildcards.part}"
+    shell:
+        "python -m preprocessing mimic-radiographs --cxr {params.root:q} --cohort {input.cohort:q}"
+        " {params.split:q} --px {params.px:q} --threads {threads:q} {params.piece:q}"
+        " --output {output.part:q} --tally {output.tally:q} > {log:q} 2>&1"
 
 
 rule mimic_images:
@@ -121,30 +159,30 @@ rule mimic_images:
         files=radiograph_folder,
         cohort=rules.mimic_cohort.output.cohort,
         lists=SUBJECT_LISTS,
+        tallies=[
+            results(f"interim/mimic/images/{name.removesuffix('.parquet')}.json")
+            for name in part_names(MIMIC["parts"])
+        ],
     output:
-        parts=mimic_parts("images"),
         facts=results("interim/mimic/images.json"),
         sightings=results("interim/mimic/radiographs.json"),
         ledger=results("ledger/mimic_images.json"),
     log:
         results("logs/mimic_images.log"),
-    benchmark:
-        results("benchmarks/mimic_images.tsv")
-    threads: 64
     params:
         root=raw_root("cxr"),
         split=split_options,
         px=MIMIC["image_px"],
-        outputs=lambda wildcards, output: each("--output", output.parts),
+        tallies=lambda wildcards, input: each("--tally", input.tallies),
         raw_contents=contents(raw("cxr", *RAW_TABLES["cxr"]), SUBJECT_LISTS),
         pictures=pictures_of("mimic/radiographs", step="mimic_images"),
-        source=source_digest("preprocessing.datasets.mimic.images"),
+        source=source_digest("preprocessing.datasets.mimic.image_pieces"),
     message:
-        "Resizing radiographs"
+        "Putting together what was seen of radiographs"
     shell:
-        "python -m preprocessing mimic-images --cxr {params.root:q} --cohort {input.cohort:q}"
-        " {params.split:q} --px {params.px:q} --threads {threads:q} {params.outputs:q}"
-        " --sightings {output.sightings:q} --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        "python -m preprocessing mimic-gather-images --cxr {params.root:q} --cohort {input.cohort:q}"
+        " {params.split:q} --px {params.px:q} {params.tallies:q} --sightings {output.sightings:q}"
+        " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
 rule mimic_notes:
@@ -162,10 +200,11 @@ rule mimic_notes:
         results("benchmarks/{data}_notes.tsv")
     wildcard_constraints:
         data=OF_MIMIC,
-    threads: 64
+    threads: ENGINE["threads"]
     resources:
-        mem_mb=config["engine"]["memory_mb"],
-        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+        mem_mb=memory_of_duckdb,
+        runtime=ENGINE["runtime"],
+        tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("notes"),
         split=split_options,
@@ -178,7 +217,7 @@ rule mimic_notes:
     shell:
         "python -m preprocessing mimic-notes --notes {params.root:q} --cohort {input.cohort:q}"
         " --source {params.text_source:q} {params.split:q}"
-        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -208,7 +247,7 @@ rule mimic_samples:
     input:
         cohort=rules.mimic_cohort.output.cohort,
         timeseries=rules.mimic_timeseries.output.parts,
-        images=rules.mimic_images.output.parts,
+        images=mimic_parts("images"),
         notes=mimic_parts("notes", "{data}"),
         tabular=rules.mimic_tabular.output.parts,
     output:
@@ -219,10 +258,11 @@ rule mimic_samples:
         results("logs/{data}_samples.log"),
     wildcard_constraints:
         data=OF_MIMIC,
-    threads: 64
+    threads: ENGINE["threads"]
     resources:
-        mem_mb=config["engine"]["memory_mb"],
-        tmpdir=config["engine"]["temp_dir"] or results("tmp"),
+        mem_mb=memory_of_duckdb,
+        runtime=ENGINE["runtime"],
+        tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         text_source=text_source,
         inputs=lambda wildcards, input: [
@@ -237,7 +277,7 @@ rule mimic_samples:
     shell:
         "python -m preprocessing mimic-samples --cohort {input.cohort:q} {params.inputs:q}"
         " --source {params.text_source:q}"
-        " --memory-limit {resources.mem_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -254,6 +294,7 @@ rule mimic_manifest:
         manifest=results("shards/mimic/manifest.json"),
     log:
         results("logs/mimic_manifest.log"),
+    localrule: True
     params:
         shards=results("shards/mimic"),
         facts=results("interim/mimic"),
@@ -283,6 +324,7 @@ rule mimic_text_sources:
         results("logs/mimic/{source}_manifest.log"),
     wildcard_constraints:
         source="|".join(TEXT_TABLES),
+    localrule: True
     params:
         mimic=subpath(input.mimic, parent=True),
         facts=results("interim/mimic"),

@@ -34,6 +34,7 @@ REGISTRY = told_once(read_registry, Path(config["registry"]))
 TABLES = told_once(read_mapping, Path(TABLES_FILE))
 
 
+include: "devices.smk"
 include: "digests.smk"
 include: "experiments.smk"
 include: "refusals.smk"

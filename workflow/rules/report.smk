@@ -23,6 +23,7 @@ rule figures:
         figures=directory(results("figures/runs")),
     log:
         results("logs/figures.log"),
+    localrule: True
     params:
         results=results(""),
         source=source_digest("lanistr.report.curves"),
@@ -45,6 +46,7 @@ rule write_report:
         report=results("report.html"),
     log:
         results("logs/report.log"),
+    localrule: True
     params:
         results=results(""),
         # Without the machine: it changes no result, and the runs say what they ran on.

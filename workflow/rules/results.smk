@@ -52,6 +52,7 @@ rule evaluate:
         metrics=results("metrics/{experiment}/seed{seed}.json"),
     log:
         results("logs/evaluate/{experiment}_seed{seed}.log"),
+    localrule: True
     params:
         cache=subpath(input.cache, parent=True),
         resamples=config["bootstrap"],
@@ -70,6 +71,7 @@ rule leakage_selection:
         gate=results("audit/leakage/selection/{table}.json"),
     log:
         results("logs/leakage_selection/{table}.log"),
+    localrule: True
     params:
         runs=lambda wildcards, input: each("--run", input.runs),
         acknowledged=each("--acknowledge", config["leakage"]["acknowledge"]),
@@ -96,6 +98,7 @@ rule table:
         tex=results("tables/{table}.tex"),
     log:
         results("logs/{table}.log"),
+    localrule: True
     params:
         rows=lambda wildcards: {
             name: REGISTRY[name]["rows"][wildcards.table]

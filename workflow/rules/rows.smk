@@ -109,7 +109,7 @@ rule rows_shards:
         results("logs/rows_shards.log"),
     benchmark:
         results("benchmarks/rows_shards.tsv")
-    threads: 64
+    threads: ENGINE["threads"]
     params:
         folder=subpath(output.manifest, parent=True),
         scale=config["scale"],

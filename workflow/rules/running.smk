@@ -36,17 +36,6 @@ def refuse_temp_dir():
 # profile turns it off; this one ends with the process that holds it.
 RUNNING = []
 
-# How a training is started. Not a param, as it does not change the result.
-LAUNCH = (
-    [
-        *("torchrun", "--standalone"),
-        *options(nproc_per_node=config["engine"]["gpus"]),
-        "-m",
-    ]
-    if config["engine"]["gpus"] > 1  # one process each
-    else ["python", "-m"]
-)
-
 
 def start_forkserver():
     """Have trainings forked from one process; a GPU's library allows none, torchrun starts its own."""
@@ -59,6 +48,7 @@ def start_forkserver():
 
 onstart:
     refuse_temp_dir()
+    refuse_devices()
     Path(results("")).mkdir(parents=True, exist_ok=True)
     RUNNING.append(open(results(".lock"), "w", encoding="utf-8"))
     try:

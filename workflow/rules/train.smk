@@ -40,9 +40,12 @@ rule pretrain:
         results("logs/train/{experiment}_seed{seed}.log"),
     wildcard_constraints:
         experiment=any_of(stage="pretrain"),
-    threads: config["engine"]["train_threads"]
+    threads: TRAIN_THREADS
     resources:
-        gpu=config["engine"]["gpus"],
+        **TRAIN_DEVICES,
+        mem_mb=memory_of_training,
+        runtime=ENGINE["train_runtime"],
+        each=lambda wildcards, threads: max(1, threads // TRAIN_SHARE),
     params:
         entry=entry_digest,
         recipe_contents=contents(
@@ -61,7 +64,7 @@ rule pretrain:
         "{LAUNCH:q} lanistr train --registry {config[registry]:q} --recipe {input.recipe:q}"
         " --experiment {wildcards.experiment:q} --seed {wildcards.seed:q} --cache {params.cache:q}"
         " {params.init:q} --output-dir {params.folder:q} {params.predictions:q}"
-        " --threads {threads:q} > {log:q} 2>&1"
+        " --device {DEVICE:q} --threads {resources.each:q} > {log:q} 2>&1"
 
 
 # The test split is asked where the model is in memory already: a process that starts anew
