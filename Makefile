@@ -10,10 +10,10 @@ UV_VERSION := 0.13.8
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env all test check bench lock format clean
+.PHONY: help env slurm all test test-slurm check bench lock format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  \1\t/'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/'
 
 env: .venv/installed ## create .venv with the locked versions
 
@@ -26,11 +26,17 @@ env: .venv/installed ## create .venv with the locked versions
 	$(UV) pip install --quiet --no-deps --editable .
 	touch $@
 
+slurm: env ## add to .venv what sends jobs to a Slurm cluster
+	$(UV) pip install --quiet --compile-bytecode -r requirements-slurm.lock
+
 all: env ## every table for config/config.yaml, from raw dumps on
 	snakemake --cores $(CORES) all
 
 test: env ## the whole test suite
 	python -m pytest
+
+test-slurm: slurm ## the workflow on a Slurm of this machine: apt-get install slurm-wlm munge
+	python -m pytest -n0 tests/slurm
 
 check: env ## lint, format, types, import contracts
 	ruff check .
@@ -46,6 +52,8 @@ bench: env ## the benchmarks; results as json below results/bench
 lock: .venv/installed ## resolve pyproject.toml anew into requirements.lock
 	$(UV) pip compile pyproject.toml --extra dev --extra autogluon --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	$(UV) pip compile pyproject.toml --extra slurm --constraint requirements.lock --python-version 3.11 \
+	  --no-emit-index-url --no-annotate --no-header --quiet | grep -vxFf requirements.lock > requirements-slurm.lock
 
 format: env ## rewrite Python and Snakemake files in the house format
 	ruff check --fix .

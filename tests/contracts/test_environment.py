@@ -16,21 +16,24 @@ def project(repository):
 
 @pytest.fixture(scope="module")
 def locked(repository):
-    lines = (repository / "requirements.lock").read_text().splitlines()
+    names = ("requirements.lock", "requirements-slurm.lock")
+    lines = [line for name in names for line in (repository / name).read_text().splitlines()]
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {re.sub("[-_.]+", "-", pin.name).lower(): pin.specifier for pin in pins}
 
 
 def test_every_range_of_pyproject_holds_its_locked_version(project, locked):
-    ranges = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    ranges = [*project["dependencies"], *extras["dev"], *extras["slurm"]]
     for requirement in map(Requirement, ranges):
         pin = next(iter(locked[re.sub("[-_.]+", "-", requirement.name).lower()]))
         assert pin.operator == "==", f"{requirement.name} is not pinned"
         assert requirement.specifier.contains(pin.version), f"run `make lock`: {requirement}"
 
 
-def test_the_lock_names_no_registry(repository):
-    assert "://" not in (repository / "requirements.lock").read_text()
+def test_the_locks_name_no_registry(repository):
+    for file in repository.glob("*.lock"):
+        assert "://" not in file.read_text()
 
 
 def test_conda_gives_the_locked_packages_and_an_allowed_python(repository, project):
