@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -95,17 +96,27 @@ def resampled_means(methods: Sequence[Sequence[Predictions]], resamples: int) ->
     Source: Owen, The pigeonhole bootstrap (2007), for both at once; Rao and Wu, Resampling
     inference with complex survey data (1988), for K - 1.
     """
-    first = methods[0][0]
-    weights = resample_weights(first.subject_id, resamples)
     seeds = sorted({run.seed for runs in methods for run in runs})
     drawn = draw_seeds(len(seeds), resamples)
     means = []
     for runs in methods:
         count = drawn[:, [seeds.index(run.seed) for run in runs]].T
-        values = np.stack([run.measure(first.primary, weights) for run in runs])
+        values = np.stack([resample_primary(run, resamples) for run in runs])
         with np.errstate(invalid="ignore"):  # none of its runs was drawn
             means.append((count * values).sum(axis=0) / count.sum(axis=0))
     return means
+
+
+@cache
+def resample_primary(run: Predictions, resamples: int) -> np.ndarray:
+    """The reported metric of a run, had other subjects been tested, (R,); once for all rows."""
+    return run.measure(run.primary, draw_subjects(run.subject_id.tobytes(), resamples))
+
+
+@lru_cache(maxsize=1)
+def draw_subjects(subjects: bytes, resamples: int) -> np.ndarray:
+    """How often each sample counts in each resample, (R, N), of the bytes of (N,) int64."""
+    return resample_weights(np.frombuffer(subjects, np.int64), resamples)
 
 
 def draw_seeds(seeds: int, resamples: int) -> np.ndarray:

@@ -30,9 +30,9 @@ LEVEL = 0.95
 AT_ONCE = 250  # resamples whose weights are in memory together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one run predicts for the test split, sorted by sample.
+    """What one run predicts for the test split, sorted by sample; equal to itself alone.
 
     Attributes:
         experiment: what was trained.
