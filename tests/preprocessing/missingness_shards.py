@@ -10,6 +10,7 @@ from preprocessing.audit.missingness.counts import Unit, members
 from preprocessing.audit.missingness.dataset import Counts
 from preprocessing.datasets.mimic import samples
 from preprocessing.datasets.mimic.card import describe_mimic
+from preprocessing.datasets.mimic.manifest import index_facts
 from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 from preprocessing.engine.duckdb import connect
 from tests.preprocessing.test_mimic_samples import HOUR, INTIME, World
@@ -74,7 +75,9 @@ def give(world: World, subject: int, pattern: str, split: str, hadm_id: int | No
         ]  # fmt: skip
 
 
-def write_shards(world: World, folder: Path, seen: np.ndarray | None = None) -> Path:
+def write_shards(
+    world: World, folder: Path, seen: np.ndarray | None = None, rounds: int = 16
+) -> Path:
     """A folder of shards as the workflow makes it, with the little of the manifest that is read."""
     loose = folder / "loose"
     cohort, _ = world.write(loose)
@@ -92,13 +95,14 @@ def write_shards(world: World, folder: Path, seen: np.ndarray | None = None) -> 
         shards / "cohort.parquet",
         samples.Shards(*([shards / name / "part-00000.parquet"] for name in TABLES)),
         source_name="radiology_48h",
+        pairing_rounds=rounds,
         outputs=[shards / "samples" / "part-00000.parquet"],
         facts=folder / "samples.json",
         ledger_path=folder / "ledger.json",
         con=connect(memory_limit="300MB"),
     )  # fmt: skip
     told = {
-        "counts": json.loads((folder / "samples.json").read_text())["counts"],
+        **index_facts(json.loads((folder / "samples.json").read_text())),
         "timeseries": {"hours": HOURS, "variable_names": [f"v{n}" for n in range(VARIABLES)]},
         "card": describe_mimic({"in_hospital_mortality": {}}).facts(),
         "tables": {name: {} for name in ("cohort", "samples", *TABLES)},

@@ -25,6 +25,7 @@ from tests.preprocessing.missingness_shards import (
     PLANTED,
     planted,
     unit_of,
+    write_shards,
 )
 
 CONNECT = partial(connect, memory_limit="300MB")
@@ -87,6 +88,15 @@ def test_the_join_is_what_pretraining_reads(planted_shards: Path, planted_counts
     }
     found = counted(unit_of(planted_counts, "join"), "split")
     assert {key: group.count for key, group in found.items() if key[0] != "test"} == expected
+
+
+def test_the_join_has_as_many_pairs_as_pretraining(tmp_path: Path) -> None:
+    (counts,) = mimic.count(write_shards(planted(), tmp_path, rounds=1), None, CONNECT)
+    join = unit_of(counts, "join").total("all", "all").count
+    (every,) = mimic.count(write_shards(planted(), tmp_path / "all", rounds=2), None, CONNECT)
+    having_both = 12 + 40 + 30 + 4
+    fewer = having_both * (IMAGES * NOTES - max(IMAGES, NOTES))
+    assert join == unit_of(every, "join").total("all", "all").count - fewer
 
 
 def test_studies_as_planted(planted_counts: Counts) -> None:

@@ -80,13 +80,19 @@ class World:
 
 
 def run(
-    world: World, folder: Path, source: str = "radiology_48h", parts: int = 1, threads: int = 2
+    world: World,
+    folder: Path,
+    source: str = "radiology_48h",
+    parts: int = 1,
+    threads: int = 2,
+    rounds: int = 16,
 ) -> pl.DataFrame:
     cohort, shards = world.write(folder)
     outputs = [folder / "samples" / f"part-{part}.parquet" for part in range(parts)]
     samples.pair_samples(
-        cohort, shards, source_name=source, outputs=outputs, facts=folder / "samples.json",
-        ledger_path=folder / "ledger.json", con=connect(memory_limit="300MB", threads=threads),
+        cohort, shards, source_name=source, pairing_rounds=rounds, outputs=outputs,
+        facts=folder / "samples.json", ledger_path=folder / "ledger.json",
+        con=connect(memory_limit="300MB", threads=threads),
     )  # fmt: skip
     return pl.concat(pl.read_parquet(path) for path in outputs)
 
@@ -240,6 +246,53 @@ def test_pretraining_is_the_outer_join_by_patient(
     assert all(row[task] is None for row in found for task in TASKS)
 
 
+PAIR = ("dicom_id", "note_id", "stay_id")
+
+
+def made_pairs(frame: pl.DataFrame) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(row[key] for key in PAIR) for row in only(frame, "pretrain"))
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+@pytest.mark.parametrize(("images", "notes"), [(40, 30), (30, 40), (12, 12), (1, 50), (0, 50)])
+def test_reports_are_paired_in_so_many_rounds(
+    tmp_path: Path, images: int, notes: int, rounds: int
+) -> None:
+    world = patients([(images, notes, 2, "train")])
+    pairs = made_pairs(run(world, tmp_path, rounds=rounds))
+    possible, most = max(images, 1) * notes, max(images, notes)
+    made = min(possible, rounds * most)
+    assert set(pairs.values()) == {1} and len(pairs) == 2 * made
+    # Each as often as any other of its kind, up to one, and all of them.
+    for place, kind in ((0, images), (1, notes)):
+        times = Counter(pair[place] for pair in pairs if pair[2] == 100)
+        assert len(times) == max(kind, 1)
+        assert max(times.values()) - min(times.values()) <= 1
+    entries = json.loads((tmp_path / "ledger.json").read_text())["entries"]
+    (entry,) = [e for e in entries if e["reason"].endswith(f"pair after round {rounds}")]
+    assert (entry["rows_before"], entry["rows_after"]) == (2 * possible, 2 * made)
+    assert json.loads((tmp_path / "samples.json").read_text())["pairing_rounds"] == rounds
+
+
+def test_discharge_notes_are_all_paired(tmp_path: Path) -> None:
+    frame = run(patients([(40, 30, 2, "train")]), tmp_path, "discharge", rounds=1)
+    assert len(made_pairs(frame)) == 2 * 40 * 30
+    assert "pairing_rounds" not in json.loads((tmp_path / "samples.json").read_text())
+
+
+def test_fewer_rounds_leave_samples_out_and_change_none(tmp_path: Path) -> None:
+    world = patients([(20, 30, 1, "train"), (9, 3, 2, "valid"), (2, 2, 2, "test")])
+    # Of other patients no pair depends.
+    alone = World(world.stays[:1], world.images[:20], world.notes[:30])
+    many, few, first = (
+        run(those, tmp_path / name, rounds=rounds).filter(stage="pretrain")
+        for those, name, rounds in ((world, "a", 7), (world, "b", 2), (alone, "c", 2))
+    )
+    assert many.height > few.height > first.height
+    assert few.join(many, on=few.columns, nulls_equal=True).height == few.height
+    assert first.equals(few.filter(subject_id=1))
+
+
 def test_flags_and_reasons_agree(tmp_path: Path) -> None:
     world = patients([(n, m, k, "train") for n, m, k in product((0, 2), repeat=3)])
     frame = run(world, tmp_path)
@@ -278,15 +331,16 @@ def test_facts_and_ledger_count_every_sample(tmp_path: Path) -> None:
     assert found["samples of finetune", "text absent: no note of the patient"] == (1, 1)
 
 
+@pytest.mark.parametrize("rounds", [1, 16])
 def test_bytes_depend_on_neither_threads_nor_row_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
 ) -> None:
     monkeypatch.setattr(samples, "CHUNK", 7)
     world = patients([(n % 4, n % 3, n % 2, "train") for n in range(40)])
-    run(world, tmp_path / "a", parts=3, threads=1)
+    run(world, tmp_path / "a", parts=3, threads=1, rounds=rounds)
     for rows in (world.images, world.notes, world.stays):
         rows.reverse()
-    run(world, tmp_path / "b", parts=3, threads=4)
+    run(world, tmp_path / "b", parts=3, threads=4, rounds=rounds)
     for part in range(3):
         name = f"samples/part-{part}.parquet"
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

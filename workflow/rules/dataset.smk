@@ -50,6 +50,8 @@ rule cache:
         spec=results("cache/{data}/spec.json"),
     log:
         results("logs/cache/{data}.log"),
+    benchmark:
+        results("benchmarks/cache/{data}.tsv")
     threads: ENGINE["threads"]
     params:
         folder=subpath(output.spec, parent=True),

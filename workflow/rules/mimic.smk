@@ -71,6 +71,8 @@ rule mimic_cohort:
         ledger=results("ledger/mimic_cohort.json"),
     log:
         results("logs/mimic_cohort.log"),
+    benchmark:
+        results("benchmarks/mimic_cohort.tsv")
     params:
         root=raw_root("root"),
         split=split_options,
@@ -231,6 +233,8 @@ rule mimic_tabular:
         ledger=results("ledger/mimic_tabular.json"),
     log:
         results("logs/mimic_tabular.log"),
+    benchmark:
+        results("benchmarks/mimic_tabular.tsv")
     params:
         root=raw_root("root"),
         outputs=lambda wildcards, output: each("--output", output.parts),
@@ -256,6 +260,8 @@ rule mimic_samples:
         ledger=results("ledger/{data}_samples.json"),
     log:
         results("logs/{data}_samples.log"),
+    benchmark:
+        results("benchmarks/{data}_samples.tsv")
     wildcard_constraints:
         data=OF_MIMIC,
     threads: ENGINE["threads"]
@@ -265,6 +271,7 @@ rule mimic_samples:
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         text_source=text_source,
+        pairing_rounds=MIMIC["pairing_rounds"],
         inputs=lambda wildcards, input: [
             word
             for table in ("timeseries", "images", "notes", "tabular")
@@ -276,7 +283,7 @@ rule mimic_samples:
         "Pairing the modalities of {wildcards.data} into samples"
     shell:
         "python -m preprocessing mimic-samples --cohort {input.cohort:q} {params.inputs:q}"
-        " --source {params.text_source:q}"
+        " --source {params.text_source:q} --pairing-rounds {params.pairing_rounds:q}"
         " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
@@ -294,6 +301,8 @@ rule mimic_manifest:
         manifest=results("shards/mimic/manifest.json"),
     log:
         results("logs/mimic_manifest.log"),
+    benchmark:
+        results("benchmarks/mimic_manifest.tsv")
     localrule: True
     params:
         shards=results("shards/mimic"),

@@ -76,13 +76,18 @@ def write_manifest(
         "image": told["images"],
         "text": notes,
         "tabular": told["tabular"],
-        "counts": told["samples"]["counts"],
+        **index_facts(told["samples"]),
         "inputs": digests_of({_name_in_release(path): path for path in raw}),
         "shards": digests,
         "digest": short_digest(digests),
     }
     write_facts(manifest, output)
     logger.info("shards %s: %s", manifest["digest"], manifest["counts"])
+
+
+def index_facts(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says of the sample index: its counts and, if bound, its pairs."""
+    return {key: told[key] for key in ("counts", "pairing_rounds") if key in told}
 
 
 def _facts(path: Path) -> dict[str, Any]:

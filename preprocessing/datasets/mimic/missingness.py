@@ -119,7 +119,8 @@ def count_units(
     """The exact counts of every unit; the arguments are those of `count`."""
     parts = {name: shards.parts(name) for name in ("timeseries", "images", "notes", "tabular")}
     (cohort,) = shards.parts("cohort")
-    samples.load(con, cohort, samples.Shards(**parts))
+    rounds = shards.manifest.get("pairing_rounds")
+    samples.load(con, cohort, samples.Shards(**parts), rounds)
     for table, frame in raw_tables(con, root).items():
         con.register(f"raw_{table.split('/')[1]}", frame)
     con.execute(_sql("units_known.sql"))
@@ -131,7 +132,7 @@ def count_units(
         Unit(
             name,
             title,
-            definition,
+            definition + (f", {rounds} rounds of reports" if rounds and name == "join" else ""),
             OUTCOME,
             MODALITIES,
             groups(unit_rows(con, name), MODALITIES, breakdowns),

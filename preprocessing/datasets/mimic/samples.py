@@ -3,7 +3,8 @@
 Fine-tuning has one sample per ICU stay of at least 48 h, its modalities aligned in time; no
 input is later than 48 h after `intime` or than discharge, but for discharge notes, which the
 text source says. Pretraining pairs all that a patient has (the paper's parallel and
-non-parallel data); patients of the test split have no part in it.
+non-parallel data), but of radiology reports, of which a patient may have hundreds, only so many
+rounds of pairs; patients of the test split have no part in it.
 """
 
 import logging
@@ -38,11 +39,23 @@ STAGES = ("finetune", "pretrain")
 # Samples in memory at a time, about.
 CHUNK = 1 << 17
 
+REPORTS = "note/radiology"
+
 # Which note belongs to a stay, and why a patient with notes may have none for it.
 TEXT_RULES = {
-    "note/radiology": ("report_of_stay.sql", "no report before 48 h"),
+    REPORTS: ("report_of_stay.sql", "no report before 48 h"),
     "note/discharge": ("discharge_note_of_stay.sql", "no note of the admission"),
 }
+
+PairingRounds = Annotated[
+    int,
+    Option(
+        "--pairing-rounds",
+        min=1,
+        help="Rounds of pairs of a patient's radiographs and radiology reports in pretraining, "
+        "each of which uses all of them; without effect on discharge notes",
+    ),
+]
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +108,7 @@ def pair_samples(
     shards: Annotated[Shards, Made(Shards)],
     *,
     source_name: SourceName,
+    pairing_rounds: PairingRounds = 16,
     outputs: OutputFiles,
     facts: FactsFile,
     ledger_path: LedgerFile,
@@ -110,11 +124,12 @@ def pair_samples(
         raise ConfigError(
             f"mimic.text_source is {source_name!r}. It must be one of {', '.join(SOURCES)}."
         )
-    load(con, cohort, shards)
+    rounds = pairing_rounds if SOURCES[source_name].table == REPORTS else None
+    load(con, cohort, shards, rounds)
     ledger = Ledger("mimic-samples")
     stays = finetuning(con, source_name)
     aligned = split_parts(stays, len(outputs))
-    chunks = pretraining(con, len(outputs), ledger)
+    chunks = pretraining(con, len(outputs), rounds, ledger)
     tally, rows = Tally(), 0
     for part, path in enumerate(outputs):
         rows += write_stream(chunks_of(con, part, aligned[part], chunks, tally), path, Samples)
@@ -122,6 +137,7 @@ def pair_samples(
     for (stage, modality, reason), n in sorted(tally.absences.items()):
         ledger.note(f"samples of {stage}", f"{modality} absent: {reason}", n)
     told = {"text_source": source_name, "rows": rows, "counts": tally.counts()}
+    told |= {"pairing_rounds": rounds} if rounds else {}
     write_facts({**told, "tasks": answered(stays, ledger)}, facts)
     ledger.write(ledger_path)
 
@@ -149,8 +165,14 @@ def _scale(numbers: pl.Series) -> dict[str, float]:
     return {"mean": float(values.mean()), "std": float(values.std())}
 
 
-def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards) -> None:
+def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards, rounds: int | None) -> None:
     """Make the tables `stays`, `images` and `notes`, without text, pixels and series.
+
+    Args:
+        con: where to make them, and the macro `pairs_made`.
+        cohort: the file of the cohort.
+        shards: tables that samples point into.
+        rounds: of pairs of an image and a note in pretraining; None = all pairs.
 
     Raises:
         DataContractError: the shards contradict each other.
@@ -171,6 +193,7 @@ def load(con: duckdb.DuckDBPyConnection, cohort: Path, shards: Shards) -> None:
             "\n".join(["The shards contradict each other:", *conflicts])
             + "\nMake them all with the same raw data and split options: snakemake shards."
         )
+    con.execute("SET VARIABLE pairing_rounds = $rounds", {"rounds": rounds})
     con.execute(_sql("sample_tables.sql"))
 
 
@@ -186,30 +209,47 @@ def finetuning(con: duckdb.DuckDBPyConnection, source_name: str) -> pl.DataFrame
     return con.sql(_sql("finetune_samples.sql"), params={"no_note": no_note}).pl()
 
 
-def pretraining(con: duckdb.DuckDBPyConnection, parts: int, ledger: Ledger) -> pl.DataFrame:
+def pretraining(
+    con: duckdb.DuckDBPyConnection, parts: int, rounds: int | None, ledger: Ledger
+) -> pl.DataFrame:
     """Prepare the outer join by patient, which is larger than its tables, to be made in chunks.
 
-    Makes the DuckDB table `paired`: images, or their lack, and the samples each is in.
+    Makes the DuckDB table `chunked`: images with notes, or their lack, of all pairs those of so
+    many rounds, each with the part and the chunk that its samples are made in.
 
     Returns:
-        `first_sample` of each row of `paired`, and the `part` and `chunk` to join it in; also
-        as the DuckDB table `chunks`.
+        `part` and `chunk` of each `image` of a `subject_id`.
     """
     for table in ("images", "notes", "stays"):
         test, rows = con.sql(
             f"SELECT count(*) FILTER (split = 'test'), count(*) FROM {table}"
         ).fetchall()[0]
         ledger.record(table, "of a test patient: not in pretraining", rows, rows - test)
-    con.execute(_sql("pretrain_images.sql"))
-    paired = con.sql("SELECT subject_id, first_sample, samples FROM paired ORDER BY 2").pl()
+    con.execute(_sql("pretrain_pairs.sql"))
+    if rounds:
+        possible, made = con.sql(
+            "SELECT sum(images * notes * stays), sum(pairs_made(images, notes) * stays) "
+            "FROM patient_counts"
+        ).fetchall()[0]
+        told = f"of a radiograph and a report that pair after round {rounds}"
+        ledger.record("samples of pretrain", told, possible or 0, made or 0)
+    paired = con.sql(
+        "SELECT subject_id, image, sum(stays)::BIGINT AS samples FROM pairs GROUP BY ALL "
+        "ORDER BY subject_id, image"
+    ).pl()
     part = pl.col("subject_id").replace_strict(
         parts_of(paired["subject_id"], parts), return_dtype=pl.Int64
     )
     before = pl.col("samples").cum_sum() - pl.col("samples")
     chunks = paired.select(
-        "first_sample", part.alias("part"), (before.over(part) // CHUNK).alias("chunk")
+        "subject_id", "image", part.alias("part"), (before.over(part) // CHUNK).alias("chunk")
     )
     con.register("chunks", chunks)
+    # In their order, so that a chunk is found without reading the others.
+    con.execute(
+        "CREATE TEMP TABLE chunked AS "
+        "FROM pairs JOIN chunks USING (subject_id, image) ORDER BY part, chunk; DROP TABLE pairs"
+    )
     return chunks
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
+from preprocessing.datasets.mimic.manifest import index_facts
 from preprocessing.datasets.mimic.options import SourceName
 from preprocessing.datasets.mimic.schemas import Notes, Samples
 from preprocessing.errors import DataContractError, SourceMissingError
@@ -53,13 +54,14 @@ def write_variant(
         for name, digest in base["shards"].items()
         if name.split("/")[0] not in OWN
     }
+    base.pop("pairing_rounds", None)
     manifest = base | {
         "dataset": f"{base['dataset']}/{source}",
         "text_source": source,
         "leaky_text": told["notes"]["leaky"],
         "tables": {name: {**facts, "folder": elsewhere} for name, facts in shared.items()} | own,
         "text": told["notes"],
-        "counts": told["samples"]["counts"],
+        **index_facts(told["samples"]),
         "shards": digests,
         "digest": short_digest(digests),
     }

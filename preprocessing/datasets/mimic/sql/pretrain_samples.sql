@@ -1,15 +1,13 @@
--- Outer join by patient: every image with every note with every stay; what a patient lacks is
--- null. `chunks` says which images are to be joined now.
+-- Every pair of the chunk with every stay of its patient; what a patient lacks is null.
+WITH now AS MATERIALIZED (FROM chunked WHERE part = $part AND chunk = $chunk)
 SELECT
-    first_sample
-        + (coalesce(notes.number, 1) - 1) * paired.stays
-        + coalesce(stays.number, 1) - 1 AS sample_id,
+    first_sample + coalesce(stays.number, 1) - 1 AS sample_id,
     'pretrain' AS stage,
-    subject_id,
+    now.subject_id,
     stay_id,
     dicom_id,
     note_id,
-    paired.split,
+    now.split,
     NULL::TINYINT AS in_hospital_mortality,
     NULL::FLOAT AS length_of_stay,
     NULL::TINYINT AS readmission_30d,
@@ -21,8 +19,11 @@ SELECT
         WHEN stay_id IS NULL THEN 'no ICU stay of 48 h'
         WHEN NOT in_tabular THEN 'no demographics of the stay'
     END AS tabular_absence
-FROM paired
-LEFT JOIN notes USING (subject_id)
-LEFT JOIN stays USING (subject_id)
-WHERE first_sample IN (SELECT first_sample FROM chunks WHERE part = $part AND chunk = $chunk)
+FROM now
+LEFT JOIN (FROM images SEMI JOIN now USING (subject_id)) AS images
+    ON images.subject_id = now.subject_id AND images.number = image
+LEFT JOIN (FROM notes SEMI JOIN now USING (subject_id)) AS notes
+    ON notes.subject_id = now.subject_id AND notes.number = note
+LEFT JOIN (FROM stays SEMI JOIN now USING (subject_id)) AS stays
+    ON stays.subject_id = now.subject_id
 ORDER BY sample_id;

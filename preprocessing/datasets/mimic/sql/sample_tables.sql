@@ -43,3 +43,8 @@ SELECT
     try_cast(split_part(note_id, '-', 3) AS INTEGER) AS sequence,
     row_number() OVER (PARTITION BY subject_id ORDER BY charttime, note_id) AS number
 FROM note_parts;
+
+-- How many pairs of an image and a note the samples of a patient are made of.
+CREATE TEMP MACRO pairs_made(images, notes) AS least(
+    images * notes, getvariable('pairing_rounds')::BIGINT * greatest(images, notes)
+);

@@ -1,5 +1,6 @@
--- Rows of the outer join by patient, counted without making them: every image with every note
--- with every stay that has a series; `weight` is the rows of a patient with one of the stays.
+-- Rows of the outer join by patient, counted without making them: every pair of an image
+-- and a note that is made with every stay that has a series; `weight` is the rows of a patient
+-- with one of the stays.
 WITH image_counts AS (
     SELECT subject_id, count(*) AS images FROM image_parts GROUP BY subject_id
 ),
@@ -20,7 +21,7 @@ SELECT
     notes IS NOT NULL AS has_text,
     coalesce(has_timeseries, false) AS has_timeseries,
     coalesce(has_tabular, false) AS has_tabular,
-    sum(coalesce(images, 1) * coalesce(notes, 1))::BIGINT AS weight
+    sum(pairs_made(coalesce(images, 1), coalesce(notes, 1)))::BIGINT AS weight
 FROM patients
 LEFT JOIN image_counts USING (subject_id)
 LEFT JOIN note_counts USING (subject_id)
