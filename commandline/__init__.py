@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pkgutil import resolve_name
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,19 @@ class Made:
     """
 
     by: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Metadata of the parameter that gets all words of a command, options too, as they stand."""
+
+
+class HandedCommand(TyperCommand):
+    """A command that reads none of its words but `--help`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words as one parameter; returns those that are left over, which are none."""
+        return super().parse_args(ctx, ["--help"] if "--help" in args else ["--", *args])
 
 
 def command_line(steps: Mapping[str, tuple[str, str]], words: str) -> typer.Typer:
@@ -82,7 +97,8 @@ def _command(name: str, target: str, words: str) -> Any:
     step.__signature__ = inspect.Signature(list(options.values()))  # type: ignore[attr-defined]
     step.__annotations__ = {option.name: option.annotation for option in options.values()}
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name, help=words)(step)
+    hands_on = any(_mark(option, Handed) for option in options.values())
+    app.command(name, help=words, cls=HandedCommand if hands_on else None)(step)
     return typer.main.get_command(app)
 
 
@@ -109,8 +125,13 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _maker(parameter: inspect.Parameter) -> Callable[..., Any] | None:
+    made = _mark(parameter, Made)
+    return made.by if made else None
+
+
+def _mark(parameter: inspect.Parameter, kind: type[M]) -> M | None:
     marks = getattr(parameter.annotation, "__metadata__", ())
-    return next((mark.by for mark in marks if isinstance(mark, Made)), None)
+    return next((mark for mark in marks if isinstance(mark, kind)), None)
 
 
 def tell_missing(error: FileNotFoundError) -> str:

@@ -162,7 +162,8 @@ def adopt(job: dict[str, Any]) -> None:
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["environment"])
-    sys.path[0] = job["folder"]
+    if not sys.flags.safe_path:
+        sys.path[0] = job["folder"]
 
 
 def become(job: dict[str, Any]) -> str:

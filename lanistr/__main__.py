@@ -8,6 +8,10 @@ from commandline import command_line, tell_missing
 from lanistr.errors import LanistrError
 
 STEPS = {
+    "run": (
+        "commandline.run:run_workflow",
+        "Run the workflow from any folder: targets, then options of Snakemake",
+    ),
     "cache": (
         "lanistr.commands.training:cache",
         "Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index",

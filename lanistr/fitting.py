@@ -10,6 +10,7 @@ from os.path import expandvars
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commandline.shipped import shipped
 from lanistr.errors import ConfigError
 from lanistr.experiments.recipes import (
     load_encoders,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONFIG = Path(__file__).parents[1] / "config"
 FAMILY, TABLE, ROW = "rows", "own", "LANISTR"
 CHECKPOINT, STORY, REPORT = "checkpoint.safetensors", "experiment.json", "test.json"
 
@@ -67,7 +67,7 @@ def read_settings(path: Path) -> Settings:
             f"{path}: there is no section rows. `lanistr init ROWS --label COLUMN` writes one."
         )
     size = found.get("size", "tiny")
-    recipe = _path(found.get("recipes", {}).get(FAMILY)) or CONFIG / f"recipes/{FAMILY}-{size}.yaml"
+    recipe = _path(found.get("recipes", {}).get(FAMILY) or f"config/recipes/{FAMILY}-{size}.yaml")
     if not recipe.is_file():
         raise ConfigError(
             f"{path}: there is no recipe {recipe}. Allowed for size are tiny, small and paper; "
@@ -76,7 +76,7 @@ def read_settings(path: Path) -> Settings:
     return Settings(
         path,
         recipe,
-        _path(found.get("registry")) or CONFIG / f"experiments-{FAMILY}.yaml",
+        _path(found.get("registry") or f"config/experiments-{FAMILY}.yaml"),
         found.get("scale", "own"),
         found.get("seeds", [0])[0],
         found.get("bootstrap", 2000),
@@ -84,9 +84,9 @@ def read_settings(path: Path) -> Settings:
     )
 
 
-def _path(named: str | None) -> Path | None:
+def _path(named: str) -> Path:
     """A path of a configuration; `~` and `$HOME` as a shell has them."""
-    return Path(expandvars(named)).expanduser() if named else None
+    return shipped(Path(expandvars(named)).expanduser())
 
 
 @dataclass(frozen=True)

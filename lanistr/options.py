@@ -1,17 +1,26 @@
 """Options that several steps share, as annotations of their parameters."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from typer import Option
 
+from commandline.shipped import shipped
+
 Device = Literal["auto", "cpu", "cuda"]
 
-RegistryFile = Annotated[Path, Option("--registry", help="Registry of experiments (YAML)")]
-TablesFile = Annotated[Path, Option("--tables", help="Titles and data sets of the tables (YAML)")]
-RecipeFile = Annotated[
-    Path, Option("--recipe", help="Sizes and optimisation for each stage (YAML)")
+shipped_file = partial(Option, parser=shipped, metavar="PATH")
+"""Option of a file that may be named as it lies in config/ of this version."""
+
+RegistryFile = Annotated[Path, shipped_file("--registry", help="Registry of experiments (YAML)")]
+TablesFile = Annotated[
+    Path, shipped_file("--tables", help="Titles and data sets of the tables (YAML)")
 ]
+RecipeFile = Annotated[
+    Path, shipped_file("--recipe", help="Sizes and optimisation for each stage (YAML)")
+]
+ColumnsFile = Annotated[Path, shipped_file("--columns", help="Columns of the full datasets (TSV)")]
 ManifestFile = Annotated[Path, Option("--manifest", help="manifest.json of the shards")]
 CacheDir = Annotated[Path, Option("--cache", help="Folder of `lanistr cache`")]
 Variant = Annotated[

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from commandline.shipped import point_to_packages
 from lanistr.errors import ProcessError
 
 
@@ -15,8 +17,11 @@ def preprocess(command: str, *options: str | Path) -> None:
     Raises:
         ProcessError: the step failed; holds the step's own message.
     """
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}  # what lies in the working folder is data
+    point_to_packages(environment)
     done = subprocess.run(
         [sys.executable, "-m", "preprocessing", command, *map(str, options)],
+        env=environment,
         stderr=subprocess.PIPE,
         text=True,
         check=False,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
+from commandline.shipped import shipped
 from lanistr.errors import ConfigError
+from lanistr.options import ColumnsFile, RegistryFile, shipped_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,23 +27,20 @@ def cost(
     *,
     config: Annotated[
         Path | None,
-        Option(exists=True, help="Configuration whose tables are told, by its own recipes"),
+        shipped_file(help="Configuration whose tables are told, by its own recipes"),
     ] = None,
-    registry: Annotated[Path, Option(help="Registry of experiments (YAML)")] = Path(
-        "config/experiments.yaml"
-    ),
+    registry: RegistryFile = Path("config/experiments.yaml"),
     recipe: Annotated[
-        Path | None, Option(help="Sizes and optimisation, in place of a configuration (YAML)")
+        Path | None,
+        shipped_file(help="Sizes and optimisation, in place of a configuration (YAML)"),
     ] = None,
     table: Annotated[
         list[str] | None, Option(help="Entry of config/tables.yaml; repeat it for more")
     ] = None,
-    samples: Annotated[Path, Option(help="The paper's numbers of samples (TSV)")] = Path(
+    samples: Annotated[Path, shipped_file(help="The paper's numbers of samples (TSV)")] = Path(
         "config/paper_samples.tsv"
     ),
-    columns: Annotated[Path, Option(help="Columns of the full datasets (TSV)")] = Path(
-        "config/full_columns.tsv"
-    ),
+    columns: ColumnsFile = Path("config/full_columns.tsv"),
     manifest: Annotated[
         Path | None,
         Option(exists=True, help="manifest.json of shards that are counted instead"),
@@ -67,7 +66,7 @@ def cost(
     from lanistr.training.plan import Plan, plan_of
 
     if config:
-        plan = plan_of(config, Path("config/tables.yaml"), samples, columns, table or ())
+        plan = plan_of(config, shipped("config/tables.yaml"), samples, columns, table or ())
         tflops = tflops or (read_mapping(config).get("engine") or {}).get("gpu_tflops")
     elif recipe and table:
         given = dict.fromkeys(table, seeds)

@@ -5,19 +5,17 @@ from typing import Annotated
 
 import typer
 
-from lanistr.options import RecipeFile, RegistryFile
+from lanistr.options import ColumnsFile, RecipeFile, RegistryFile, shipped_file
 
 
 def parameters(
     registry: RegistryFile,
     recipe: RecipeFile,
     experiment: Annotated[list[str], typer.Option(help="Entry of the registry; repeatable")],
-    published: Annotated[Path, typer.Option(help="Published counts (TSV)")] = Path(
+    published: Annotated[Path, shipped_file(help="Published counts (TSV)")] = Path(
         "config/published_parameters.tsv"
     ),
-    columns: Annotated[Path, typer.Option(help="Columns of the full datasets (TSV)")] = Path(
-        "config/full_columns.tsv"
-    ),
+    columns: ColumnsFile = Path("config/full_columns.tsv"),
 ) -> None:
     """Millions of parameters beside published counts; no weights, and no memory but AutoGluon's."""
     from lanistr.experiments.recipes import load_experiment

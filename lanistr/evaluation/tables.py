@@ -29,7 +29,14 @@ from lanistr.evaluation.row import Row, Table, stamp_of
 from lanistr.evaluation.runs import Run, Runs, stories_of
 from lanistr.evaluation.sources import Sources, compared, reference, rows_of
 from lanistr.experiments.recipes import can_read, read_registry, started_from
-from lanistr.options import RegistryFile, Resamples, ResultsDir, TableName, TablesFile
+from lanistr.options import (
+    RegistryFile,
+    Resamples,
+    ResultsDir,
+    TableName,
+    TablesFile,
+    shipped_file,
+)
 from lanistr.task import Task
 
 log = logging.getLogger(__name__)
@@ -42,7 +49,7 @@ def assemble(
     tables: TablesFile = Path("config/tables.yaml"),
     results: ResultsDir,
     seeds: Annotated[list[int], Option("--seed", help="Seed that belongs to the table")],
-    paper: Annotated[Path, Option(help="The paper's numbers (TSV)")],
+    paper: Annotated[Path, shipped_file(help="The paper's numbers (TSV)")],
     manifests: Annotated[
         list[Path], Option("--manifest", help="manifest.json of shards; repeat it for more")
     ],

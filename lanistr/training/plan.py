@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from commandline.shipped import shipped
 from lanistr.batch import InputSpec
 from lanistr.data.cache import open_cache
 from lanistr.data.manifest import read_manifest
@@ -139,9 +140,9 @@ def plan_of(
         ConfigError: it names no recipes.
     """
     told = read_mapping(config)
-    recipes = {family: Path(recipe) for family, recipe in (told.get("recipes") or {}).items()}
+    recipes = {family: shipped(recipe) for family, recipe in (told.get("recipes") or {}).items()}
     if "size" in told:
-        named = {family: Path(f"config/recipes/{family}-{told['size']}.yaml") for family in told}
+        named = {family: shipped(f"config/recipes/{family}-{told['size']}.yaml") for family in told}
         recipes = {family: path for family, path in named.items() if path.is_file()} | recipes
     if not recipes:
         raise ConfigError(f"{config} names no recipes. Give `recipes` or `size`.")
@@ -157,7 +158,7 @@ def plan_of(
         if layout.family in recipes and (name in tables if tables else layout.all)
     }
     return Plan(
-        registry=Path(told.get("registry", registry)),
+        registry=shipped(told.get("registry", registry)),
         recipes=recipes,
         seeds=seeds,
         samples=None if "generate" in told else samples,

@@ -12,6 +12,8 @@ import yaml
 from snakemake.io import contains_wildcard
 from snakemake.utils import validate
 
+from commandline.shipped import HOME
+
 CONFIG_SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 VALIDATOR = jsonschema.Draft202012Validator(
     yaml.safe_load(Path(CONFIG_SCHEMA).read_text(encoding="utf-8"))
@@ -99,7 +101,7 @@ if problems := "".join(config_problems()):
 def fill_in_recipes(sections):
     """`size` stands for a recipe of each data set that has a section of its own."""
     for family in sorted(sections) if "size" in config else ():
-        if any(Path("config/recipes").glob(f"{family}-*.yaml")):
+        if any((HOME / "config/recipes").glob(f"{family}-*.yaml")):
             recipe = f"config/recipes/{family}-{config['size']}.yaml"
             config["recipes"].setdefault(family, recipe)
 

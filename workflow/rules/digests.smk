@@ -7,12 +7,17 @@ import hashlib
 from snakemake.io import IOFile
 
 from commandline.changes import changed_pictures, fingerprint
+from commandline.shipped import PACKAGES, shipped
+
+OWN = ("commandline", "lanistr", "preprocessing", "reading", "synthetic")
 
 
 @functools.cache
 def module_file(name):
-    """The source file of a module of this repository, or None."""
-    path = REPOSITORY / name.replace(".", "/")
+    """The source file of a module of this project, or None."""
+    if name.split(".")[0] not in OWN:
+        return None
+    path = PACKAGES / name.replace(".", "/")
     files = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in files if file.is_file()), None)
 
@@ -76,7 +81,7 @@ def method_digest(experiment, *modules):
     """The digest of modules with the method of an experiment: they find it by its name."""
     name = REGISTRY[experiment].get("method", "lanistr")
     trainer = methods()[name].trainer if name in methods() else None
-    folder = (REPOSITORY / "lanistr/methods" / name).glob("*.py")
+    folder = (PACKAGES / "lanistr/methods" / name).glob("*.py")
     own = [f"lanistr.methods.{name}.{file.stem}" for file in sorted(folder)]
     return source_digest(*modules, *own, *filter(None, [trainer]))
 
@@ -104,7 +109,7 @@ def contents(*inputs):
             for path in ([found] if isinstance(found, str) else found)
         }
         own = sorted(path for path in paths if not path.startswith(results("")))
-        return {path: fingerprint(path) for path in own}
+        return {path: fingerprint(str(shipped(path))) for path in own}
 
     return fingerprints
 

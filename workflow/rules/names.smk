@@ -11,14 +11,11 @@ from pathlib import Path
 
 import yaml
 
-REPOSITORY = Path(workflow.basedir).parent
 # The registry is read by the code that trains from it.
-sys.path.insert(0, str(REPOSITORY))
-
+from commandline.shipped import shipped
 from lanistr.errors import LanistrError
 from lanistr.experiments.recipes import read_mapping, read_registry
 
-TABLES_FILE = "config/tables.yaml"
 EXPERIMENT = "[a-z0-9-]+"
 
 
@@ -30,8 +27,8 @@ def told_once(read, *arguments):
         sys.exit(f"error: {error}")
 
 
-REGISTRY = told_once(read_registry, Path(config["registry"]))
-TABLES = told_once(read_mapping, Path(TABLES_FILE))
+REGISTRY = told_once(read_registry, shipped(config["registry"]))
+TABLES = told_once(read_mapping, shipped("config/tables.yaml"))
 
 
 include: "devices.smk"

@@ -53,8 +53,11 @@ def unknown_names():
     for family, recipe in config["recipes"].items():
         if family not in REGISTERED:
             yield f"recipes.{family}: no such data set.{nearest(family, REGISTERED)}"
-        elif not Path(recipe).is_file():
-            beside = [str(path) for path in Path(recipe).parent.glob("*.yaml")]
+        elif not shipped(recipe).is_file():
+            folder = shipped(Path(recipe).parent)
+            beside = [
+                f"{Path(recipe).parent}/{path.name}" for path in folder.glob("*.yaml")
+            ]
             yield f"recipes.{family}: {recipe} is not there.{nearest(recipe, beside)}"
     for table in set(config["table_seeds"]) - set(TABLES):
         yield f"table_seeds.{table}: no such table.{nearest(table, TABLES)}"

@@ -5,16 +5,23 @@ import shutil
 from tempfile import TemporaryFile
 
 from commandline import forkserver
+from commandline.shipped import point_to_packages
 
-# Jobs run the Python that runs Snakemake, also where no environment is activated.
+# Jobs run the Python that runs Snakemake, also where no environment is activated, and the code
+# that the workflow is of, also where another is installed.
 os.environ["PATH"] = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ["PATH"]]
 )
+point_to_packages(os.environ)
+workflow.deployment_settings.conda_not_block_search_path_envvars = True
 
-# A job that outlives a killed workflow would write into the files of the next
-# one: ask the kernel to end it with its parent. `exec` makes the job the child.
-if shutil.which("setpriv"):
-    shell.prefix("exec setpriv --pdeathsig KILL ")
+# What follows would be for the rules of a workflow that uses this one as a module, too.
+if workflow.modifier.is_main_snakefile():
+    os.environ["PYTHONSAFEPATH"] = "1"  # nothing that lies in the working folder
+    # A job that outlives a killed workflow would write into the files of the next
+    # one: ask the kernel to end it with its parent. `exec` makes the job the child.
+    if shutil.which("setpriv"):
+        shell.prefix("exec setpriv --pdeathsig KILL ")
 
 
 def refuse_temp_dir():
@@ -38,8 +45,12 @@ RUNNING = []
 
 
 def start_forkserver():
-    """Have trainings forked from one process; a GPU's library allows none, torchrun starts its own."""
-    if config["engine"]["gpus"] or workflow.non_local_exec:
+    """Have trainings forked from one process; a GPU's library allows none, torchrun starts its own.
+
+    Nor can jobs be forked that have an environment of their own.
+    """
+    own = workflow.deployment_settings.deployment_method
+    if config["engine"]["gpus"] or workflow.non_local_exec or own:
         return
     if started := forkserver.start("lanistr.commands.preload"):
         server, LAUNCH[:] = started
