@@ -44,7 +44,6 @@ rule cache:
     input:
         manifest=lambda wildcards: manifest_of(wildcards.data),
         gate=lambda wildcards: gate_of(wildcards.data),
-        recipe=lambda wildcards: ancient(recipe_of(wildcards.data)),
         vocabulary=vocabulary_cache,
     output:
         spec=results("cache/{data}/spec.json"),
@@ -56,12 +55,13 @@ rule cache:
     params:
         folder=subpath(output.spec, parent=True),
         vocabulary=vocabulary_option,
+        recipe=lambda wildcards: recipe_of(wildcards.data),
         recipe_contents=contents(lambda wildcards: recipe_of(wildcards.data)),
         source=source_digest("lanistr.data.caching"),
     message:
         "Caching {wildcards.data} as memory-mapped arrays"
     shell:
-        "python -m lanistr cache --manifest {input.manifest:q} --recipe {input.recipe:q}"
+        "python -m lanistr cache --manifest {input.manifest:q} --recipe {params.recipe:q}"
         " {params.vocabulary:q} --output-dir {params.folder:q} --threads {threads:q} > {log:q} 2>&1"
 
 

@@ -168,7 +168,10 @@ def is_at_hand(data):
 
 
 def recipe_of(data):
-    """The recipe of a data set, which its variants share."""
+    """The recipe of a data set, which its variants share.
+
+    No input of a rule: where it comes with an installation, its path differs in each environment.
+    """
     family = data.split("/")[0]
     if family not in config["recipes"]:
         sys.exit(f"error: {data} needs recipes.{family} in the configuration.")

@@ -30,7 +30,6 @@ rule pretrain:
     input:
         cache=lambda wildcards: cache_of(dataset(wildcards.experiment)),
         gate=lambda wildcards: vocabulary_gate_of(dataset(wildcards.experiment)),
-        recipe=lambda wildcards: ancient(recipe_of(dataset(wildcards.experiment))),
         init=initial_checkpoints,
     output:
         checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
@@ -48,6 +47,7 @@ rule pretrain:
         each=lambda wildcards, threads: max(1, threads // TRAIN_SHARE),
     params:
         entry=entry_digest,
+        recipe=lambda wildcards: recipe_of(dataset(wildcards.experiment)),
         recipe_contents=contents(
             lambda wildcards: recipe_of(dataset(wildcards.experiment))
         ),
@@ -61,7 +61,7 @@ rule pretrain:
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
-        "{LAUNCH:q} lanistr train --registry {config[registry]:q} --recipe {input.recipe:q}"
+        "{LAUNCH:q} lanistr train --registry {config[registry]:q} --recipe {params.recipe:q}"
         " --experiment {wildcards.experiment:q} --seed {wildcards.seed:q} --cache {params.cache:q}"
         " {params.init:q} --output-dir {params.folder:q} {params.predictions:q}"
         " --device {DEVICE:q} --threads {resources.each:q} > {log:q} 2>&1"
