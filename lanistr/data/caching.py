@@ -159,15 +159,19 @@ def sample_frame(manifest: Manifest) -> pl.DataFrame:
     import polars as pl
 
     card = manifest.card
-    columns = ["sample_id", "stage", "split", card.unit.column]
-    columns += [task.name for task in card.tasks]
-    columns += [place.key for place in card.modalities.values()]
+    kept = ["sample_id", "stage", "split", card.unit.column, *(task.name for task in card.tasks)]
+    columns = [*kept, *(place.key for place in card.modalities.values())]
     columns += [f"has_{modality}" for modality in card.modalities]
-    frame = pl.read_parquet(
-        manifest.parts("samples"), columns=list(dict.fromkeys(columns)), glob=False
-    )
-    for modality in Modality:
-        frame = _with_row_numbers(frame, manifest, modality)
+    kept += [f"{modality}_row" for modality in Modality]
+    row_of = {modality: _row_numbers(manifest, modality) for modality in Modality}
+    parts = []
+    for path in manifest.parts("samples"):
+        part = pl.read_parquet(path, columns=list(dict.fromkeys(columns)), glob=False)
+        for modality, numbers in row_of.items():
+            part = _with_row_numbers(part, numbers, modality)
+        # The names of rows would take more memory than all else.
+        parts.append(part.select(list(dict.fromkeys(kept))))
+    frame = pl.concat(parts)
     if twice := frame.select("stage", "sample_id").is_duplicated().sum():
         raise DataContractError(f"samples: sample_id is not unique within a stage ({twice} rows).")
     return (
@@ -195,8 +199,12 @@ def labels(frame: pl.DataFrame, card: Card) -> np.ndarray:
     Raises:
         DataContractError: a column does not hold what its task says.
     """
-    known = [_task_labels(frame[task.name], task) for task in card.tasks]
-    return np.concatenate(known, axis=1)
+    known = np.empty((frame.height, sum(task.targets for task in card.tasks)), np.float32)
+    done = 0
+    for task in card.tasks:
+        known[:, done : done + task.targets] = _task_labels(frame[task.name], task)
+        done += task.targets
+    return known
 
 
 def _task_labels(column: pl.Series, task: Task) -> np.ndarray:
@@ -204,13 +212,16 @@ def _task_labels(column: pl.Series, task: Task) -> np.ndarray:
     import polars as pl
 
     if task.kind == Kind.MULTILABEL:
-        rows = [row or [None] * task.targets for row in column.to_list()]
-        if wrong := sum(len(row) != task.targets for row in rows):
+        lists = column.cast(pl.List(pl.Float32))
+        numbers = lists.list.len().fill_null(0)
+        if wrong := int(((numbers > 0) & (numbers != task.targets)).sum()):
             raise DataContractError(
                 f"samples: {task.name} has {task.targets} labels, {wrong} rows have another "
                 "number. Make the shards again: snakemake shards."
             )
-        values = np.array(rows, np.float32).reshape(-1, task.targets)
+        values = np.full((len(column), task.targets), np.nan, np.float32)
+        told = lists.filter(numbers > 0).explode().to_numpy()
+        values[(numbers > 0).to_numpy()] = told.reshape(-1, task.targets)
     else:
         values = column.cast(pl.Float32).to_numpy()[:, None]
     if task.kind == Kind.REGRESSION:
@@ -231,20 +242,31 @@ def _numbered(subjects: pl.Series) -> pl.Series:
     return subjects.rank("dense").cast(pl.Int64) - 1 if subjects.dtype == pl.String else subjects
 
 
-def _with_row_numbers(frame: pl.DataFrame, manifest: Manifest, modality: Modality) -> pl.DataFrame:
-    """The sample index with the modality's row in its table, -1 = absent."""
+def _row_numbers(manifest: Manifest, modality: Modality) -> pl.DataFrame | None:
+    """The rows of a modality's table by their key, numbered; None = the data have none."""
     import polars as pl
 
-    place, row, flag = manifest.place(modality), f"{modality}_row", f"has_{modality}"
-    if not place:
-        return frame.with_columns(pl.lit(-1, pl.Int32).alias(row))
-    table, key = place.table, place.key
-    rows = pl.read_parquet(manifest.parts(table), columns=[key], glob=False).with_row_index(row)
-    frame = frame.join(rows, on=key, how="left", validate="m:1")
-    if lost := frame.filter(pl.col(flag) & pl.col(row).is_null()).height:
+    if not (place := manifest.place(modality)):
+        return None
+    keys = pl.read_parquet(manifest.parts(place.table), columns=[place.key], glob=False)
+    return keys.with_row_index(f"{modality}_row")
+
+
+def _with_row_numbers(
+    samples: pl.DataFrame, numbers: pl.DataFrame | None, modality: Modality
+) -> pl.DataFrame:
+    """Samples with the modality's row in its table, -1 = absent."""
+    import polars as pl
+
+    row, flag = f"{modality}_row", f"has_{modality}"
+    if numbers is None:
+        return samples.with_columns(pl.lit(-1, pl.Int32).alias(row))
+    (key,) = set(numbers.columns) - {row}
+    samples = samples.join(numbers, on=key, how="left", validate="m:1")
+    if lost := samples.filter(pl.col(flag) & pl.col(row).is_null()).height:
         raise DataContractError(
-            f"samples: {lost} rows have {flag} but a {key} that {table} does not hold. "
+            f"samples: {lost} rows have {flag} but a {key} that its table does not hold. "
             "Make the shards again: snakemake shards."
         )
     found = pl.when(flag).then(pl.col(row).cast(pl.Int32)).otherwise(-1)
-    return frame.with_columns(found.alias(row))
+    return samples.with_columns(found.alias(row))
