@@ -6,6 +6,8 @@ CORES  ?= all
 BIN    := .venv/bin
 UV     := $(BIN)/python -m uv
 UV_VERSION := 0.13.8
+# Where there is no GPU, requirements-cpu.lock spares the libraries of CUDA: make env LOCK=...
+LOCK   ?= $(if $(filter Darwin,$(shell uname)),requirements-cpu.lock,requirements.lock)
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -19,10 +21,10 @@ env: .venv/installed ## create .venv with the locked versions
 
 # Bytecode is compiled here, once, because some machines forbid Python to write
 # it later and torch would then take ten seconds to import, job after job.
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: $(LOCK) pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(UV) pip install --quiet --compile-bytecode -r requirements.lock
+	$(UV) pip install --quiet --compile-bytecode -r $(LOCK) $(if $(findstring cpu,$(LOCK)),--torch-backend cpu)
 	$(UV) pip install --quiet --no-deps --editable .
 	touch $@
 
@@ -49,9 +51,15 @@ check: env ## lint, format, types, import contracts
 bench: env ## the benchmarks; results as json below results/bench
 	python -m tests.bench
 
-lock: .venv/installed ## resolve pyproject.toml anew into requirements.lock
-	$(UV) pip compile pyproject.toml --extra dev --extra autogluon --python-version 3.11 --upgrade \
-	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+# The other lock has the same versions, which it finds in its own file; for Linux and macOS.
+COMPILE = $(UV) pip compile pyproject.toml --extra dev --extra autogluon --python-version 3.11 \
+	  --no-emit-index-url --no-annotate --no-header
+CUDA = $(shell grep -oE '^(cuda|nvidia|triton)[a-z0-9-]*' requirements.lock | grep -v nvidia-ml-py3)
+
+lock: .venv/installed ## resolve pyproject.toml anew into both locks
+	$(COMPILE) --upgrade --output-file requirements.lock
+	cp requirements.lock requirements-cpu.lock
+	$(COMPILE) --universal $(CUDA:%=--no-emit-package %) --output-file requirements-cpu.lock
 	$(UV) pip compile pyproject.toml --extra slurm --constraint requirements.lock --python-version 3.11 \
 	  --no-emit-index-url --no-annotate --no-header --quiet | grep -vxFf requirements.lock > requirements-slurm.lock
 

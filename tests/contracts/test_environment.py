@@ -1,4 +1,4 @@
-"""pyproject.toml, requirements.lock and environment.yml describe one environment."""
+"""pyproject.toml, the locks and what conda installs describe one environment."""
 
 import re
 import tomllib
@@ -34,6 +34,37 @@ def test_every_range_of_pyproject_holds_its_locked_version(project, locked):
 def test_the_locks_name_no_registry(repository):
     for file in repository.glob("*.lock"):
         assert "://" not in file.read_text()
+
+
+@pytest.fixture(scope="module")
+def without_cuda(repository):
+    """The pins of the lock that spares the libraries of CUDA."""
+    lines = (repository / "requirements-cpu.lock").read_text().splitlines()
+    return [Requirement(line) for line in lines]
+
+
+def test_the_lock_without_cuda_has_the_same_versions_and_lacks_no_other(locked, without_cuda):
+    pins = {pin.name: pin.specifier for pin in without_cuda}
+    assert pins.items() <= locked.items()
+    of_cuda = {name for name in {*locked} - {*pins} if re.match("cuda-|nvidia-|triton", name)}
+    assert {name for name in {*locked} - {*pins} - of_cuda if "slurm" not in name} == set()
+
+
+def test_the_lock_without_cuda_is_for_macos_too(project, without_cuda):
+    macos = {"sys_platform": "darwin", "platform_machine": "arm64", "python_full_version": "3.11.9"}
+    there = {pin.name for pin in without_cuda if pin.marker.evaluate(macos)}
+    needed = {re.sub("[-_.]+", "-", Requirement(r).name).lower() for r in project["dependencies"]}
+    assert needed <= there
+    assert "autogluon-multimodal" not in there
+
+
+@pytest.mark.parametrize("group", ["preprocessing", "lanistr"])
+def test_conda_gives_a_rule_the_locked_versions_of_what_its_package_imports(
+    repository, locked, group
+):
+    told = yaml.safe_load((repository / f"workflow/envs/{group}.yaml").read_text())
+    (pins,) = [entry["pip"] for entry in told["dependencies"] if isinstance(entry, dict)]
+    assert {pin.name: pin.specifier for pin in map(Requirement, pins)}.items() <= locked.items()
 
 
 def test_conda_gives_the_locked_packages_and_an_allowed_python(repository, project):

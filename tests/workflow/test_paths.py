@@ -28,6 +28,14 @@ def test_every_placeholder_of_a_command_line_is_quoted(rule_files):
     assert {name: held for name, held in bare.items() if held} == {}
 
 
+def test_what_the_linter_says_is_explained(snakemake, repository):
+    told = re.findall(r"^ +\* (.+)", snakemake("--lint").stdout, flags=re.MULTILINE)
+    table = (repository / "docs/install.md").read_text(encoding="utf-8").partition("| lint ")[2]
+    explained = tuple(re.findall(r"^\| ([A-Z].*?) \|", table, flags=re.MULTILINE))
+    assert [lint for lint in told if not lint.startswith(explained)] == []
+    assert [each for each in explained if not any(lint.startswith(each) for lint in told)] == []
+
+
 def test_every_command_line_is_looked_at(rule_files):
     """A rule without a command or with one that is written otherwise would not be seen above."""
     for file in rule_files:

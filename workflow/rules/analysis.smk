@@ -36,7 +36,11 @@ rule shapley:
     input:
         presence=presence_files,
     output:
-        csv=results("analysis/shapley.csv"),
+        csv=report(
+            results("analysis/shapley.csv"),
+            caption="../report/shapley.rst",
+            category="Modalities",
+        ),
         json=results("analysis/shapley.json"),
     log:
         results("logs/shapley.log"),
@@ -56,7 +60,11 @@ rule removal:
     input:
         presence=presence_files,
     output:
-        csv=results("analysis/removal.csv"),
+        csv=report(
+            results("analysis/removal.csv"),
+            caption="../report/removal.rst",
+            category="Modalities",
+        ),
         json=results("analysis/removal.json"),
     log:
         results("logs/removal.log"),

@@ -49,7 +49,11 @@ rule missingness_page:
     input:
         audit=rules.missingness.output.json,
     output:
-        html=results("audit/missingness.html"),
+        html=report(
+            results("audit/missingness.html"),
+            caption="../report/missingness.rst",
+            category="Audits",
+        ),
     log:
         results("logs/missingness_page.log"),
     localrule: True
@@ -87,7 +91,11 @@ rule leakage_page:
     input:
         audit=rules.leakage_audit.output.json,
     output:
-        html=results("audit/leakage.html"),
+        html=report(
+            results("audit/leakage.html"),
+            caption="../report/leakage.rst",
+            category="Audits",
+        ),
     log:
         results("logs/leakage_page.log"),
     localrule: True

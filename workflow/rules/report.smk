@@ -20,7 +20,13 @@ rule figures:
     input:
         histories=histories,
     output:
-        figures=directory(results("figures/runs")),
+        figures=report(
+            directory(results("figures/runs")),
+            caption="../report/runs.rst",
+            category="Runs",
+            patterns=["{run}.svg"],
+            labels={"run": "{run}"},
+        ),
     log:
         results("logs/figures.log"),
     localrule: True
@@ -43,7 +49,11 @@ rule write_report:
             results(f"audit/leakage/selection/{table}.json") for table in made_tables()
         ],
     output:
-        report=results("report.html"),
+        report=report(
+            results("report.html"),
+            caption="../report/page.rst",
+            category="Report",
+        ),
     log:
         results("logs/report.log"),
     localrule: True

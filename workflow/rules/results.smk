@@ -95,7 +95,12 @@ rule table:
         manifests=lambda wildcards: manifests_of(wildcards.table),
         truth=lambda wildcards: truth_of(wildcards.table),
     output:
-        csv=results("tables/{table}.csv"),
+        csv=report(
+            results("tables/{table}.csv"),
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
         md=results("tables/{table}.md"),
         tex=results("tables/{table}.tex"),
     log:

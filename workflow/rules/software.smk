@@ -1,0 +1,16 @@
+"""What a job runs in where Snakemake provides it, by `--software-deployment-method`.
+
+A rule runs commands of one package, and its environment has what this package imports. The
+package itself comes from the clone.
+"""
+
+
+def provide_software():
+    """Give every rule the environment of its package; called when all rules are there."""
+    for made in workflow.modifier.rules:
+        if made.shellcmd:
+            of_shards = made.shellcmd.startswith("python -m preprocessing ")
+            group = "preprocessing" if of_shards else "lanistr"
+            made.conda_env = f"../envs/{group}.yaml"
+            made.container_img = config["engine"]["images"].get(group)
+            made.is_containerized = True
