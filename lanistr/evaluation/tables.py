@@ -231,7 +231,7 @@ def ceilings(truth: Truth | None, runs: Runs, results: Path) -> dict[str, Any]:
     if not truth or not runs.done or why_undefined(runs.predictions[0]):
         return {}
     first = runs.predictions[0]
-    cache = open_cache(results / "cache" / first.experiment.dataset)
+    cache = open_cache(results / "cache" / first.experiment.dataset / "arrays")
     if first.task.name != cache.card.tasks[0].name:  # the outcome that was generated
         return {}
     seen, known = ideal_auroc(truth, cache, first.experiment)

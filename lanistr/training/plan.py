@@ -91,7 +91,7 @@ class Plan:
         Raises:
             ConfigError: columns that are not known.
         """
-        cache = self.results and self.results / "cache" / experiment.dataset
+        cache = self.results and self.results / "cache" / experiment.dataset / "arrays"
         if cache and (cache / "spec.json").is_file():
             return open_cache(cache).spec_for(experiment)
         image_px = self.image_px.get(experiment.dataset.split("/")[0]) or self.image_px.get(

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.workflow.running import LINKED
 
 CONFIG = ("--configfile", "tests/workflow/toy.yaml")
-MADE = ("cache/mimic/spec.json", "audit/leakage/vocabulary/mimic.json")
+MADE = ("cache/mimic/arrays/spec.json", "audit/leakage/vocabulary/mimic.json")
 RUNS = ("mimic-pretrain", "mimic-pretrain-25")
 TARGETS = [f"results/toy/runs/{name}/seed0/checkpoint.safetensors" for name in RUNS]
 """What `link_stub` is ready to train."""
@@ -43,7 +43,7 @@ from pathlib import Path
 
 told = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 began = time.time()
-time.sleep(1)
+time.sleep(4)  # longer than two take to start
 folder = Path(told["--output-dir"])
 folder.mkdir(parents=True, exist_ok=True)
 for name in ("checkpoint.safetensors", "experiment.json", "history.jsonl"):

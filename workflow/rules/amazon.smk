@@ -21,6 +21,24 @@ def amazon_parts(folder):
     return parts(folder, AMAZON["parts"])
 
 
+def shards_of_reviews(data):
+    """The Parquet files of a category, or of all of them."""
+    categories = CATEGORIES if data == "amazon" else [data.partition("/")[2]]
+    tables = ("images", "text", "tabular", "samples")
+    return [
+        file
+        for category in categories
+        for file in (
+            *(
+                part
+                for table in tables
+                for part in amazon_parts(f"shards/amazon/{category}/{table}")
+            ),
+            results(f"shards/amazon/{category}/identifiers.parquet"),
+        )
+    ]
+
+
 def reviews_read(wildcards):
     """What the missingness audit reads beside the shards."""
     tables = (f"interim/amazon/{category}" for category in CATEGORIES)
@@ -46,6 +64,7 @@ register(
     complete=False,
     missing=missing_amazon,
     keys="amazon.root",
+    tables=shards_of_reviews,
     vocabulary=pretrained_vocabulary,
     gate=lambda data: "amazon",
     audit=reviews_read,
@@ -218,11 +237,7 @@ rule amazon_samples:
 
 rule amazon_manifest:
     input:
-        parts=[
-            amazon_parts(f"shards/amazon/{category}/{table}")
-            for category in CATEGORIES
-            for table in ("images", "text", "tabular", "samples")
-        ],
+        tables=shards_of_reviews("amazon"),
         facts=expand(
             results("interim/amazon/{category}/{step}.json"),
             category=CATEGORIES,
@@ -235,8 +250,8 @@ rule amazon_manifest:
         results("logs/amazon_manifest.log"),
     localrule: True
     params:
-        shards=results("shards/amazon"),
-        facts=results("interim/amazon"),
+        shards=subpath(output.manifest, parent=True),
+        facts=lambda wildcards, input: Path(input.facts[0]).parents[1],
         categories=each("--category", CATEGORIES),
         scale=config["scale"],
         source=source_digest("preprocessing.datasets.amazon.manifest"),

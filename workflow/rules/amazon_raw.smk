@@ -32,7 +32,7 @@ def amazon_raw(pattern):
     def path(wildcards):
         refuse_missing("amazon")
         raw = f"{amazon_root()}/{pattern.format(category=wildcards.category)}"
-        return ancient(raw) if AMAZON["root"] else raw
+        return given(raw) if AMAZON["root"] else raw
 
     return path
 

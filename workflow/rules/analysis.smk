@@ -21,14 +21,13 @@ rule presence:
         gpu=min(ENGINE["gpus"], 1),
     params:
         run=subpath(input.checkpoint, parent=True),
-        cache=subpath(input.cache, parent=True),
         source=lambda wildcards: method_digest(
             wildcards.experiment, "lanistr.analysis.presence"
         ),
     message:
         "Asking {wildcards.experiment}, seed {wildcards.seed}, under every subset of modalities"
     shell:
-        "{LAUNCH_ONE:q} lanistr presence --run {params.run:q} --cache {params.cache:q}"
+        "{LAUNCH_ONE:q} lanistr presence --run {params.run:q} --cache {input.cache:q}"
         " --device {DEVICE:q} --threads {threads:q} --output {output.presence:q} > {log:q} 2>&1"
 
 

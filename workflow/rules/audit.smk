@@ -1,11 +1,11 @@
 """Both audits of what the configuration has: who has which modalities, and what leaks."""
 
 
-def audited(wildcards):
-    """Input function: what the missingness audit reads, of every data set."""
-    shards = [results(f"shards/{family}/manifest.json") for family in families()]
-    others = [REGISTERED[family].audit(wildcards) for family in families()]
-    return [*shards, *(file for files in others for file in files)]
+def beside_shards(wildcards):
+    """Input function: what the missingness audit reads beside the shards, of every data set."""
+    return [
+        file for family in families() for file in REGISTERED[family].audit(wildcards)
+    ]
 
 
 def missingness_digest(wildcards):
@@ -15,7 +15,11 @@ def missingness_digest(wildcards):
 
 rule missingness:
     input:
-        audited,
+        manifests=lambda wildcards: [manifest_of(family) for family in families()],
+        tables=lambda wildcards: [
+            file for data in data_at_hand() for file in registration(data).tables(data)
+        ],
+        others=beside_shards,
     output:
         csv=results("audit/missingness.csv"),
         json=results("audit/missingness.json"),
@@ -29,13 +33,13 @@ rule missingness:
         runtime=ENGINE["runtime"],
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
-        shards=lambda wildcards: each(
-            "--shards", [results(f"shards/{family}") for family in families()]
+        shards=lambda wildcards, input: each(
+            "--shards", [Path(manifest).parent for manifest in input.manifests]
         ),
         options=lambda wildcards: [
             word for family in families() for word in REGISTERED[family].audit_options
         ],
-        raw_contents=contents(audited),
+        raw_contents=contents(beside_shards),
         source=missingness_digest,
     message:
         "Counting who has which modalities"

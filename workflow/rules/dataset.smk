@@ -14,14 +14,13 @@ def vocabulary_cache(wildcards):
 
 
 def vocabulary_option(wildcards, input):
-    return each(
-        "--vocabulary", [Path(input.vocabulary).parent] if input.vocabulary else []
-    )
+    return each("--vocabulary", [input.vocabulary] if input.vocabulary else [])
 
 
 rule leakage:
     input:
         manifest=lambda wildcards: manifest_of(wildcards.data),
+        tables=tables_of,
     output:
         gate=results("audit/leakage/{data}.json"),
     log:
@@ -43,17 +42,17 @@ rule leakage:
 rule cache:
     input:
         manifest=lambda wildcards: manifest_of(wildcards.data),
+        tables=tables_of,
         gate=lambda wildcards: gate_of(wildcards.data),
         vocabulary=vocabulary_cache,
     output:
-        spec=results("cache/{data}/spec.json"),
+        folder=directory(results("cache/{data}/arrays")),
     log:
         results("logs/cache/{data}.log"),
     benchmark:
         results("benchmarks/cache/{data}.tsv")
     threads: ENGINE["threads"]
     params:
-        folder=subpath(output.spec, parent=True),
         vocabulary=vocabulary_option,
         recipe=lambda wildcards: recipe_of(wildcards.data),
         recipe_contents=contents(lambda wildcards: recipe_of(wildcards.data)),
@@ -62,12 +61,13 @@ rule cache:
         "Caching {wildcards.data} as memory-mapped arrays"
     shell:
         "python -m lanistr cache --manifest {input.manifest:q} --recipe {params.recipe:q}"
-        " {params.vocabulary:q} --output-dir {params.folder:q} --threads {threads:q} > {log:q} 2>&1"
+        " {params.vocabulary:q} --output-dir {output.folder:q} --threads {threads:q} > {log:q} 2>&1"
 
 
 rule leakage_vocabulary:
     input:
         manifest=lambda wildcards: manifest_of(wildcards.data),
+        tables=tables_of,
         cache=lambda wildcards: cache_of(wildcards.data),
         vocabulary=vocabulary_cache,
     output:
@@ -75,12 +75,11 @@ rule leakage_vocabulary:
     log:
         results("logs/leakage_vocabulary/{data}.log"),
     params:
-        cache=subpath(input.cache, parent=True),
         vocabulary=vocabulary_option,
         acknowledged=acknowledged,
         source=source_digest("lanistr.data.vocabulary"),
     message:
         "Checking the vocabulary of {wildcards.data}"
     shell:
-        "python -m lanistr audit-vocabulary --manifest {input.manifest:q} --cache {params.cache:q}"
+        "python -m lanistr audit-vocabulary --manifest {input.manifest:q} --cache {input.cache:q}"
         " {params.vocabulary:q} {params.acknowledged:q} --output {output.gate:q} > {log:q} 2>&1"

@@ -24,6 +24,14 @@ def mimic_parts(table, data="mimic"):
     return parts(f"shards/{data}/{table}", MIMIC["parts"])
 
 
+def shards_of_stays(data):
+    """The Parquet files of the stays, with the notes and samples of a variant."""
+    shared = [mimic_parts(table) for table in ("timeseries", "images", "tabular")]
+    own = [mimic_parts(table, data) for table in ("notes", "samples")]
+    cohort = results("shards/mimic/cohort.parquet")
+    return [cohort, *(file for files in (*shared, *own) for file in files)]
+
+
 def text_source(wildcards):
     """The text source of a variant, or that of the configuration."""
     return wildcards.data.partition("/")[2] or MIMIC["text_source"]
@@ -51,6 +59,7 @@ register(
     extra=[f"mimic/{source}" for source in TEXT_TABLES],
     missing=missing_mimic,
     keys="mimic.root, mimic.notes and mimic.cxr",
+    tables=shards_of_stays,
     acknowledge=lambda data: TEXT_LEAKS.get(data.partition("/")[2], []),
     audit=raw("root", "hosp/patients", "hosp/admissions"),
     audit_options=each("--mimic-root", [raw_root("root")]),
@@ -293,8 +302,7 @@ MIMIC_TABLES = ("timeseries", "images", "notes", "tabular", "samples")
 
 rule mimic_manifest:
     input:
-        cohort=rules.mimic_cohort.output.cohort,
-        parts=[mimic_parts(table) for table in MIMIC_TABLES],
+        tables=shards_of_stays("mimic"),
         facts=expand(results("interim/mimic/{table}.json"), table=MIMIC_TABLES),
         raw=raw_tables,
     output:
@@ -305,8 +313,8 @@ rule mimic_manifest:
         results("benchmarks/mimic_manifest.tsv")
     localrule: True
     params:
-        shards=results("shards/mimic"),
-        facts=results("interim/mimic"),
+        shards=subpath(output.manifest, parent=True),
+        facts=lambda wildcards, input: Path(input.facts[0]).parent,
         raw=lambda wildcards, input: each("--raw", input.raw),
         scale=config["scale"],
         raw_contents=contents(raw_tables),
@@ -336,7 +344,7 @@ rule mimic_text_sources:
     localrule: True
     params:
         mimic=subpath(input.mimic, parent=True),
-        facts=results("interim/mimic"),
+        facts=lambda wildcards, input: Path(input.facts[0]).parents[1],
         source=source_digest("preprocessing.datasets.mimic.text_sources"),
     message:
         "Writing the manifest of {wildcards.source}"

@@ -30,7 +30,7 @@ COHORT_TABLES = (
     "hosp/d_icd_diagnoses",
     "icu/icustays",
 )
-SUBJECT_LISTS = [ancient(path) for path in MIMIC["subject_lists"].values()]
+SUBJECT_LISTS = [given(path) for path in MIMIC["subject_lists"].values()]
 # Only MedFuse needs the labels of radiographs, and only the task phenotypes the diagnoses; where
 # these are missing, training says so.
 OPTIONAL = {"mimic-cxr-2.0.0-chexpert", "hosp/diagnoses_icd", "hosp/d_icd_diagnoses"}
@@ -88,7 +88,7 @@ def raw(location, *tables):
         if is_generated(location):
             return [f"{raw_root(location)}/{table}.csv.gz" for table in tables]
         found = (found_table(location, table) for table in tables)
-        return [ancient(path) for path in found if path]
+        return [given(path) for path in found if path]
 
     return paths
 
@@ -112,7 +112,7 @@ def raw_tables(wildcards):
 def radiograph_folder(wildcards):
     refuse_missing("mimic")
     folder = f"{raw_root('cxr')}/files"
-    return folder if is_generated("cxr") else ancient(folder)
+    return folder if is_generated("cxr") else given(folder)
 
 
 def generated(location):

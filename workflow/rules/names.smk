@@ -80,12 +80,23 @@ def options(**values):
     ]
 
 
+def given(path):
+    """A file of the user: its content counts, not its date, and it lies where it is named."""
+    return local(ancient(path))
+
+
 def manifest_of(data):
     return results(f"shards/{data}/manifest.json")
 
 
+def tables_of(wildcards):
+    """Input function: what lies beside the manifest of a data."""
+    return registration(wildcards.data).tables(wildcards.data)
+
+
 def cache_of(data):
-    return results(f"cache/{data}/spec.json")
+    """A folder, in one of its own: a variant's would lie in that of its data set."""
+    return results(f"cache/{data}/arrays")
 
 
 def gate_of(data):
@@ -110,6 +121,7 @@ class Registration:
         missing: raw files that are named and not there, as text; given names of more that are
             wanted.
         keys: which keys of the configuration say where the raw files lie.
+        tables: the Parquet files of a data's shards.
         extra: further data, which only a table asks for.
         complete: whether there can be no other data than these.
         modalities: those of every data; None = not known before there are shards.
@@ -126,6 +138,7 @@ class Registration:
     data: Sequence[str]
     missing: Callable
     keys: str
+    tables: Callable
     extra: Sequence[str] = ()
     complete: bool = True
     modalities: Sequence[str] | None = None

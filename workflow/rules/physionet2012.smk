@@ -19,6 +19,7 @@ register(
     data=["physionet2012"],
     missing=lambda *wanted: [f for f in challenge_files() if not Path(f).exists()],
     keys="physionet2012.root",
+    tables=lambda data: parts_of_rows(data, ["tabular", "timeseries"]),
     modalities=["tabular", "timeseries"],
 )
 
@@ -26,7 +27,7 @@ register(
 def challenge(wildcards):
     """Input function: the files of the challenge, all of which must be there."""
     refuse_missing("physionet2012")
-    return list(map(ancient, challenge_files()))
+    return list(map(given, challenge_files()))
 
 
 rule physionet2012_rows:

@@ -57,13 +57,12 @@ rule evaluate:
         results("logs/evaluate/{experiment}_seed{seed}.log"),
     localrule: True
     params:
-        cache=subpath(input.cache, parent=True),
         resamples=config["bootstrap"],
         source=source_digest("lanistr.evaluation.predictions"),
     message:
         "Evaluating {wildcards.experiment}, seed {wildcards.seed}"
     shell:
-        "python -m lanistr evaluate --predictions {input.predictions:q} --cache {params.cache:q}"
+        "python -m lanistr evaluate --predictions {input.predictions:q} --cache {input.cache:q}"
         " --resamples {params.resamples:q} --output {output.metrics:q} > {log:q} 2>&1"
 
 

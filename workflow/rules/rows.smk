@@ -37,11 +37,11 @@ def missing_own(*_):
 def own_raw(wildcards):
     """Input function: the files of the rows; checks all sources when first needed."""
     refuse_missing("rows")
-    return list(map(ancient, own_files()))
+    return list(map(given, own_files()))
 
 
-def own_tables():
-    """The table of each modality that the columns of the rows make up."""
+def own_modalities():
+    """The modalities that the columns of the rows make up."""
     columns = OWN_ROWS.get("columns", {}).values()
     types = {
         column if isinstance(column, str) else column["type"] for column in columns
@@ -52,8 +52,17 @@ def own_tables():
         "tabular": bool(types & {"category", "number", "date"}),
         "timeseries": "series" in OWN_ROWS,
     }
-    tables = {"image": "images"}
-    return {name: tables.get(name, name) for name, has in there.items() if has}
+    return [name for name, has in there.items() if has]
+
+
+def parts_of_rows(data, modalities):
+    """The Parquet files of all tables of rows, one each."""
+    tables = ["images" if name == "image" else name for name in modalities]
+    return [
+        file
+        for name in (*tables, "samples")
+        for file in parts(f"shards/{data}/{name}", 1)
+    ]
 
 
 register(
@@ -61,7 +70,8 @@ register(
     data=["rows"] if OWN_ROWS else [],
     missing=missing_own,
     keys="rows.root, rows.source",
-    modalities=[*own_tables()],
+    tables=lambda data: parts_of_rows(data, own_modalities()),
+    modalities=own_modalities(),
 )
 
 
@@ -99,11 +109,7 @@ rule rows_shards:
         contents=rules.rows_read.output.contents,
     output:
         manifest=results("shards/rows/manifest.json"),
-        parts=[
-            file
-            for table in (*own_tables().values(), "samples")
-            for file in parts(f"shards/rows/{table}", 1)
-        ],
+        parts=parts_of_rows("rows", own_modalities()),
         ledger=results("ledger/rows_shards.json"),
     log:
         results("logs/rows_shards.log"),
@@ -149,17 +155,18 @@ rule described_read:
         " > {log:q} 2>&1"
 
 
-rule described_shards:
+rule control_shards:
     input:
         rows=rules.described_read.output.rows,
         contents=rules.described_read.output.contents,
     output:
         manifest=results("shards/{data}/manifest.json"),
+        parts=parts_of_rows("{data}", ["text", "image", "timeseries"]),
         ledger=results("ledger/{data}_shards.json"),
     log:
         results("logs/{data}_shards.log"),
     wildcard_constraints:
-        data=DESCRIBED,
+        data=r"control/[a-z]+",
     params:
         folder=subpath(output.manifest, parent=True),
         scale=config["scale"],
@@ -170,3 +177,12 @@ rule described_shards:
         "python -m preprocessing rows-shards --rows {input.rows:q} --contents {input.contents:q}"
         " --dataset {wildcards.data:q} --scale {params.scale:q} --output-dir {params.folder:q}"
         " --ledger {output.ledger:q} > {log:q} 2>&1"
+
+
+use rule control_shards as physionet2012_shards with:
+    output:
+        manifest=results("shards/{data}/manifest.json"),
+        parts=parts_of_rows("{data}", ["tabular", "timeseries"]),
+        ledger=results("ledger/{data}_shards.json"),
+    wildcard_constraints:
+        data="physionet2012",

@@ -52,7 +52,6 @@ rule pretrain:
             lambda wildcards: recipe_of(dataset(wildcards.experiment))
         ),
         folder=subpath(output.checkpoint, parent=True),
-        cache=subpath(input.cache, parent=True),
         init=lambda wildcards, input: each("--init", input.init),
         predictions=[],
         source=lambda wildcards: method_digest(
@@ -62,7 +61,7 @@ rule pretrain:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{LAUNCH:q} lanistr train --registry {config[registry]:q} --recipe {params.recipe:q}"
-        " --experiment {wildcards.experiment:q} --seed {wildcards.seed:q} --cache {params.cache:q}"
+        " --experiment {wildcards.experiment:q} --seed {wildcards.seed:q} --cache {input.cache:q}"
         " {params.init:q} --output-dir {params.folder:q} {params.predictions:q}"
         " --device {DEVICE:q} --threads {resources.each:q} > {log:q} 2>&1"
 
