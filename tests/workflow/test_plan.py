@@ -253,7 +253,7 @@ def finished(snakemake, folder):
     assert listing.returncode == 0, listing.stdout
     for line in listing.stdout.splitlines():
         name = line.split("\t")[0]
-        if name.endswith("figures/runs"):
+        if name.endswith(("figures/runs", "/arrays")):
             (folder / name).mkdir(parents=True)
         elif name.startswith("results/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -82,6 +82,16 @@ def test_a_second_run_has_nothing_to_do(undisturbed, snakemake):
     assert "Nothing to be done" in run.stdout
 
 
+def test_the_plan_knows_every_file_that_steps_leave(undisturbed, snakemake, folder):
+    """But for locks, logs, and what of a generated release nothing reads."""
+    told = snakemake("all", "--summary", *CONFIG).stdout.splitlines()
+    known = {folder / line.split("\t")[0] for line in told}
+    left = [path for path in (folder / "results/toy").glob("*/**/*") if path.is_file()]
+    unknown = {path for path in left if not known & {path, *path.parents}}
+    kinds = {path.relative_to(folder).parts[2] for path in unknown if path.name != ".lock"}
+    assert kinds == {"benchmarks", "logs", "raw"}
+
+
 def test_a_training_that_fails_stops_no_other_row(undisturbed, snakemake, folder):
     options = (*CONFIG, "--config", "registry=registry.yaml")
     toy = folder / "tests/workflow/toy-experiments.yaml"

@@ -132,7 +132,6 @@ rule amazon_reviews:
     threads: ENGINE["threads"]
     resources:
         mem_mb=memory_of_duckdb,
-        runtime=ENGINE["runtime"],
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         image_source=AMAZON["image_source"],

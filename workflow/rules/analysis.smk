@@ -17,7 +17,6 @@ rule presence:
     threads: ENGINE["train_threads"]
     resources:
         mem_mb=memory_of_training,
-        runtime=ENGINE["runtime"],
         gpu=min(ENGINE["gpus"], 1),
     params:
         run=subpath(input.checkpoint, parent=True),

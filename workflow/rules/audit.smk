@@ -30,7 +30,6 @@ rule missingness:
     threads: ENGINE["threads"]
     resources:
         mem_mb=memory_of_duckdb,
-        runtime=ENGINE["runtime"],
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         shards=lambda wildcards, input: each(

@@ -110,7 +110,6 @@ rule mimic_timeseries:
     threads: ENGINE["threads"]
     resources:
         mem_mb=memory_of_duckdb,
-        runtime=ENGINE["runtime"],
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("root"),
@@ -144,8 +143,6 @@ rule mimic_radiographs:
     wildcard_constraints:
         part=r"\d{5}",
     threads: ENGINE["threads"]
-    resources:
-        runtime=ENGINE["runtime"],
     params:
         root=raw_root("cxr"),
         split=split_options,
@@ -214,7 +211,6 @@ rule mimic_notes:
     threads: ENGINE["threads"]
     resources:
         mem_mb=memory_of_duckdb,
-        runtime=ENGINE["runtime"],
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("notes"),
@@ -276,7 +272,6 @@ rule mimic_samples:
     threads: ENGINE["threads"]
     resources:
         mem_mb=memory_of_duckdb,
-        runtime=ENGINE["runtime"],
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         text_source=text_source,
