@@ -101,6 +101,8 @@ def test_it_is_a_module_of_another_workflow(installed, folder):
     assert run.returncode == 0, run.stdout
     assert (folder / "mine").read_text() == "one\ntwo\n"  # as no `exec` stands before its commands
     assert (folder / "results/own/shards/rows/manifest.json").is_file()
+    whole = run_snakemake(folder, "lanistr_own", "-n", environment=environment)
+    assert whole.returncode == 0, whole.stdout
 
 
 def test_it_says_its_version(installed, folder):

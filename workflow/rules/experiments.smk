@@ -42,5 +42,5 @@ def resolved(experiment):
     manifest = Path(manifest_of(dataset(experiment)))
     # `modalities: all` are those of the card.
     card = read_manifest(manifest).card if manifest.is_file() else None
-    recipe = Path(recipe_of(dataset(experiment)))
-    return load_experiment(Path(config["registry"]), recipe, experiment, card)
+    recipe = shipped(recipe_of(dataset(experiment)))
+    return load_experiment(shipped(config["registry"]), recipe, experiment, card)

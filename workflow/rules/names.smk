@@ -27,7 +27,8 @@ def told_once(read, *arguments):
         sys.exit(f"error: {error}")
 
 
-REGISTRY = told_once(read_registry, shipped(config["registry"]))
+REGISTRY_FILE = config["registry"]
+REGISTRY = told_once(read_registry, shipped(REGISTRY_FILE))
 TABLES = told_once(read_mapping, shipped("config/tables.yaml"))
 
 

@@ -22,6 +22,15 @@ if workflow.modifier.is_main_snakefile():
     # one: ask the kernel to end it with its parent. `exec` makes the job the child.
     if shutil.which("setpriv"):
         shell.prefix("exec setpriv --pdeathsig KILL ")
+else:
+    # Where Snakemake tells the command line of a job, it knows no names of a module.
+    workflow.modifier_stack[0].globals.update(
+        DEVICE=DEVICE,
+        ENGINE=ENGINE,
+        LAUNCH=LAUNCH,
+        LAUNCH_ONE=LAUNCH_ONE,
+        REGISTRY_FILE=REGISTRY_FILE,
+    )
 
 
 def refuse_temp_dir():

@@ -60,7 +60,7 @@ rule pretrain:
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
-        "{LAUNCH:q} lanistr train --registry {config[registry]:q} --recipe {params.recipe:q}"
+        "{LAUNCH:q} lanistr train --registry {REGISTRY_FILE:q} --recipe {params.recipe:q}"
         " --experiment {wildcards.experiment:q} --seed {wildcards.seed:q} --cache {input.cache:q}"
         " {params.init:q} --output-dir {params.folder:q} {params.predictions:q}"
         " --device {DEVICE:q} --threads {resources.each:q} > {log:q} 2>&1"
