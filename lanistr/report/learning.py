@@ -13,6 +13,7 @@ from lanistr.report.words import named, told
 Points = Sequence[tuple[float, Row]]
 
 BAND = "Band: 95 % interval over subjects and seeds."
+LONG = 32  # letters, of which two columns of a legend do not fit
 
 
 def draw_curve(title: str, over: str, rows: Sequence[Row]) -> str:
@@ -57,10 +58,13 @@ def over_labels(title: str, rows: Sequence[Row]) -> str:
                 PALETTE[number % len(PALETTE)],
                 band=number < 2,
             )
+        asked = sorted({row.labels for row in rows if row.labels is not None})
         axes.set_xscale("log")
+        axes.set_xticks(asked, [f"{labels:,}" for labels in asked])
+        axes.minorticks_off()
         axes.set(xlabel="labeled samples", ylabel=named(rows[0].measure, rows[0].unit))
         if axes.lines:
-            fig.legend(loc="outside upper center", ncols=2)
+            fig.legend(loc="outside upper center", ncols=1 if max(map(len, methods)) > LONG else 2)
         drawing = svg(fig, title=f"Labels. {title}", description=told(rows))
     return captioned(drawing, f"{BAND} Drawn for the first two methods alone.")
 

@@ -231,6 +231,7 @@ def test_a_curve_over_labels_has_a_line_per_method_at_the_labels_of_its_rows():
         True,
         False,
     ]
+    assert ">3</text>" in html and ">9</text>" in html
     assert "LANISTR, 9 labels: ours 69.0" in html
     assert "MedFuse, 3 labels: ours failed" in html
 
