@@ -107,21 +107,20 @@ class Shards:
         """The default task."""
         return self.card.tasks[0]
 
-    @cached_property
-    def samples(self) -> pl.DataFrame:
-        """The sample index; `subject` is the unit of splits."""
-        index = self.scan("samples").with_columns(subject=pl.col(self.card.unit.column))
-        return index.collect()
+    def _samples(self, stage: str) -> pl.LazyFrame:
+        """The sample index of a stage; `subject` is the unit of splits."""
+        samples = self.scan("samples").filter(stage=stage)
+        return samples.with_columns(subject=pl.col(self.card.unit.column))
 
     @cached_property
     def finetuned(self) -> pl.DataFrame:
         """The samples of fine-tuning."""
-        return self.samples.filter(pl.col("stage") == "finetune")
+        return self._samples("finetune").collect()
 
-    @cached_property
-    def pretrained(self) -> pl.DataFrame:
-        """The samples of pretraining."""
-        return self.samples.filter(pl.col("stage") == "pretrain")
+    @property
+    def pretrained(self) -> pl.LazyFrame:
+        """The samples of pretraining, which may be millions."""
+        return self._samples("pretrain")
 
     def labelled(self, task: Task | None = None) -> pl.DataFrame:
         """The samples of fine-tuning whose answer is known, as `label`; None = default task."""
@@ -131,9 +130,10 @@ class Shards:
     def add_text(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Samples with their `text`; null where there is none."""
         place = self.card.modalities["text"]
-        texts = self.scan(place.table).select(place.key, "text")
-        joined = rows.lazy().join(texts, on=place.key, how="left", maintain_order="left")
-        return joined.with_columns(pl.when("has_text").then("text").alias("text")).collect()
+        wanted = rows.select(place.key).drop_nulls().unique()
+        texts = pl.concat(self._texts(wanted))
+        joined = rows.join(texts, on=place.key, how="left", maintain_order="left")
+        return joined.with_columns(pl.when("has_text").then("text").alias("text"))
 
     def add_columns(self, rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
         """Samples with columns of the table; null where there is none."""
@@ -143,11 +143,16 @@ class Shards:
 
     def pretrained_texts(self) -> Iterator[pl.DataFrame]:
         """The texts that pretraining sees, each once, part by part."""
+        key = self.card.modalities["text"].key
+        seen = self.pretrained.filter("has_text").select(key)
+        yield from self._texts(seen.drop_nulls().unique().collect())
+
+    def _texts(self, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The texts of these keys with them, part by part."""
         place = self.card.modalities["text"]
-        seen = self.pretrained.filter("has_text").select(place.key).drop_nulls().unique()
         for path in self.parts(place.table):
             part = pl.read_parquet(path, columns=[place.key, "text"], glob=False)
-            yield part.join(seen, on=place.key, how="semi", maintain_order="left")
+            yield part.join(wanted, on=place.key, how="semi", maintain_order="left")
 
     def find_tables(self, column: str) -> list[str]:
         """The tables that have a column."""

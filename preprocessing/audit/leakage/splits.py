@@ -84,7 +84,13 @@ def find_tested_in_pretraining(variants: Sequence[Shards]) -> Finding:
     counts: dict[str, int] = {}
     context: dict[str, int] = {}
     parts: dict[str, list[str]] = {}
-    known = {subject for shards in variants for subject in shards.pretrained["subject"].unique()}
+    pretrained = pl.concat(
+        [
+            shards.pretrained.select("subject", tested=pl.col("split") == "test")
+            for shards in variants
+        ]
+    )
+    known = set(pretrained.select(pl.col("subject").unique()).collect()["subject"])
     for shards in variants:
         if shards.finetuned.is_empty():
             continue
@@ -92,9 +98,9 @@ def find_tested_in_pretraining(variants: Sequence[Shards]) -> Finding:
         whole = shards.named(f"test {shards.card.unit.plural}")
         what = f"{whole} in pretraining"
         counts[what], context[whole], parts[whole] = len(known & test), len(test), [what]
-    tested = sum(shards.pretrained.filter(split="test").height for shards in variants)
     samples = variants[0].card.sample.plural
-    counts[f"{samples} of the test split in pretraining"] = tested
+    found = pretrained.select(pl.col("tested").sum()).collect().item()
+    counts[f"{samples} of the test split in pretraining"] = found
     return Finding("test-in-pretraining", counts, context, parts)
 
 
