@@ -12,7 +12,7 @@ LOCK   ?= $(if $(filter Darwin,$(shell uname)),requirements-cpu.lock,requirement
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env slurm all test test-slurm check bench lock format clean
+.PHONY: help env slurm all test test-slurm check bench rehearse lock format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/'
@@ -50,6 +50,12 @@ check: env ## lint, format, types, import contracts
 
 bench: env ## the benchmarks; results as json below results/bench
 	python -m tests.bench
+
+SHARE  ?= 0.01
+FOLDER ?= results/dumps
+
+rehearse: env ## cohort to cache at a share of MIMIC-IV's rows: SHARE=1 FOLDER=/a/large/disk
+	python -m tests.rehearsal --share $(SHARE) --folder $(FOLDER)
 
 # The other lock has the same versions, which it finds in its own file; for Linux and macOS.
 COMPILE = $(UV) pip compile pyproject.toml --extra dev --extra autogluon --python-version 3.11 \

@@ -1,13 +1,14 @@
 """Raw tables to 48-hour series at size: `python -m tests.bench.timeseries --k 40`.
 
 The open demo (../shared), or a generated dump where that is not there, is replicated k times
-with shifted ids into csv.gz. Then mimic-cohort and mimic-timeseries run as they would from
+with new ids into csv.gz. Then mimic-cohort and mimic-timeseries run as they would from
 the command line. Every timed part is a process of its own, so that its memory is its own.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,44 +25,17 @@ DICTIONARIES = ("icu/d_items", "hosp/d_icd_diagnoses", "hosp/d_labitems")
 # The reference takes 30 s for the demo's 785,743 raw rows on two cores (issue 3).
 REFERENCE_ROWS_PER_SECOND = 785_743 / 30
 
-# Apart by more than the range of the demo's ids, so that no two copies share one.
-SUBJECT_STEP, OTHER_STEP = 100_000, 10_000_000
-
 
 def replicate(base: Path, root: Path, k: int) -> None:
-    """Write k copies of the tables of `base` below `root`, with shifted ids."""
-    import duckdb
-    from isal import igzip
+    """Write k copies of the tables of `base` below `root`, with identifiers of their own."""
+    from tests.rehearsal.copies import ranks, read, template_of, write_copies
 
-    from preprocessing.datasets.mimic.raw import open_source
-
-    tables = [*REPLICATED, *DICTIONARIES]
-    source = open_source(base, tables)
-    with duckdb.connect() as con:
-        for table in tables:
-            path = root / f"{table}.csv.gz"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            copies = k if table in REPLICATED else 1
-            con.execute(
-                "CREATE OR REPLACE TABLE t AS SELECT * FROM "
-                f"read_csv('{source.path(table)}', all_varchar = true)"
-            )
-            columns = [name for name, *_ in con.execute("DESCRIBE t").fetchall()]
-            with igzip.open(path, "wb", compresslevel=2) as file:
-                for copy in range(copies):
-                    text = root / "copy.csv"
-                    selected = ", ".join(shifted(column, copy) for column in columns)
-                    con.execute(f"COPY (SELECT {selected} FROM t) TO '{text}' (HEADER {not copy})")
-                    file.write(text.read_bytes())
-                    text.unlink()
-
-
-def shifted(column: str, copy: int) -> str:
-    """The SQL of a column in one copy."""
-    steps = {"subject_id": SUBJECT_STEP, "hadm_id": OTHER_STEP, "stay_id": OTHER_STEP}
-    if column not in steps:
-        return f'"{column}"'
-    return f'CAST({column} AS INTEGER) + {copy * steps[column]} AS "{column}"'
+    tables = {table: read(base / f"{table}.csv.gz") for table in REPLICATED}
+    known = ranks(tables.values())
+    for table, rows in tables.items():
+        write_copies(template_of(rows, known), root / f"{table}.csv.gz", k, people=k)
+    for table in DICTIONARIES:
+        shutil.copy(base / f"{table}.csv.gz", root / f"{table}.csv.gz")
 
 
 def plain_scan(root: Path, memory_limit: str, threads: int) -> None:
