@@ -110,8 +110,10 @@ def svg(fig: Figure, *, title: str, description: str) -> str:
 
 
 def svg_file(fig: Figure, *, title: str, description: str) -> str:
-    """The figure as a file of its own, on white."""
+    """The figure as a file of its own, on white; without a width, a page may show it as nothing."""
+    width, height = 72 * LARGEST * fig.get_size_inches()
     drawn = svg(fig, title=title, description=description)
+    drawn = drawn.replace("<svg ", f'<svg width="{width:.0f}pt" height="{height:.0f}pt" ', 1)
     return drawn.replace("</desc>", '</desc><rect width="100%" height="100%" fill="white"/>', 1)
 
 

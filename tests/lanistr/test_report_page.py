@@ -1,5 +1,7 @@
 """Pages that a screen reader can navigate, and in which nothing is mistaken for markup."""
 
+import re
+
 import pytest
 
 from lanistr.report.figures import figure, svg, svg_file
@@ -62,5 +64,6 @@ def test_a_figure_takes_the_colour_of_the_text_around_it():
         axes.plot([0, 1])
         inline = svg(fig, title="T", description="D")
         alone = svg_file(fig, title="T", description="D")
+    assert re.match(r'<svg width="\d+pt" height="\d+pt" ', alone)
     assert "fill: currentColor" in inline and 'fill="white"' not in inline
     assert 'fill="white"' in alone
