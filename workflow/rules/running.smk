@@ -48,6 +48,21 @@ def refuse_temp_dir():
         )
 
 
+def refuse_folder():
+    """Stop where Snakemake would run what stands in the name of the working folder.
+
+    Command lines above 64 KB, quotes escaped, become files below it, named between double quotes.
+    """
+    if {*'"$`\\'}.isdisjoint(os.getcwd()):
+        return
+    if any(len(job.shellcmd or "") > 16_000 for job in workflow.dag.needrun_jobs()):
+        sys.exit(
+            f"error: {os.getcwd()}: Snakemake runs what a shell finds in this name where a command "
+            'is as long as one of these. Work in a folder without ", $, ` and \\ in its name, or '
+            "ask for fewer parts."
+        )
+
+
 # Snakemake's own lock survives `kill -9` and would refuse the next run, so the
 # profile turns it off; this one ends with the process that holds it.
 RUNNING = []
@@ -68,6 +83,7 @@ def start_forkserver():
 
 onstart:
     refuse_temp_dir()
+    refuse_folder()
     refuse_devices()
     Path(results("")).mkdir(parents=True, exist_ok=True)
     RUNNING.append(open(results(".lock"), "w", encoding="utf-8"))
