@@ -25,16 +25,18 @@ def stub_gpus(folder, count):
 
 def link_stub(repository, folder):
     """Make a folder a working directory where trainings only note on which GPUs they ran."""
-    for name in set(LINKED) - {"lanistr"}:
-        (folder / name).symlink_to(repository / name)
     (folder / "lanistr").mkdir()
+    linked = [repository / name for name in LINKED if name != "lanistr"]
+    for path in (*linked, *(repository / "lanistr").iterdir()):
+        (folder / path.relative_to(repository)).symlink_to(path)
+    (folder / "lanistr/__main__.py").unlink()
     (folder / "lanistr/__main__.py").write_text(TRAINS)
     for name in MADE:
         (folder / "results/toy" / name).parent.mkdir(parents=True)
         (folder / "results/toy" / name).touch()
 
 
-TRAINS = '''"""In place of the package: trainings that note when they ran on which GPUs."""
+TRAINS = '''"""In place of the command: trainings that note when they ran on which GPUs."""
 
 import os
 import sys

@@ -21,7 +21,7 @@ def snakemake(repository, tmp_path):
     def run(there, *settings, **engine):
         path = stub_gpus(tmp_path / tmp_path.name, there)
         return run_snakemake(
-            *(tmp_path, "-s", repository / "workflow/Snakefile", *TARGETS, "--cores", "4"),
+            *(tmp_path, *TARGETS, "--cores", "4"),
             *(*CONFIG, "--config", f"engine={json.dumps(engine)}", *settings),
             environment={"PATH": path},
         )
