@@ -136,7 +136,7 @@ class Fitting:
         preprocess(
             "audit-leakage",
             *("--shards", manifest.parent, "--resamples", str(self.settings.resamples)),
-            *("--output", self.work / "audit/leakage.json", *acknowledged),
+            *("--output", self.work / "interim/gates.json", *acknowledged),
         )
 
     def make_cache(self, manifest: Path) -> Path:

@@ -118,6 +118,10 @@ STEPS = {
         "preprocessing.audit.leakage.gates:list_gates",
         "Print every gate with its question and whether it stops a run, as Markdown",
     ),
+    "publish-audits": (
+        "preprocessing.audit.publish:publish_audits",
+        "Write both audits, with one decision over all counts on what is withheld",
+    ),
     "audit-missingness": (
         "preprocessing.audit.missingness.report:audit_missingness",
         "Count who has which modalities; small cells are withheld, so the files may be shared",

@@ -25,11 +25,13 @@ class Flow:
         rows: what the rows are, such as "ICU stays"; ledgers of the same rows are drawn as one.
         tables: those of the ledger's entries that lie on the way, in their order; empty = all.
         order: place of the ledger among those of the same rows.
+        ends_in: data set and unit of the missingness audit that is left at the end; empty = none.
     """
 
     rows: str
     tables: tuple[str, ...] = ()
     order: int = 1
+    ends_in: tuple[str, ...] = ()
 
 
 @dataclass

@@ -23,3 +23,23 @@ Threads = Annotated[int, Option("--threads", min=1, help="Number of threads")]
 ImagePx = Annotated[int, Option("--px", min=1, help="Side of the stored square, in pixels")]
 ManifestFile = Annotated[Path, Option("--output", help="manifest.json to write")]
 Scale = Annotated[str, Option(help="Scale that is stamped on every result: smoke or paper")]
+ShardFolders = Annotated[
+    list[Path],
+    Option("--shards", "--mimic", "--amazon", help="Folder with a manifest.json; repeatable"),
+]
+MissingnessCsv = Annotated[Path, Option(help="CSV to write of every count, one per line")]
+MissingnessJson = Annotated[
+    Path, Option(help="JSON to write of the counts, the series and provenance")
+]
+MimicRoot = Annotated[
+    Path | None,
+    Option(help="Folder with hosp/: patients and admissions without any shard count too"),
+]
+AmazonInterim = Annotated[
+    Path | None, Option(help="Folder with <Category>/reviews/ and links.parquet")
+]
+GateFiles = Annotated[list[Path], Option(help="JSON of audit-leakage; repeatable")]
+VocabularyFiles = Annotated[
+    list[Path] | None,
+    Option("--vocabulary", help="JSON of lanistr audit-vocabulary; repeatable"),
+]

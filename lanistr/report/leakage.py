@@ -120,8 +120,9 @@ def _overview(audit: Entry, level: int) -> Section:
     if idle := audit["acknowledged_without_finding"]:
         body += paragraph(f"Acknowledged in the configuration, but not found: {', '.join(idle)}.")
     body += paragraph(
-        f"Counts below {audit['limit']}, and counts from which such a one would follow, are "
-        "withheld, so that nobody can be told apart."
+        f"Counts below {audit['limit']}, and counts from which such a one would follow here or in "
+        "the missingness audit, are withheld, and figures are rounded, so that nobody can be told "
+        "apart."
     )
     return Section("leakage", "Does the answer get into the input?", body, level)
 
@@ -155,10 +156,10 @@ def _measure(measure: Entry) -> dict[str, Cell]:
         return row | {"value": f"withheld: {measure['withheld']}"}
     if measure["low"] is None:
         return row | {"value": f"{measure['value']:.2g}"}
-    value = f"{measure['value']:.3f} ({measure['low']:.3f} to {measure['high']:.3f})"
+    value = f"{measure['value']:.2f} ({measure['low']:.2f} to {measure['high']:.2f})"
     if measure["metric"] == "accuracy":
-        value += f"; majority {measure['chance']:.3f}"
-    return row | {"value": value, "n": measure["n"]}
+        value += f"; majority {measure['chance']:.2f}"
+    return row | {"value": value, "n": "withheld" if measure["n"] is None else measure["n"]}
 
 
 def _drawn(entry: Entry) -> str:
@@ -169,7 +170,7 @@ def _drawn(entry: Entry) -> str:
     metric = ", ".join(dict.fromkeys(measure["metric"] for measure in measures))
     with figure(height=0.9 + 0.32 * len(measures)) as (fig, axes):
         for place, measure in enumerate(measures):
-            stronger = measure["low"] > measure["chance"]
+            stronger = measure["better_than_chance"]
             colour = PALETTE[1] if stronger else PALETTE[0]
             ends = [measure["low"], measure["high"]]
             axes.plot(ends, [place, place], color=colour, linestyle="-")

@@ -10,6 +10,7 @@ from typer import Option
 
 from lanistr.options import HtmlFile
 from lanistr.report.audit import read_audit, write_audit_page
+from lanistr.report.flow import draw_ways
 from lanistr.report.missingness_series import draw_series, percent
 from lanistr.report.missingness_units import counted, draw_unit, sort_levels
 from lanistr.report.page import Cell, Section, notice, paragraph, table
@@ -23,10 +24,10 @@ INTRODUCTION = (
 )
 SUPPRESSION = (
     "Counts below {limit} are withheld, and as many others as it takes that none of them can be "
-    "worked out from totals; so are shares of people with an outcome if either side is that "
-    "small. What is withheld need not be small, and zeros are told unless a breakdown is withheld "
-    "as a whole. Counts are of units: ten stays may be those of fewer patients. There are no "
-    "identifiers, so this page and its files may be shared."
+    "worked out from all files of both audits; so are shares of people with an outcome if either "
+    "side is that small. What is withheld need not be small, and zeros are told unless a breakdown "
+    "is withheld as a whole. Counts are of units: ten stays may be those of fewer patients. There "
+    "are no identifiers, so this page and its files may be shared."
 )
 
 
@@ -42,8 +43,10 @@ def write_page(
 def sections(audit: Audit) -> list[Section]:
     """The parts of the page, to be shown alone or in the report."""
     text = paragraph(INTRODUCTION) + paragraph(SUPPRESSION.format(limit=audit["limit"]))
+    ways = audit.get("flow", [])
     return [
         Section("reading", "How to read the counts", text),
+        *([Section("flow", "From raw rows to what is counted", draw_ways(ways))] if ways else []),
         *(
             section
             for number, dataset in enumerate(audit["datasets"])

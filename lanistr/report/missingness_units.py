@@ -54,7 +54,7 @@ def pattern_line(row: Row) -> dict[str, Cell]:
         "count": counted(row["count"]),
         "share": WITHHELD if row["share"] is None else percent(row["share"]),
         "outcome": WITHHELD if row["outcome_suppressed"] else percent(row["outcome"]),
-        "known": WITHHELD if row["outcome_suppressed"] else row["known"],
+        "known": counted(row["known"]),
     }
 
 

@@ -49,8 +49,8 @@ ORIGINS = {
     "demo": "open patients with generated radiographs and notes",
 }
 FLOW = (
-    "What became of the raw rows is drawn below, from the ledgers. Small counts are grouped there: "
-    "reasons that dropped fewer than ten rows are told together or not at all."
+    "What became of the raw rows is drawn with the missingness audit; every step is at the end. "
+    "This page holds counts as they are: only the pages and files of the audits may be shared."
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
+from preprocessing.audit.among import Among
 from preprocessing.card import Card, Task
 from preprocessing.errors import DataContractError, SourceMissingError
 
@@ -91,6 +92,15 @@ class Shards:
     def tagged(self, what: str) -> str:
         """What is measured, with the variant where there are several."""
         return f"{what}, {self.variant}" if self.variant else what
+
+    def among(self, split: str = "", modality: str = "", task: Task | None = None) -> Among:
+        """The samples whose answer is known that have a modality; None = default task."""
+        outcome = "known" if task in (None, self.task) else "any"
+        return Among(self.manifest["dataset"], split, modality, outcome)
+
+    def among_units(self, split: str = "") -> Among:
+        """The units of the splits."""
+        return Among(self.manifest["dataset"], split, outcome="any", role="unit")
 
     def parts(self, table: str) -> list[Path]:
         """The files of a table; one that other shards hold lies in their folder."""

@@ -1,16 +1,17 @@
-"""Which cells of linked tables to withhold, so that small counts cannot be worked out from others.
+"""Which counts to withhold, so that small ones cannot be worked out from all that is published.
 
-Counts below a limit are withheld first. Whoever knows how cells add up (parts and totals, all and
-its splits, died and survived) could still subtract; so further cells are withheld, small ones
-rather than large ones, until every withheld count could as well be another number.
+Counts below a limit are withheld first. Whoever knows how counts add up (parts and totals, all and
+its splits, died and survived, the same samples in two audits) could still subtract; so further
+ones are withheld, small ones rather than large ones, until none that is withheld can be told.
 
-What is guaranteed against a reader who has every published cell, all relations and this file: for
-each withheld count above zero there is another table of (real) numbers that agrees with all that
-is published, is at least 1 where a cell is withheld, and differs in that cell; in a small count by
-at least 1, and up to the limit unless the relations forbid that. So no withheld count is
-determined, and no small one is known to be small. Not guaranteed: that a reader knows none of the
-people, or cannot tell a zero that `also` withholds. Which withheld cells are the small ones must
-not be published.
+What is guaranteed, against a reader who has every file that may be shared, all relations and this
+module, and who solves an integer programme for each withheld count: nonnegative integers that
+agree with all that is published, at least 1 where a count is withheld (or within the bounds that
+are told of it), leave each withheld count a range of four or more. None is determined, none is
+known to within three, and no small one is known to be small unless relations or bounds say so.
+The proof is made by construction: for each withheld count such other tables are found. Not
+guaranteed: that a reader knows none of the people, or what the width of an interval hints at.
+Which withheld cells are the small ones must not be published.
 
 Source: Fischetti and Salazar-Gonzalez (2000), "Models and algorithms for optimizing cell
 suppression in tabular data with linear constraints": its heuristic of one linear programme per
@@ -18,25 +19,22 @@ small cell, the cost of a cell being its count.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from preprocessing.errors import DataContractError
+from preprocessing.audit.alternatives import Component
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 LIMIT = 10
-
 Cell = TypeVar("Cell", bound=Hashable)
+Bounds = tuple[float, float]
 
-# The cost of a cell that is withheld anyway: small, so that no detour is taken through it.
-FREE = 1e-3
-# What the solver may leave of a zero, as a share of one count.
-NOTHING = 1e-6
+WITHHELD: Bounds = (1, np.inf)
 
 
 def withheld(
@@ -45,6 +43,8 @@ def withheld(
     *,
     also: Collection[Cell] = (),
     weights: Mapping[Cell, float] | None = None,
+    bounds: Mapping[Cell, Bounds] | None = None,
+    together: Iterable[tuple[Cell, Cell]] = (),
     limit: int = LIMIT,
 ) -> frozenset[Cell]:
     """The cells that must not be published.
@@ -55,6 +55,8 @@ def withheld(
             total that is a cell, {part: 1, part: 1} for one that is public.
         also: cells that are withheld whatever their count, zero included.
         weights: how much dearer than others a cell is to readers; 1 if not given.
+        bounds: the least and the most that else is told of a cell.
+        together: cells of which none is told without the other, zeros aside.
         limit: counts from 1 to one below it are small; zeros are published.
 
     Raises:
@@ -64,101 +66,101 @@ def withheld(
     >>> sorted(withheld(cells, [{"all": -1, "train": 1, "valid": 1, "test": 1}]))
     ['test', 'valid']
     """
-    hidden = {cell for cell, count in counts.items() if 0 < count < limit} | set(also)
-    floor, weight = dict.fromkeys(also, 0), weights or {}
-    for cells, links in _components(counts, relations, hidden):
-        component = _Component(
-            count=np.array([counts[cell] for cell in cells], dtype=float),
-            floor=np.array([floor.get(cell, 1) for cell in cells], dtype=float),
-            cost=np.array([counts[cell] * weight.get(cell, 1) for cell in cells], dtype=float),
-            sums=_matrix(cells, links),
+    small = {cell for cell, count in counts.items() if 0 < count < limit}
+    zeros = _known_zeros(counts, relations, also)
+    hidden = {*small, *also} - zeros
+    unknown = [cell for cell in counts if cell not in zeros]
+    links = [{cell: n for cell, n in link.items() if cell not in zeros} for link in relations]
+    same, links = _merge(unknown, links)
+    members: dict[Cell, list[Cell]] = defaultdict(list)
+    for cell in unknown:
+        members[same[cell]].append(cell)
+    partners = [(same[a], same[b]) for a, b in together if a in same and b in same]
+    told, weight, of_zero = bounds or {}, weights or {}, set(also)
+    away, kept = {same[cell] for cell in hidden}, set[Cell]()
+    for names, sums in _components(members, links, away):
+        groups = [members[name] for name in names]
+        floors = [(0.0, np.inf) if of_zero.issuperset(group) else WITHHELD for group in groups]
+        known = [
+            [floor, *(told[cell] for cell in group if cell in told)]
+            for floor, group in zip(floors, groups, strict=True)
+        ]
+        component = Component(
+            count=np.array([counts[name] for name in names], dtype=float),
+            least=np.array([max(low for low, _ in each) for each in known]),
+            most=np.array([min(high for _, high in each) for each in known]),
+            cost=np.array([sum(counts[c] * weight.get(c, 1) for c in group) for group in groups]),
+            sums=_matrix(names, sums),
+            pairs=_pairs(names, partners),
         )
-        away = component.protected(np.array([cell in hidden for cell in cells]), limit)
-        hidden |= {cell for cell, is_away in zip(cells, away, strict=True) if is_away}
-    return frozenset(hidden)
+        found = component.protected(np.array([name in away for name in names]), limit)
+        kept |= {name for name, is_away in zip(names, found, strict=True) if is_away}
+    return frozenset(cell for name in kept for cell in members[name])
 
 
-@dataclass(frozen=True)
-class _Component:
-    """Cells that relations tie together, and what moves of their counts keep all sums.
+def _known_zeros(
+    counts: Mapping[Cell, int], relations: Sequence[Mapping[Cell, int]], also: Collection[Cell]
+) -> set[Cell]:
+    """Zeros that are published, and those that follow from them: parts of nothing."""
+    open_zeros = {cell for cell in also if counts[cell] == 0}
+    zeros = {cell for cell, count in counts.items() if count == 0} - open_zeros
+    links = [set(link) for link in relations if not open_zeros.isdisjoint(link)]
+    signs = [link for link in relations if not open_zeros.isdisjoint(link)]
+    size = -1
+    while open_zeros and size != len(zeros):
+        size = len(zeros)
+        for cells, link in zip(links, signs, strict=True):
+            left = cells - zeros
+            if left <= open_zeros and len({link[cell] > 0 for cell in left}) == 1:
+                zeros |= left
+    return zeros
 
-    Attributes:
-        count: (cells,).
-        floor: the least that a reader knows a withheld cell to be, (cells,).
-        cost: of withholding a cell, (cells,).
-        sums: factors, (relations, cells).
+
+def _merge(
+    cells: Sequence[Cell], links: Sequence[Mapping[Cell, int]]
+) -> tuple[dict[Cell, Cell], list[dict[Cell, int]]]:
+    """Cells that are known to be equal as one: its name for each, and the relations that are left.
+
+    >>> _merge("abc", [{"a": -1, "b": 1}, {"a": 1, "c": 1}, {"b": 1, "c": 1}])
+    ({'a': 'b', 'b': 'b', 'c': 'c'}, [{'b': 1, 'c': 1}])
     """
+    name = {cell: cell for cell in cells}
 
-    count: np.ndarray
-    floor: np.ndarray
-    cost: np.ndarray
-    sums: "csr_array"
+    def find(cell: Cell) -> Cell:
+        while name[cell] != cell:
+            name[cell] = cell = name[name[cell]]
+        return cell
 
-    def protected(self, away: np.ndarray, limit: int) -> np.ndarray:
-        """All cells to withhold, given those withheld at first; both (cells,) bool."""
-        away = away.copy()
-        needed = np.maximum(limit - self.count, 1)
-        todo = away & (self.count > 0)
-        for place in np.argsort(self.count, kind="stable"):
-            if not todo[place]:
-                continue
-            move = self._move(place, needed[place], away)
-            away |= np.abs(move) > NOTHING
-            # One move may serve several cells; a cell that is not small may go either way.
-            enough = np.where(self.count < limit, move, np.abs(move)) > needed - NOTHING
-            todo &= ~enough
-            todo[place] = False
-        return away
-
-    def _move(self, place: int, needed: float, away: np.ndarray) -> np.ndarray:
-        """The cheapest change of counts that keeps all sums and changes one cell, (cells,)."""
-        for step in (needed, 1.0, -1.0):
-            move = self._solve(place, step, away)
-            if move is not None:
-                return move
-        raise DataContractError(
-            "A small count of the audit follows from totals that are public, so nothing can be "
-            "shared. Merge the smallest groups of the breakdown."
-        )
-
-    def _solve(self, place: int, step: float, away: np.ndarray) -> np.ndarray | None:
-        from scipy.optimize import linprog
-        from scipy.sparse import hstack
-
-        # Moves up and down are variables of their own, as absolute values are to be summed.
-        cost = np.where(away, FREE, self.cost)
-        up, down = np.full(self.count.shape, np.inf), np.maximum(self.count - self.floor, 0)
-        low = np.zeros(2 * len(cost))
-        high = np.concatenate([up, down])
-        taken, other = (place, place + len(cost)) if step > 0 else (place + len(cost), place)
-        if high[taken] < abs(step):
-            return None
-        low[taken] = high[taken] = abs(step)
-        high[other] = 0
-        found = linprog(
-            np.concatenate([cost, cost]) / self.cost.max(),
-            A_eq=hstack([self.sums, -self.sums]),
-            b_eq=np.zeros(self.sums.shape[0]),
-            bounds=np.column_stack([low, high]),
-            method="highs-ds",
-        )
-        return found.x[: len(cost)] - found.x[len(cost) :] if found.success else None
+    merged = True
+    current: list[dict[Cell, int]] = [dict(link) for link in links]
+    while merged:
+        merged, unique = False, {}
+        for link in current:
+            factors: dict[Cell, int] = defaultdict(int)
+            for cell, n in link.items():
+                factors[find(cell)] += n
+            left = {cell: n for cell, n in factors.items() if n}
+            if len(left) == 2 and sum(left.values()) == 0:
+                first, second = left
+                name[first] = second
+                merged = True
+            elif left:
+                unique[frozenset(left.items())] = left
+        current = list(unique.values())
+    return {cell: find(cell) for cell in cells}, current
 
 
 def _components(
-    counts: Mapping[Cell, int], relations: Sequence[Mapping[Cell, int]], hidden: Collection[Cell]
+    cells: Iterable[Cell], links: Sequence[Mapping[Cell, int]], away: AbstractSet[Cell]
 ) -> Iterator[tuple[list[Cell], list[Mapping[Cell, int]]]]:
-    """Cells with withheld ones among them and their relations; published zeros tie nothing."""
-    away = set(hidden)
-    root = {cell: cell for cell, count in counts.items() if count > 0 or cell in away}
+    """Cells with withheld ones among them and their relations."""
+    root = {cell: cell for cell in cells}
 
     def find(cell: Cell) -> Cell:
         while root[cell] != cell:
             root[cell] = cell = root[root[cell]]
         return cell
 
-    nonzero = [{cell: n for cell, n in relation.items() if cell in root} for relation in relations]
-    links = [link for link in nonzero if link]
     for link in links:
         first = find(next(iter(link)))
         for cell in link:
@@ -169,9 +171,16 @@ def _components(
         list_cells[find(cell)].append(cell)
     for link in links:
         links_of[find(next(iter(link)))].append(link)
-    for name, cells in list_cells.items():
-        if not away.isdisjoint(cells):
-            yield cells, links_of[name]
+    for name, names in list_cells.items():
+        if not away.isdisjoint(names):
+            yield names, links_of[name]
+
+
+def _pairs(cells: Sequence[Cell], pairs: Iterable[tuple[Cell, Cell]]) -> np.ndarray:
+    """Places of cells that are withheld together, (pairs, 2)."""
+    place = {cell: number for number, cell in enumerate(cells)}
+    found = {(place[a], place[b]) for a, b in pairs if a in place and b in place and a != b}
+    return np.array(sorted(found), dtype=int).reshape(-1, 2)
 
 
 def _matrix(cells: Sequence[Cell], links: Sequence[Mapping[Cell, int]]) -> "csr_array":

@@ -22,6 +22,7 @@ def gate(name: str, status: str, **changes: Any) -> dict[str, Any]:
 def measure(**changes: Any) -> dict[str, Any]:
     return {
         "of": "the word", "metric": "AUROC", "value": 0.8, "low": 0.7, "high": 0.9, "n": 50,
+        "better_than_chance": True,
         "chance": 0.5, "withheld": None,
     } | changes  # fmt: skip
 
@@ -76,7 +77,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Text:
     "words",
     [
         "Is there words?", "found and acknowledged", "noticed", "not found", "12", "withheld",
-        "0.800 (0.700 to 0.900)", "withheld: too few", "switch horizon=charttime",
+        "0.80 (0.70 to 0.90)", "withheld: too few", "switch horizon=charttime",
         "What to do: Take <it> out.",
         "Acknowledged in the configuration, but not found: idle-one.",
     ],

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from preprocessing.audit.leakage import report
+from preprocessing.audit import tables as linked
+from preprocessing.audit.leakage import publish, report
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.gates import every_gate
 from preprocessing.audit.shards import open_variants
@@ -232,7 +233,10 @@ def test_counts_that_lead_to_a_small_one_are_withheld(tmp_path: Path) -> None:
     )
     entry = found(tmp_path, plant)["note-after-horizon"].entry([])
     assert entry["status"] == "leak"
-    assert entry["counts"]["notes written or filed after 48 hours or discharge"] is None
+    told, tables = {"dataset": "mimic", "gates": [entry]}, linked.Tables()
+    publish.add_gates(tables, told, [])
+    (gate,) = publish.shareable(told, tables.withheld())["gates"]
+    assert gate["counts"]["notes written or filed after 48 hours or discharge"] is None
 
 
 def test_a_text_source_is_asked_about_its_own_notes(tmp_path: Path) -> None:

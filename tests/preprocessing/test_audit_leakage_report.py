@@ -156,11 +156,16 @@ def test_small_counts_are_not_told(tmp_path: Path) -> None:
         tables["notes"] = tables["notes"].with_columns(text=text)
 
     shards, output = mimic_shards(tmp_path / "shards", plant), tmp_path / "leakage.json"
-    with pytest.raises(LeakageError, match="a withheld number of texts"):
+    with pytest.raises(LeakageError, match="fewer than 10 texts"):
         report.check_shards(shards, [], resamples=20, output=output)
     gate = gates(output)["outcome-words"]
-    assert gate["counts"] == {"texts that speak of death or end-of-life care": None}
+    assert gate["counts"] == {"texts that speak of death or end-of-life care": 5}
     assert gate["measures"][0]["value"] is None
+    report.merge_gates([output], output=tmp_path / "shared.json")
+    (shared,) = json.loads((tmp_path / "shared.json").read_text())["datasets"]
+    (gate,) = (gate for gate in shared["gates"] if gate["gate"] == "outcome-words")
+    assert gate["counts"] == {"texts that speak of death or end-of-life care": None}
+    assert "parts" not in gate and not {"among", "few"}.intersection(gate["measures"][0])
 
 
 def test_the_schema_allows_the_gates_that_stop(repository: Path) -> None:

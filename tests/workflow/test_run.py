@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.preprocessing.attack import Attack, ranges
 from tests.workflow.registry import change
 from tests.workflow.running import PYTHON
 
@@ -72,6 +73,10 @@ def test_audits_analysis_figures_and_report_are_there(undisturbed, folder):
         assert pl.read_csv(results / f"{name}.csv").height > 0, name
         assert (results / f"{name}.json").stat().st_size > 0
     assert (results / "audit/leakage.json").stat().st_size > 0
+    files = (results / f"audit/{name}.json" for name in ("missingness", "leakage"))
+    attack = Attack(*files)
+    assert attack.targets
+    assert not list(ranges(attack)), "withheld, and yet known from all that may be shared"
     drawn = {path.stem for path in (results / "figures/runs").glob("*.svg")}
     assert drawn == {f"{path.name}_seed0" for path in (results / "runs").iterdir()}
 

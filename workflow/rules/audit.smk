@@ -8,25 +8,28 @@ def beside_shards(wildcards):
     ]
 
 
-def missingness_digest(wildcards):
+def audits_digest(wildcards):
     own = (f"preprocessing.datasets.{family}.missingness" for family in families())
-    return source_digest("preprocessing.audit.missingness.report", *own)
+    return source_digest("preprocessing.audit.publish", *own)
 
 
-rule missingness:
+rule audits:
     input:
         manifests=lambda wildcards: [manifest_of(family) for family in families()],
         tables=lambda wildcards: [
             file for data in data_at_hand() for file in registration(data).tables(data)
         ],
         others=beside_shards,
+        gates=lambda wildcards: list(dict.fromkeys(map(gate_of, data_at_hand()))),
+        vocabularies=lambda wildcards: list(map(vocabulary_gate_of, data_at_hand())),
     output:
         csv=results("audit/missingness.csv"),
         json=results("audit/missingness.json"),
+        leakage=results("audit/leakage.json"),
     log:
-        results("logs/missingness.log"),
+        results("logs/audits.log"),
     benchmark:
-        results("benchmarks/missingness.tsv")
+        results("benchmarks/audits.tsv")
     threads: ENGINE["threads"]
     resources:
         mem_mb=memory_of_duckdb,
@@ -35,22 +38,29 @@ rule missingness:
         shards=lambda wildcards, input: each(
             "--shards", [Path(manifest).parent for manifest in input.manifests]
         ),
+        gates=lambda wildcards, input: each("--gates", input.gates),
+        vocabularies=lambda wildcards, input: each("--vocabulary", input.vocabularies),
+        acknowledged=each("--acknowledge", config["leakage"]["acknowledge"]),
         options=lambda wildcards: [
             word for family in families() for word in REGISTERED[family].audit_options
         ],
+        ledgers=results("ledger"),
         raw_contents=contents(beside_shards),
-        source=missingness_digest,
+        source=audits_digest,
     message:
-        "Counting who has which modalities"
+        "Counting who has which modalities, and deciding what of both audits may leave"
     shell:
-        "python -m preprocessing audit-missingness {params.shards:q} {params.options:q}"
+        "python -m preprocessing publish-audits {params.shards:q} {params.options:q}"
+        " {params.gates:q} {params.vocabularies:q} {params.acknowledged:q}"
+        " --ledgers {params.ledgers:q}"
         " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
-        " --output-csv {output.csv:q} --output-json {output.json:q} > {log:q} 2>&1"
+        " --output-csv {output.csv:q} --output-json {output.json:q}"
+        " --output-leakage {output.leakage:q} > {log:q} 2>&1"
 
 
 rule missingness_page:
     input:
-        audit=rules.missingness.output.json,
+        audit=rules.audits.output.json,
     output:
         html=report(
             results("audit/missingness.html"),
@@ -69,30 +79,9 @@ rule missingness_page:
         " > {log:q} 2>&1"
 
 
-rule leakage_audit:
-    input:
-        gates=lambda wildcards: list(dict.fromkeys(map(gate_of, data_at_hand()))),
-        vocabularies=lambda wildcards: list(map(vocabulary_gate_of, data_at_hand())),
-    output:
-        json=results("audit/leakage.json"),
-    log:
-        results("logs/leakage_audit.log"),
-    localrule: True
-    params:
-        gates=lambda wildcards, input: each("--gates", input.gates),
-        vocabularies=lambda wildcards, input: each("--vocabulary", input.vocabularies),
-        acknowledged=each("--acknowledge", config["leakage"]["acknowledge"]),
-        source=source_digest("preprocessing.audit.leakage.report"),
-    message:
-        "Putting the leakage audit together"
-    shell:
-        "python -m preprocessing merge-leakage {params.gates:q} {params.vocabularies:q}"
-        " {params.acknowledged:q} --output {output.json:q} > {log:q} 2>&1"
-
-
 rule leakage_page:
     input:
-        audit=rules.leakage_audit.output.json,
+        audit=rules.audits.output.leakage,
     output:
         html=report(
             results("audit/leakage.html"),

@@ -22,7 +22,7 @@ rule leakage:
         manifest=lambda wildcards: manifest_of(wildcards.data),
         tables=tables_of,
     output:
-        gate=results("audit/leakage/{data}.json"),
+        gate=results("interim/gates/{data}.json"),
     log:
         results("logs/leakage/{data}.log"),
     benchmark:

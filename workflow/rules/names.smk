@@ -102,7 +102,7 @@ def cache_of(data):
 
 def gate_of(data):
     """The leakage gate of a data set, or of what holds it."""
-    return results(f"audit/leakage/{registration(data).gate(data)}.json")
+    return results(f"interim/gates/{registration(data).gate(data)}.json")
 
 
 def vocabulary_gate_of(data):

@@ -39,7 +39,9 @@ def find_label_columns(variants: Sequence[Shards], resamples: int) -> Finding:
             of = shards.tagged(f"best single column of the table, {best}{told(task, shards)}")
             measures.append(_measured(shards, task, best, of, resamples))
             settings += [
-                shards.tagged(f"{name} tells {task.title}: {figure.metric} {figure.value:.3f}")
+                shards.tagged(
+                    f"{name} tells {task.title}: {figure.metric} {figure.rounded(figure.value)}"
+                )
                 for name, figure in known.items()
                 if figure.knowledge >= TELLING
             ]
@@ -64,7 +66,8 @@ def _measured(shards: Shards, task: Task, column: str, of: str, resamples: int) 
         scored = test.with_columns(score=_read_number(train, test, column, task.kind))
     else:
         scored = learned(train, test, [column], kind=task.kind)
-    return measured(of, scored, kind=task.kind, resamples=resamples)
+    among = shards.among("test", task=task)
+    return measured(of, scored, among, kind=task.kind, resamples=resamples)
 
 
 def _read_number(train: pl.DataFrame, test: pl.DataFrame, column: str, kind: str) -> pl.Series:

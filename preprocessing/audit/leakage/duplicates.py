@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.among import Among
+from preprocessing.audit.leakage.findings import Finding, Part
 from preprocessing.audit.leakage.measure import Measure, divide, measured
 from preprocessing.audit.shards import Shards
 
@@ -119,6 +120,7 @@ def find_copies(variants: Sequence[Shards], resamples: int) -> Finding:
     """
     counts: dict[str, int] = {}
     context: dict[str, int] = {}
+    parts: list[Part] = []
     measures = []
     for shards in variants:
         if shards.finetuned.is_empty():
@@ -130,12 +132,18 @@ def find_copies(variants: Sequence[Shards], resamples: int) -> Finding:
         placed = rows.select("words", "copy", "label", place="split")
         found = nearest(rows.filter(pl.col("split") != "train"), [placed, *_pretraining(variants)])
         texts = shards.named("texts")
-        context[f"test {texts} of {FEWEST_WORDS} words or more"] = rows.filter(split="test").height
-        counts |= _count(rows, found, texts)
+        long = f"test {texts} of {FEWEST_WORDS} words or more"
+        context[long] = rows.filter(split="test").height
+        parts.append(Part(shards.among("test", "text"), [long]))
+        for split, copies in _count(rows, found, texts):
+            counts |= copies
+            whole = long if split == "test" else shards.among(split, "text")
+            parts.append(Part(whole, list(copies)))
         if shards.task.kind != "multilabel":
             of = f"label of the nearest training {shards.named('text')}"
-            measures.append(_copied(of, rows, found, shards.task.kind, resamples))
-    return Finding("duplicate-texts", counts=counts, context=context, measures=measures)
+            among = shards.among("test", "text")
+            measures.append(_copied(of, rows, found, among, shards.task.kind, resamples))
+    return Finding("duplicate-texts", counts, context, parts, measures=measures)
 
 
 def _pretraining(variants: Sequence[Shards]) -> Iterator[pl.DataFrame]:
@@ -148,20 +156,27 @@ def _pretraining(variants: Sequence[Shards]) -> Iterator[pl.DataFrame]:
                 )
 
 
-def _count(rows: pl.DataFrame, found: pl.DataFrame, texts: str) -> dict[str, int]:
-    """Copies by split and by the place where the same text is."""
-    counts = {}
+def _count(
+    rows: pl.DataFrame, found: pl.DataFrame, texts: str
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Split, and copies of it in one place, the same and nearly."""
     for split, places in (("test", ("train", "valid", "pretraining")), ("valid", ("train",))):
         own = rows.filter(split=split)
         for place in places:
             near = own.join(found.filter(place=place), on="copy")
             same = near.filter(jaccard=1.0).height
-            counts[f"{split} {texts} that are word for word in {place}"] = same
-            counts[f"{split} {texts} that are nearly in {place}"] = near.height - same
-    return counts
+            yield (
+                split,
+                {
+                    f"{split} {texts} that are word for word in {place}": same,
+                    f"{split} {texts} that are nearly in {place}": near.height - same,
+                },
+            )
 
 
-def _copied(of: str, rows: pl.DataFrame, found: pl.DataFrame, kind: str, resamples: int) -> Measure:
+def _copied(
+    of: str, rows: pl.DataFrame, found: pl.DataFrame, among: Among, kind: str, resamples: int
+) -> Measure:
     """How well the label of the nearest training text does; without one, what is usual there."""
     train, test = divide(rows)
     is_class = kind == "multiclass"
@@ -170,4 +185,4 @@ def _copied(of: str, rows: pl.DataFrame, found: pl.DataFrame, kind: str, resampl
     scored = test.join(nearest_label, on="copy", how="left", maintain_order="left")
     known = pl.col("score").cast(pl.Int64 if is_class else pl.Float64)
     scored = scored.with_columns(score=pl.coalesce(known, pl.lit(usual)))
-    return measured(of, scored, kind=kind, resamples=resamples)
+    return measured(of, scored, among, kind=kind, resamples=resamples)

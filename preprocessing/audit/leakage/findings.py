@@ -1,13 +1,27 @@
 """What a gate found, what the configuration says about it, and how that is told without rows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from preprocessing.audit.among import Among
 from preprocessing.audit.leakage.gates import every_gate
 from preprocessing.audit.leakage.measure import Measure
-from preprocessing.audit.suppression import withheld
+from preprocessing.audit.suppression import LIMIT
 from preprocessing.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Part:
+    """Disjoint parts of a whole, which may have others.
+
+    Attributes:
+        whole: name of a count or context, or what the missingness audit counts.
+        parts: names of counts or contexts.
+    """
+
+    whole: str | Among
+    parts: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -18,8 +32,7 @@ class Finding:
         gate: name of one of `gates.every_gate`.
         counts: how often each forbidden thing occurs; zeros say what was looked for.
         context: counts that are no finding, such as how many were looked at.
-        parts: names of counts or contexts that are disjoint parts of another one, by the name of
-            the whole; where the rest is small, so many are withheld that it does not follow.
+        parts: what is part of what; so many are withheld that no small rest follows.
         settings: settings in force that are a finding by themselves.
         measures: how well the giveaway alone predicts.
         shortcut: True if a measure that is better than chance is a finding.
@@ -28,7 +41,7 @@ class Finding:
     gate: str
     counts: Mapping[str, int] = field(default_factory=dict)
     context: Mapping[str, int] = field(default_factory=dict)
-    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    parts: Sequence[Part] = ()
     settings: Sequence[str] = ()
     measures: Sequence[Measure] = ()
     shortcut: bool = False
@@ -48,8 +61,8 @@ class Finding:
         return "acknowledged" if self.gate in acknowledged else "leak"
 
     def entry(self, acknowledged: Collection[str]) -> dict[str, Any]:
-        """The finding as JSON that may be shared: small counts are withheld."""
-        gate, shown = every_gate()[self.gate], self._shown()
+        """The finding as JSON, with counts as they are: what of it may leave is decided later."""
+        gate = every_gate()[self.gate]
         return {
             "gate": self.gate,
             "status": self.status(acknowledged),
@@ -57,22 +70,12 @@ class Finding:
             "question": gate.question,
             "danger": gate.danger,
             "remedy": gate.remedy,
-            "counts": {what: shown[what] for what in self.counts},
-            "context": {what: shown[what] for what in self.context},
+            "counts": dict(self.counts),
+            "context": dict(self.context),
+            "parts": [asdict(part) for part in self.parts],
             "settings": list(self.settings),
             "measures": [measure.entry() for measure in self.measures],
         }
-
-    def _shown(self) -> dict[str, int | None]:
-        """Every count; None where it, or what follows from it, is small."""
-        cells = {**self.counts, **self.context}
-        relations = []
-        for whole, parts in self.parts.items():
-            rest = f"the rest of {whole}"
-            cells[rest] = cells[whole] - sum(cells[part] for part in parts)
-            relations.append({whole: -1, rest: 1, **dict.fromkeys(parts, 1)})
-        hidden = withheld(cells, relations)
-        return {what: None if what in hidden else n for what, n in cells.items()}
 
 
 def check_names(acknowledged: Iterable[str]) -> None:
@@ -101,15 +104,15 @@ def _message(entry: Mapping[str, Any]) -> str:
     return "\n".join([*lines, f"    {entry['remedy']}"])
 
 
-def _told(count: int | None) -> str:
-    """A count in words; a withheld one is small, or leads to a small one."""
-    return "a withheld number of" if count is None else str(count)
+def _told(count: int) -> str:
+    """A count in words; a log tells no small one."""
+    return f"fewer than {LIMIT}" if count < LIMIT else str(count)
 
 
 def _measured(measure: Mapping[str, Any]) -> str:
     if measure["value"] is None:
         return f"{measure['of']}: not measured, {measure['withheld']}"
     interval = (
-        f" ({measure['low']:.3f} to {measure['high']:.3f})" if measure["low"] is not None else ""
+        f" ({measure['low']:.2f} to {measure['high']:.2f})" if measure["low"] is not None else ""
     )
-    return f"{measure['of']}: {measure['metric']} {measure['value']:.3f}{interval}"
+    return f"{measure['of']}: {measure['metric']} {measure['value']:.2g}{interval}"

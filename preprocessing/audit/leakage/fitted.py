@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from preprocessing.audit.leakage.findings import Finding
-from preprocessing.audit.leakage.measure import Measure
+from preprocessing.audit.leakage.measure import DEVIATIONS, Measure
 from preprocessing.audit.shards import Shards
 
 # In standard deviations; single precision in the shards costs less than a tenth of it.
@@ -62,7 +62,7 @@ def _finding(shifts: Mapping[str, float], unknown: Mapping[str, int]) -> Finding
     if shifts:
         largest = max(shifts, key=shifts.__getitem__)
         of = f"largest difference to training, of {largest} among {len(shifts)} scales"
-        measures = [Measure(of, metric="standard deviations", value=shifts[largest])]
+        measures = [Measure(of, metric=DEVIATIONS, value=shifts[largest])]
     return Finding(
         "fitted-outside-training",
         counts={

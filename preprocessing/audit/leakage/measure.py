@@ -5,19 +5,28 @@ itself free of the leak it measures. Resamples are of units of the splits: patie
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from preprocessing.audit.among import Among
 from preprocessing.audit.leakage.figures import accuracy, auroc, explained, macro_auroc
 from preprocessing.audit.suppression import LIMIT
 
 RESAMPLES = 1000
 AT_ONCE = 100  # resamples whose weights are in memory together
 BINS = 10  # of a number, cut at quantiles of the training split
+
+# That both outcomes are of ten samples or more would else say how many have either.
+FEWEST_OF_TWO = 3 * LIMIT
+FIGURE = ("value", "low", "high", "chance")
+DEVIATIONS = "standard deviations"
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+# Why there is no figure: in one sentence, as which of the three it is would be told of a count.
+TOO_FEW = f"fewer than {LIMIT} test samples, or of them with one outcome or giveaway"
 
 Metric = Callable[[NDArray[Any], NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]
 
@@ -60,6 +69,9 @@ class Measure:
         n: test samples behind it.
         chance: what knows nothing reaches: 0.5, the share of the majority, or 0.
         withheld: why there is no value.
+        among: what the test samples are in the missingness audit.
+        few: True if the figure was withheld as few have one of two outcomes, False if enough
+            have both, None = neither follows.
     """
 
     of: str
@@ -70,6 +82,8 @@ class Measure:
     n: int = 0
     chance: float | None = None
     withheld: str | None = None
+    among: Among | None = None
+    few: bool | None = None
 
     @property
     def better_than_chance(self) -> bool:
@@ -84,33 +98,53 @@ class Measure:
         return (self.value - self.chance) / (1 - self.chance)
 
     def entry(self) -> dict[str, Any]:
-        """As JSON; a small n is not told."""
-        return asdict(self) | {"n": self.n if self.n >= LIMIT else None}
+        """As JSON, rounded so that the figures name no count; n is exact."""
+        rounded = {name: self.rounded(getattr(self, name)) for name in FIGURE}
+        return asdict(self) | rounded | {"better_than_chance": self.better_than_chance}
+
+    def rounded(self, figure: float | None) -> float | None:
+        """A figure to two digits, a share of samples to steps of `LIMIT` samples or more.
+
+        An AUROC of a hundredth can be reached with any number of outcomes that it is told for: D
+        of n have areas 1 / (2 D (n - D)) apart, and both are `LIMIT` or more.
+
+        >>> Measure("x", "accuracy", n=181).rounded(0.6713), Measure("x", "AUROC").rounded(0.6713)
+        (0.7, 0.67)
+        >>> Measure("x", "standard deviations").rounded(0.000012345)
+        1.2e-05
+        """
+        if figure is None or self.metric == DEVIATIONS:
+            return figure and float(f"{figure:.2g}")
+        if self.metric != FIGURES["multiclass"].name:
+            return round(figure, 2)
+        step = next(step for step in STEPS if step * self.n >= LIMIT)
+        return round(round(figure / step) * step, 2)
 
 
-def measured(of: str, test: pl.DataFrame, *, kind: str, resamples: int) -> Measure:
+def measured(of: str, test: pl.DataFrame, among: Among, *, kind: str, resamples: int) -> Measure:
     """The figure of `score` on the test split.
 
     Args:
         of: what the score is made of.
         test: subject, label and score: a number, a number per label, or the predicted class.
+        among: what the test samples are in the missingness audit.
         kind: of the task.
         resamples: behind the interval; 0 for none.
     """
-    figure = FIGURES[kind]
+    figure, told = FIGURES[kind], Measure(of, FIGURES[kind].name, n=test.height, among=among)
+    told = replace(told, few=_has_few(test["label"]) if kind == "binary" else None)
     if reason := _too_small(test, kind):
-        return Measure(of, figure.name, n=test.height, withheld=reason)
+        return replace(told, withheld=reason)
     label, score = (_array(test[name]) for name in ("label", "score"))
     value = figure.metric(label, score, np.ones((1, len(label))))[0]
     if np.isnan(value):
-        reason = f"fewer than {LIMIT} test samples with one outcome, for every label"
-        return Measure(of, figure.name, n=test.height, withheld=reason)
+        return replace(told, withheld=TOO_FEW)
     low = high = None
     if resamples:
         draws = _resampled(figure.metric, label, score, test["subject"], resamples)
         low, high = map(float, np.nanquantile(draws, [0.025, 0.975]))
     chance = figure.chance(label)
-    return Measure(of, figure.name, float(value), low, high, test.height, chance)
+    return replace(told, value=float(value), low=low, high=high, chance=chance)
 
 
 def _array(column: pl.Series) -> NDArray[Any]:
@@ -123,18 +157,20 @@ def _array(column: pl.Series) -> NDArray[Any]:
 def _too_small(test: pl.DataFrame, kind: str) -> str | None:
     """Why a figure would be about too few: of a class, or of what is given away."""
     if test.height < LIMIT:
-        return f"fewer than {LIMIT} test samples"
+        return TOO_FEW
     if test["score"].n_unique() == 1:
         return "nothing is given away: the same of every test sample"
-    if kind != "binary":
-        return None
-    for column, group in (("label", "outcome"), ("score", "giveaway")):
-        counts = test[column].value_counts()["count"]
-        if len(counts) == 1:
-            return f"all test samples have the same {group}"
-        if len(counts) == 2 and counts.min() < LIMIT:  # type: ignore[operator]
-            return f"fewer than {LIMIT} test samples with one {group}"
+    if kind == "binary" and (
+        test.height < FEWEST_OF_TWO or any(map(_has_few, (test["label"], test["score"])))
+    ):
+        return TOO_FEW
     return None
+
+
+def _has_few(values: pl.Series) -> bool:
+    """Whether there are one or two values, and few samples with one."""
+    counts = values.value_counts()["count"].to_list()
+    return len(counts) == 1 or (len(counts) == 2 and min(counts) < LIMIT)
 
 
 def _resampled(

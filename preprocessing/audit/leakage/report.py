@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from typer import Option
 
 from preprocessing.audit.declared import find_module
-from preprocessing.audit.leakage import generic
+from preprocessing.audit.leakage import generic, publish
 from preprocessing.audit.leakage.findings import Finding, check_names, leaks
 from preprocessing.audit.leakage.runs import check_runs, read_stories
 from preprocessing.audit.shards import Shards, open_variants, read_json, read_manifest
 from preprocessing.audit.suppression import LIMIT
+from preprocessing.audit.tables import Key, Tables
 from preprocessing.errors import LeakageError
-from preprocessing.options import AcknowledgedGates, Resamples
+from preprocessing.options import AcknowledgedGates, GateFiles, Resamples, VocabularyFiles
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def check_shards(
     resamples: Resamples = 1000,
     output: Annotated[Path, Option(help="JSON to write, even if the run is stopped")],
 ) -> None:
-    """Ask the gates of a data set and write what they found.
+    """Ask the gates of a data set and write what they found, with counts as they are.
 
     Raises:
         ConfigError: a name is of no gate.
@@ -92,35 +93,59 @@ def check_selection(
 
 
 def merge_gates(
-    gates: Annotated[list[Path], Option(help="JSON of audit-leakage; repeatable")],
-    vocabularies: Annotated[
-        list[Path] | None,
-        Option("--vocabulary", help="JSON of lanistr audit-vocabulary; repeatable"),
-    ] = None,
+    gates: GateFiles,
+    vocabularies: VocabularyFiles = None,
     acknowledged: AcknowledgedGates = None,
     *,
     output: Annotated[Path, Option(help="audit/leakage.json to write")],
 ) -> None:
-    """Write audit/leakage.json: all data sets, with what only their caches can tell.
+    """Write what may be shared of all gates, where nothing else is.
 
     Raises:
         ConfigError: a name is of no gate.
     """
-    acknowledged = acknowledged or []
-    check_names(acknowledged)
+    datasets = read_gates(gates, vocabularies, acknowledged)
+    tables = Tables()
+    for found in datasets:
+        publish.add_gates(tables, found, [])
+    write_audit(datasets, tables.withheld(), acknowledged, output)
+
+
+def read_gates(
+    gates: Sequence[Path], vocabularies: Sequence[Path] | None, acknowledged: Sequence[str] | None
+) -> list[dict[str, Any]]:
+    """What the gates of all data sets found, exactly, with what only their caches can tell.
+
+    Raises:
+        ConfigError: a name is of no gate.
+    """
+    check_names(acknowledged or [])
     datasets = [read_json(path, "snakemake audit") for path in gates]
     tokenizers = [read_json(path, "snakemake audit") for path in vocabularies or ()]
     names = {entry["dataset"] for entry in datasets}
     for entry in datasets:
         name = entry["dataset"]
         words = _vocabulary([t for t in tokenizers if _gated(t["dataset"], names) == name])
-        entry["gates"].append(words.entry(acknowledged))
+        entry["gates"].append(words.entry(acknowledged or []))
+    return datasets
+
+
+def write_audit(
+    datasets: Sequence[Mapping[str, Any]],
+    hidden: Collection[Key],
+    acknowledged: Sequence[str] | None,
+    output: Path,
+) -> None:
+    """Write audit/leakage.json: all data sets, None where a count is withheld."""
+    named = sorted(acknowledged or [])
     found = {g["gate"] for e in datasets for g in e["gates"] if g["status"] != "clean"}
-    idle = sorted(set(acknowledged) - found)
+    idle = sorted(set(named) - found)
     if idle:
         log.warning("acknowledged, but not found: %s", ", ".join(idle))
-    about = {"limit": LIMIT, "acknowledged": sorted(acknowledged)}
-    write_json(output, {**about, "acknowledged_without_finding": idle, "datasets": datasets})
+    about = {"limit": LIMIT, "acknowledged": named, "acknowledged_without_finding": idle}
+    write_json(
+        output, {**about, "datasets": [publish.shareable(found, hidden) for found in datasets]}
+    )
 
 
 def _gated(dataset: str, names: Collection[str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from preprocessing.audit.among import Among
 from preprocessing.audit.leakage.findings import Finding
 from preprocessing.audit.leakage.measure import Measure, binned, divide, learned, measured
 from preprocessing.audit.shards import Shards
@@ -17,13 +18,13 @@ def find_shortcuts(variants: Sequence[Shards], resamples: int) -> Iterator[Findi
         modalities = shards.card.modalities
         flags = [f"has_{name}" for name in modalities]
         for task in shards.card.tasks if not shards.finetuned.is_empty() else ():
-            rows = shards.labelled(task)
+            rows, among = shards.labelled(task), shards.among("test", task=task)
             of = shards.tagged(f"which modalities there are{told(task, shards)}")
-            patterns.append(measure_shortcut(rows, of, flags, task.kind, resamples))
+            patterns.append(measure_shortcut(rows, of, flags, among, task.kind, resamples))
             if "text" in modalities:
                 rows = shards.add_text(rows).with_columns(length=pl.col("text").str.len_chars())
                 of = shards.tagged(f"length of the text{told(task, shards)}")
-                lengths.append(measure_shortcut(rows, of, ["length"], task.kind, resamples))
+                lengths.append(measure_shortcut(rows, of, ["length"], among, task.kind, resamples))
     yield Finding("modality-pattern", measures=patterns, shortcut=True)
     if lengths:
         yield Finding("text-length", measures=lengths, shortcut=True)
@@ -35,7 +36,7 @@ def told(task: Task, shards: Shards) -> str:
 
 
 def measure_shortcut(
-    rows: pl.DataFrame, of: str, by: Sequence[str], kind: str, resamples: int
+    rows: pl.DataFrame, of: str, by: Sequence[str], among: Among, kind: str, resamples: int
 ) -> Measure:
     """How well what training saw of each group, or range of a number, predicts.
 
@@ -43,6 +44,7 @@ def measure_shortcut(
         rows: labelled samples.
         of: what is measured.
         by: columns of flags or numbers; a number is cut into ranges.
+        among: what the test samples are in the missingness audit.
         kind: of the task.
         resamples: behind the interval.
     """
@@ -52,4 +54,4 @@ def measure_shortcut(
     groups = [f"{name}_range" if name in ranges else name for name in by]
     train, test = divide(rows)
     scored = learned(train, test, groups, kind=kind)
-    return measured(of, scored, kind=kind, resamples=resamples)
+    return measured(of, scored, among, kind=kind, resamples=resamples)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 import pyarrow.parquet as pq
 
-from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.findings import Finding, Part
 from preprocessing.audit.leakage.measure import Measure, divide, learned, measured
 from preprocessing.audit.shards import NO_ALIAS, Shards
 
@@ -40,18 +40,21 @@ def find_divided_units(
     """
     counts: dict[str, int] = {}
     context: dict[str, int] = {}
-    parts: dict[str, list[str]] = {}
+    parts: list[Part] = []
     for shards in variants:
         units, unit = shards.units(aliases), shards.card.unit
         whole = shards.named(unit.plural)
         what = f"{whole} in two splits"
         counts[what] = len(divided(units, "subject"))
         context[whole] = units["subject"].n_unique()
-        parts[whole] = [what]
+        parts += [Part(shards.among_units(), [whole]), Part(whole, [what])]
         foreign = _foreign(shards)
         if foreign is not None:
             samples = shards.named(shards.card.sample.plural)
             counts[f"{samples} with an input of another {unit.singular}"] = foreign
+            parts.append(
+                Part(shards.among(), [f"{samples} with an input of another {unit.singular}"])
+            )
     measures = [
         _measure(shards, shards.labelled(), "subject", shards.card.unit.singular, resamples)
         for shards in variants
@@ -83,7 +86,7 @@ def find_tested_in_pretraining(variants: Sequence[Shards]) -> Finding:
     """Units of the test split among the samples of pretraining, and such samples themselves."""
     counts: dict[str, int] = {}
     context: dict[str, int] = {}
-    parts: dict[str, list[str]] = {}
+    parts: list[Part] = []
     pretrained = pl.concat(
         [
             shards.pretrained.select("subject", tested=pl.col("split") == "test")
@@ -97,7 +100,8 @@ def find_tested_in_pretraining(variants: Sequence[Shards]) -> Finding:
         test = set(shards.units().filter(split="test")["subject"])
         whole = shards.named(f"test {shards.card.unit.plural}")
         what = f"{whole} in pretraining"
-        counts[what], context[whole], parts[whole] = len(known & test), len(test), [what]
+        counts[what], context[whole] = len(known & test), len(test)
+        parts += [Part(shards.among_units("test"), [whole]), Part(whole, [what])]
     samples = variants[0].card.sample.plural
     found = pretrained.select(pl.col("tested").sum()).collect().item()
     counts[f"{samples} of the test split in pretraining"] = found
@@ -110,7 +114,7 @@ def find_shared_validation(
     """Validation samples that share their unit, or the row of a modality, with a test sample."""
     counts: dict[str, int] = {}
     context: dict[str, int] = {}
-    parts: dict[str, list[str]] = {}
+    parts: list[Part] = []
     for shards in variants:
         if shards.finetuned.is_empty():
             continue
@@ -120,8 +124,13 @@ def find_shared_validation(
         whole = shards.named("validation samples")
         what = f"{whole} that share something with the test split"
         counts[what] = count_shared(valid, test, sorted(keys))
-        context |= {whole: valid.height, shards.named("test samples"): test.height}
-        parts[whole] = [what]
+        tested = shards.named("test samples")
+        context |= {whole: valid.height, tested: test.height}
+        parts += [
+            Part(whole, [what]),
+            Part(shards.among("valid"), [whole]),
+            Part(shards.among("test"), [tested]),
+        ]
     return Finding("selection-on-test", counts, context, parts)
 
 
@@ -191,4 +200,4 @@ def _measure(shards: Shards, rows: pl.DataFrame, column: str, what: str, resampl
     train, test = divide(rows)
     scored = learned(train, test, [column], kind=shards.task.kind)
     name = shards.tagged(f"{shards.task.title} of the same {what} in training")
-    return measured(name, scored, kind=shards.task.kind, resamples=resamples)
+    return measured(name, scored, shards.among("test"), kind=shards.task.kind, resamples=resamples)

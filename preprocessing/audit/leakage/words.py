@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.among import Among
+from preprocessing.audit.leakage.findings import Finding, Part
 from preprocessing.audit.leakage.measure import Measure, divide, learned, measured
 from preprocessing.audit.leakage.shortcuts import told
 from preprocessing.audit.shards import Shards
@@ -37,7 +38,7 @@ def find_label_words(variants: Sequence[Shards], resamples: int) -> Finding | No
     Class names such as "yes" are common words: they are found only if they tell.
     """
     context: dict[str, int] = {}
-    parts: dict[str, list[str]] = {}
+    parts: list[Part] = []
     measures: list[Measure] = []
     for shards in variants:
         tasks = [task for task in shards.card.tasks if task.kind in ("binary", "multiclass")]
@@ -54,24 +55,31 @@ def find_label_words(variants: Sequence[Shards], resamples: int) -> Finding | No
                 naming: rows["named"].count(),
                 own: rows.filter(pl.col("named") == pl.col("label")).height,
             }
-            parts |= {whole: [naming], naming: [own]}
+            parts += [
+                Part(shards.among(modality="text", task=task), [whole]),
+                Part(whole, [naming]),
+                Part(naming, [own]),
+            ]
             of = shards.tagged(f"reading the name of the class{aside}")
-            measures += _measures(rows, of, task.kind, resamples)
+            among = shards.among("test", "text", task)
+            measures += _measures(rows, of, among, task.kind, resamples)
     if not context:
         return None
     return Finding("label-words", context=context, parts=parts, measures=measures, shortcut=True)
 
 
-def _measures(rows: pl.DataFrame, of: str, kind: str, resamples: int) -> list[Measure]:
+def _measures(
+    rows: pl.DataFrame, of: str, among: Among, kind: str, resamples: int
+) -> list[Measure]:
     """What reading does for all texts and, as few may name a class, for those that do."""
     train, test = divide(rows)
     if kind == "binary":
         scored = learned(train, test, ["named"], kind=kind)
-        return [measured(of, scored, kind=kind, resamples=resamples)]
+        return [measured(of, scored, among, kind=kind, resamples=resamples)]
     usual = train["label"].mode().sort().first()
     scored = test.with_columns(score=pl.col("named").fill_null(usual))
-    among = test.with_columns(score=pl.col("named")).drop_nulls("score")
+    naming = test.with_columns(score=pl.col("named")).drop_nulls("score")
     return [
-        measured(f"{of}, else the majority", scored, kind=kind, resamples=resamples),
-        measured(f"{of}, where there is one", among, kind=kind, resamples=resamples),
+        measured(f"{of}, else the majority", scored, among, kind=kind, resamples=resamples),
+        measured(f"{of}, where there is one", naming, among, kind=kind, resamples=resamples),
     ]

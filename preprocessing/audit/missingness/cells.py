@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from preprocessing.audit.among import Among
 from preprocessing.audit.missingness.counts import ALL, Group, Unit, members, patterns
+from preprocessing.audit.missingness.dataset import Counts
 
 # What is counted of a group of units.
 COUNT, WITH, WITHOUT, UNKNOWN = "count", "with outcome", "without outcome", "outcome unknown"
@@ -118,3 +120,22 @@ def _relate_absences(unit: Unit) -> Iterator[Relation]:
         for name in names:
             parts = [Cell(unit.name, SPLIT, split, "absence", name) for split in splits]
             yield add_up(Cell(unit.name, ALL, ALL, "absence", name), parts)
+
+
+def list_among(counts: Counts, among: Among) -> list[Cell]:
+    """The cells that add up to some samples or units.
+
+    Of a variant that is not counted itself, those of the data set: whatever they have.
+    """
+    name = counts.sample if among.role == "sample" else counts.owner
+    unit = next(unit for unit in counts.units if unit.name == name)
+    place = (unit.name, SPLIT, among.split) if among.split else (unit.name, ALL, ALL)
+    measures = {"with": [WITH], "known": [WITH, WITHOUT], "any": [COUNT]}
+    measure = measures[among.outcome if unit.outcome else "any"]
+    has = among.modality if among.dataset == counts.dataset else ""
+    wanted = [("pattern", name) for name in patterns(unit.modalities) if has in members(name)]
+    return [
+        Cell(*place, kind, name, one)
+        for kind, name in (wanted if has else [("total", "any")])
+        for one in measure
+    ]

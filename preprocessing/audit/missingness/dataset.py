@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from preprocessing.audit.missingness.cells import Relation
 from preprocessing.audit.missingness.counts import Unit
 from preprocessing.audit.shards import Shards
 
@@ -37,6 +36,8 @@ class Counts:
         provenance: the manifest.
         units: what is counted, with the counts.
         complete_with: the modalities that make a unit complete.
+        sample: name of the unit that samples of fine-tuning are among.
+        owner: name of the unit that the units of the splits are among.
         relations: how numbers of units that overlap follow from each other.
         series: observations, where there are series.
         note: sentences that readers need, else empty.
@@ -48,7 +49,9 @@ class Counts:
     provenance: Mapping[str, Any]
     units: Sequence[Unit]
     complete_with: Sequence[str]
-    relations: Sequence[Relation] = ()
+    sample: str
+    owner: str
+    relations: Sequence[Mapping[Any, int]] = ()
     series: Series | None = None
     note: str = ""
     published: Sequence[Mapping[str, Any]] = ()

@@ -45,6 +45,8 @@ def count_samples(shards: Shards) -> Counts:
         shards.manifest,
         units,
         modalities,
+        SAMPLE,
+        units[-1].name,
         series=_series(shards) if "timeseries" in modalities else None,
     )
 

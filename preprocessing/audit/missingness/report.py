@@ -3,12 +3,11 @@
 import csv
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from typer import Option
 
 from preprocessing.audit.declared import find_module
 from preprocessing.audit.missingness import observed, publish
@@ -18,7 +17,16 @@ from preprocessing.audit.missingness.dataset import Counts, Series
 from preprocessing.audit.missingness.generic import count_samples
 from preprocessing.audit.shards import open_variants
 from preprocessing.audit.suppression import LIMIT
+from preprocessing.audit.tables import Key, Tables
 from preprocessing.engine.duckdb import Connection
+from preprocessing.options import (
+    AmazonInterim,
+    MimicRoot,
+    MissingnessCsv,
+    MissingnessJson,
+    ShardFolders,
+)
+from reading.spreadsheets import escape_formula
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,39 +52,38 @@ log = logging.getLogger(__name__)
 
 
 def audit_missingness(
-    shards: Annotated[
-        list[Path],
-        Option("--shards", "--mimic", "--amazon", help="Folder with a manifest.json; repeatable"),
-    ],
+    shards: ShardFolders,
     con: Connection,
     *,
-    output_csv: Annotated[Path, Option(help="CSV to write of every count, one per line")],
-    output_json: Annotated[
-        Path, Option(help="JSON to write of the counts, the series and provenance")
-    ],
-    mimic_root: Annotated[
-        Path | None,
-        Option(help="Folder with hosp/: patients and admissions without any shard count too"),
-    ] = None,
-    amazon_interim: Annotated[
-        Path | None, Option(help="Folder with <Category>/reviews/ and links.parquet")
-    ] = None,
+    output_csv: MissingnessCsv,
+    output_json: MissingnessJson,
+    mimic_root: MimicRoot = None,
+    amazon_interim: AmazonInterim = None,
 ) -> None:
-    """Count the data sets and write what may be shared of it.
+    """Count the data sets and write what may be shared of it, where nothing else is.
 
     Raises:
         ConfigError: a data set needs more than its shards.
         SourceMissingError: a file is not there.
         DataContractError: the shards contradict each other or their manifest.
     """
-    beside = {"mimic": mimic_root, "amazon": amazon_interim}
+    found = count_datasets(shards, {"mimic": mimic_root, "amazon": amazon_interim}, con)
+    tables = Tables()
+    for counts in found:
+        tables.add(publish.tables(counts))
+    write_audit(found, tables.withheld(), output_csv=output_csv, output_json=output_json)
+
+
+def count_datasets(
+    shards: Sequence[Path], beside: Mapping[str, Path | None], con: Connection
+) -> list[Counts]:
+    """The exact counts of several data sets: `count_dataset` of each."""
     extra = {name: folder for name, folder in beside.items() if folder}
-    found = [
+    return [
         counts
         for folder in dict.fromkeys(shards)
         for counts in count_dataset(folder, extra, con.cursor)
     ]
-    write_audit(found, output_csv=output_csv, output_json=output_json)
 
 
 def count_dataset(
@@ -101,20 +108,38 @@ def count_dataset(
     return [count_samples(variant) for variant in variants]
 
 
-def write_audit(found: Sequence[Counts], *, output_csv: Path, output_json: Path) -> None:
-    """Write what may be shared of the counts, as a table and with all else as JSON."""
-    audits = [shareable(counts) for counts in found]
+def write_audit(
+    found: Sequence[Counts],
+    hidden: Collection[Key],
+    ways: Sequence[Mapping[str, Any]] = (),
+    *,
+    output_csv: Path,
+    output_json: Path,
+) -> None:
+    """Write what may be shared of the counts, as a table and with all else as JSON.
+
+    Args:
+        found: the exact counts.
+        hidden: what is withheld of them, as (data set, cell).
+        ways: how the units came about, without what is withheld.
+        output_csv: to write.
+        output_json: to write.
+    """
+    audits = [shareable(counts, hidden) for counts in found]
     output_csv.parent.mkdir(parents=True, exist_ok=True)
     with output_csv.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for audit in audits:
-            writer.writerows({"dataset": audit["dataset"], **row} for row in audit["rows"])
-    written = {"schema_version": SCHEMA_VERSION, "limit": LIMIT, "datasets": audits}
+            rows = ({"dataset": audit["dataset"], **row} for row in audit["rows"])
+            writer.writerows(
+                {name: escape_formula(value) for name, value in row.items()} for row in rows
+            )
+    written = {"schema_version": SCHEMA_VERSION, "limit": LIMIT, "datasets": audits, "flow": ways}
     write_compact(written, output_json)
     for audit in audits:
-        hidden = sum(row["suppressed"] for row in audit["rows"])
-        log.info("%s: %d of %d counts withheld", audit["dataset"], hidden, len(audit["rows"]))
+        withheld = sum(row["suppressed"] for row in audit["rows"])
+        log.info("%s: %d of %d counts withheld", audit["dataset"], withheld, len(audit["rows"]))
 
 
 def write_compact(entry: Mapping[str, Any], path: Path) -> None:
@@ -123,14 +148,15 @@ def write_compact(entry: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(entry, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def shareable(counts: Counts, limit: int = LIMIT) -> dict[str, Any]:
+def shareable(counts: Counts, keys: Collection[Key], limit: int = LIMIT) -> dict[str, Any]:
     """One dataset of the audit, without what must not be told.
 
     Args:
         counts: of `count_dataset`.
-        limit: of small cells; with 0 nothing is withheld, for tests and for one's own eyes.
+        keys: what is withheld, as (data set, cell); with none, for tests and for one's own eyes.
+        limit: of small cells of the series.
     """
-    hidden = publish.secrets(counts.units, counts.relations, limit)
+    hidden = {cell for name, cell, *_ in keys if name == counts.dataset and isinstance(cell, Cell)}
     needed = counts.complete_with
     return {
         "dataset": counts.dataset,
@@ -156,7 +182,7 @@ def shareable(counts: Counts, limit: int = LIMIT) -> dict[str, Any]:
     }
 
 
-def observations(series: Series, hidden: frozenset[Cell], limit: int) -> dict[str, Any]:
+def observations(series: Series, hidden: Collection[Cell], limit: int) -> dict[str, Any]:
     """Shares of series with an observation, by group, variable and step; None = withheld.
 
     If the series of a split are withheld, no split is told, as it is all less the others.

@@ -7,7 +7,7 @@ import polars as pl
 
 from preprocessing.audit.leakage.columns import find_label_columns
 from preprocessing.audit.leakage.duplicates import find_copies
-from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.findings import Finding, Part
 from preprocessing.audit.leakage.fitted import find_misfits
 from preprocessing.audit.leakage.measure import divide, measured
 from preprocessing.audit.leakage.shortcuts import find_shortcuts
@@ -68,16 +68,21 @@ def stars_named(text: pl.Expr) -> pl.Expr:
 
 def find_star_words(labelled: Sequence[tuple[Shards, pl.DataFrame]], resamples: int) -> Finding:
     """Labelled reviews that name stars, and how well reading the number does."""
-    counts, context, parts, measures = {}, {}, {}, []
+    counts, context, parts, measures = {}, {}, [], []
     for category, reviews in labelled:
         rows = category.add_text(reviews).drop_nulls("text")
         rows = rows.with_columns(score=stars_named(pl.col("text")) - 1)
         whole = category.named("texts")
         counts[f"{whole} that name stars"] = rows["score"].count()
-        context[whole], parts[whole] = rows.height, [f"{whole} that name stars"]
+        context[whole] = rows.height
+        parts += [
+            Part(category.among(modality="text"), [whole]),
+            Part(whole, [f"{whole} that name stars"]),
+        ]
         train, test = divide(rows)
         majority = train["label"].mode().sort()[0]
         of = category.tagged("reading the number, else the majority")
         scored = test.with_columns(pl.col("score").fill_null(majority))
-        measures.append(measured(of, scored, kind="multiclass", resamples=resamples))
+        among = category.among("test", "text")
+        measures.append(measured(of, scored, among, kind="multiclass", resamples=resamples))
     return Finding("star-words", counts=counts, context=context, parts=parts, measures=measures)

@@ -57,6 +57,8 @@ def count(
                 category.manifest["tables"]["tabular"]["rows"],
             ),
             MODALITIES,
+            "review",
+            "product",
         )
         for category in open_variants(folder)
     ]

@@ -218,7 +218,9 @@ def clean_reviews(
     started = time.monotonic()
     category = Category.open(reviews, metadata)
     dump = category.reviews.path.name
-    ledger = Ledger("amazon-reviews", Flow(f"reviews of {dump.split('.')[0]}", (dump,)))
+    name = dump.split(".")[0]
+    flow = Flow(f"reviews of {name}", (dump,), ends_in=(f"amazon/{name}", "review"))
+    ledger = Ledger("amazon-reviews", flow)
     load_products(con, category.metadata, max_malformed, ledger)
     giveaway = load_reviews(con, category.reviews, max_malformed, ledger)
     assign(con, splitter, len(outputs))

@@ -73,7 +73,7 @@ def select_cohort(
     """
     coded = [table for table in DIAGNOSES if has_table(root, table)]
     source = open_source(root, [*TABLES, *coded])
-    ledger = Ledger("mimic-cohort", Flow("ICU stays", (STAYS,)))
+    ledger = Ledger("mimic-cohort", Flow("ICU stays", (STAYS,), ends_in=("mimic", "stay")))
     icustays, admissions, patients = (source.read(con, t, c) for t, c in TABLES.items())
     cohort = cohort_of(icustays, admissions, patients, switches, ledger)
     if cohort.is_empty():

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 import polars as pl
 
 from preprocessing.audit.leakage.columns import find_label_columns
 from preprocessing.audit.leakage.duplicates import find_copies
-from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.findings import Finding, Part
 from preprocessing.audit.leakage.fitted import find_misfits
 from preprocessing.audit.leakage.measure import divide, learned, measured
 from preprocessing.audit.leakage.shortcuts import find_shortcuts, measure_shortcut
@@ -61,6 +62,7 @@ def find_outcome_words(stays: Stays, resamples: int) -> Finding:
     speaks = pl.col("text").str.contains(outcome_words()).fill_null(False)
     rows = stays.labelled.with_columns(speaks=speaks)
     scored = learned(*divide(rows), ["speaks"], kind="binary")
+    shards = stays.shards
     return Finding(
         "outcome-words",
         counts={"texts that speak of death or end-of-life care": rows.filter("speaks").height},
@@ -68,11 +70,26 @@ def find_outcome_words(stays: Stays, resamples: int) -> Finding:
             "texts": rows["text"].count(),
             "such texts of patients who died": rows.filter("speaks", label=1).height,
         },
-        parts={
-            "texts": ["texts that speak of death or end-of-life care"],
-            "texts that speak of death or end-of-life care": ["such texts of patients who died"],
-        },
-        measures=[measured("the text has such a word", scored, kind="binary", resamples=resamples)],
+        parts=[
+            Part(shards.among(modality="text"), ["texts"]),
+            Part("texts", ["texts that speak of death or end-of-life care"]),
+            Part(
+                "texts that speak of death or end-of-life care", ["such texts of patients who died"]
+            ),
+            Part(
+                replace(shards.among(modality="text"), outcome="with"),
+                ["such texts of patients who died"],
+            ),
+        ],
+        measures=[
+            measured(
+                "the text has such a word",
+                scored,
+                shards.among("test"),
+                kind="binary",
+                resamples=resamples,
+            )
+        ],
     )
 
 
@@ -86,5 +103,8 @@ def find_image_times(stays: Stays, resamples: int) -> Finding:
     """How well the hour of the radiograph predicts."""
     hours = (pl.col("image_time") - pl.col("intime")).dt.total_seconds() / 3600
     rows = stays.labelled.with_columns(hours=hours)
-    measure = measure_shortcut(rows, "hour of the radiograph", ["hours"], "binary", resamples)
+    among = stays.shards.among("test")
+    measure = measure_shortcut(
+        rows, "hour of the radiograph", ["hours"], among, "binary", resamples
+    )
     return Finding("image-time", measures=[measure], shortcut=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from preprocessing.audit.leakage.findings import Finding
+from preprocessing.audit.leakage.findings import Finding, Part
 from preprocessing.audit.leakage.measure import Measure, divide, learned, measured
 from preprocessing.datasets.mimic.leakage_stays import HORIZON, Stays
 from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
@@ -26,7 +26,7 @@ def _giveaway(stays: Stays, of: str, flag: pl.Expr, resamples: int) -> Measure:
     rows = stays.labelled.with_columns(flag=flag.fill_null(False))
     train, test = divide(rows)
     scored = learned(train, test, ["flag"], kind="binary")
-    return measured(of, scored, kind="binary", resamples=resamples)
+    return measured(of, scored, stays.shards.among("test"), kind="binary", resamples=resamples)
 
 
 def find_late_images(stays: Stays, resamples: int) -> Finding:
@@ -40,12 +40,16 @@ def find_late_images(stays: Stays, resamples: int) -> Finding:
             "radiographs from after 48 hours or discharge": rows.filter(late).height,
         },
         context={"samples with a radiograph": rows.height},
-        parts={
-            "samples with a radiograph": [
-                "radiographs from before the stay",
-                "radiographs from after 48 hours or discharge",
-            ]
-        },
+        parts=[
+            Part(stays.shards.among(modality="image"), ["samples with a radiograph"]),
+            Part(
+                "samples with a radiograph",
+                [
+                    "radiographs from before the stay",
+                    "radiographs from after 48 hours or discharge",
+                ],
+            ),
+        ],
         measures=[
             _giveaway(stays, "the radiograph is from outside the window", early | late, resamples)
         ],
@@ -61,7 +65,10 @@ def find_late_notes(stays: Stays, resamples: int) -> Finding:
         "note-after-horizon",
         counts={what: rows.filter(late).height},
         context={"samples with a note": rows.height},
-        parts={"samples with a note": [what]},
+        parts=[
+            Part(stays.shards.among(modality="text"), ["samples with a note"]),
+            Part("samples with a note", [what]),
+        ],
         measures=[_giveaway(stays, "the note is from after the horizon", late, resamples)],
     )
 
@@ -81,13 +88,17 @@ def find_other_admissions(stays: Stays, resamples: int) -> Finding:
             "samples with a note": rows.height,
             "notes of no admission": rows["note_admission"].null_count(),
         },
-        parts={
-            "samples with a note": [
-                "notes of a later admission",
-                "notes of an earlier or parallel admission",
-                "notes of no admission",
-            ]
-        },
+        parts=[
+            Part(stays.shards.among(modality="text"), ["samples with a note"]),
+            Part(
+                "samples with a note",
+                [
+                    "notes of a later admission",
+                    "notes of an earlier or parallel admission",
+                    "notes of no admission",
+                ],
+            ),
+        ],
         measures=[_giveaway(stays, "the note is of a later admission", later, resamples)],
     )
 
@@ -99,7 +110,10 @@ def find_short_stays(stays: Stays, resamples: int) -> Finding:
         "stay-over-early",
         counts={"stays that were over before hour 48": stays.labelled.filter(over).height},
         context={"stays": stays.labelled.height},
-        parts={"stays": ["stays that were over before hour 48"]},
+        parts=[
+            Part(stays.shards.among(), ["stays"]),
+            Part("stays", ["stays that were over before hour 48"]),
+        ],
         measures=[_giveaway(stays, "the stay is over before hour 48", over, resamples)],
     )
 
@@ -122,7 +136,10 @@ def find_late_series(stays: Stays) -> Finding:
             "time series that go on after discharge": int((observed & after).any(axis=1).sum())
         },
         context={"time series": stays.labelled.height},
-        parts={"time series": ["time series that go on after discharge"]},
+        parts=[
+            Part(stays.shards.among(), ["time series"]),
+            Part("time series", ["time series that go on after discharge"]),
+        ],
     )
 
 

@@ -105,6 +105,8 @@ def count(
             shards.manifest,
             units,
             COMPLETE_WITH,
+            "stay_48h",
+            "patient",
             list(relate_units(units)),
             series,
             NOTE,

@@ -86,7 +86,7 @@ def extract_series(
     tables = EVENTS_OF_REFERENCE if profile == "faithful" else EVENTS
     small = [*tables_read(switches), *dictionaries_read(root, switches)]
     source = open_source(root, [*tables, *small], streamed=tables)
-    ledger = Ledger("mimic-timeseries", Flow("ICU stays", ("cohort",), order=2))
+    ledger = Ledger("mimic-timeseries", Flow("ICU stays", ("cohort",), 2, ("mimic", "stay_48h")))
     cohort = check(pl.read_parquet(cohort_path, glob=False), Cohort, str(cohort_path))
     chosen = stays_with_series(cohort, source, con, switches, ledger)
     has_series = pl.col("stay_id").is_in(chosen["stay_id"].implode())

@@ -1,0 +1,66 @@
+"""Both audits together: one decision over all counts that may leave the machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from preprocessing.audit import flow
+from preprocessing.audit.leakage import publish as of_leakage
+from preprocessing.audit.leakage import report as leakage
+from preprocessing.audit.missingness import publish as of_missingness
+from preprocessing.audit.missingness import report as missingness
+from preprocessing.audit.tables import Tables
+from preprocessing.engine.duckdb import Connection
+from preprocessing.options import (
+    AcknowledgedGates,
+    AmazonInterim,
+    GateFiles,
+    MimicRoot,
+    MissingnessCsv,
+    MissingnessJson,
+    ShardFolders,
+    VocabularyFiles,
+)
+
+
+def publish_audits(
+    shards: ShardFolders,
+    con: Connection,
+    gates: GateFiles,
+    vocabularies: VocabularyFiles = None,
+    acknowledged: AcknowledgedGates = None,
+    *,
+    ledgers: Annotated[Path | None, Option(help="Folder of ledgers: how the units came about")],
+    output_csv: MissingnessCsv,
+    output_json: MissingnessJson,
+    output_leakage: Annotated[Path, Option(help="audit/leakage.json to write")],
+    mimic_root: MimicRoot = None,
+    amazon_interim: AmazonInterim = None,
+) -> None:
+    """Count the data sets, and write what may be shared of that and of what the gates found.
+
+    Raises:
+        ConfigError: a data set needs more than its shards, or a name is of no gate.
+        SourceMissingError: a file is not there.
+        DataContractError: the shards contradict each other or their manifest.
+    """
+    beside = {"mimic": mimic_root, "amazon": amazon_interim}
+    counted = missingness.count_datasets(shards, beside, con)
+    found = leakage.read_gates(gates, vocabularies, acknowledged)
+    ways = flow.read_ways(ledgers) if ledgers else []
+    tables = Tables()
+    for counts in counted:
+        tables.add(of_missingness.tables(counts))
+    for dataset in found:
+        of_leakage.add_gates(tables, dataset, counted)
+    flow.add_ways(tables, ways)
+    hidden = tables.withheld()
+    missingness.write_audit(
+        counted,
+        hidden,
+        flow.shareable(ways, hidden),
+        output_csv=output_csv,
+        output_json=output_json,
+    )
+    leakage.write_audit(found, hidden, acknowledged, output_leakage)
