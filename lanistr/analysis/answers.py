@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from lanistr.analysis.subsets import sort_modalities, subset_names
 from lanistr.errors import DataContractError
 from lanistr.evaluation.metrics import Metric, primary_of
 from lanistr.evaluation.predictions import differ, resample_weights, resampled
 from lanistr.experiments.config import Experiment
-from lanistr.modality import Modality
+from lanistr.modality import Modality, sort_modalities, subset_names
 from lanistr.task import Task
 
 

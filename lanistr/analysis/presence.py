@@ -13,9 +13,8 @@ import numpy as np
 import polars as pl
 from typer import Option
 
-from lanistr.analysis.subsets import sort_modalities, subset_names
 from lanistr.data.samples import ROW_FIELDS, Samples
-from lanistr.modality import Modality
+from lanistr.modality import Modality, sort_modalities, subset_names
 from lanistr.options import CacheDir, OnDevice, RunDir, Threads, Workers
 from lanistr.training.distributed import world
 from lanistr.training.predict import answers, read_run

@@ -15,7 +15,7 @@ import numpy as np
 from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.games import shapley_values
 from lanistr.analysis.results import estimate, write_results
-from lanistr.analysis.subsets import subset_names
+from lanistr.modality import subset_names
 from lanistr.options import EstimatesCsv, EstimatesJson, PresenceFiles, Resamples
 
 log = logging.getLogger(__name__)

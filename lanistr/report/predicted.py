@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from lanistr.evaluation.calibration import calibration_error, claims, reliability
 from lanistr.evaluation.layout import Layout
 from lanistr.evaluation.predictions import Predictions, read_predictions
 from lanistr.evaluation.row import read_csv
 from lanistr.report import residuals
-from lanistr.report.calibration import calibration_error, draw_reliability, reliability
+from lanistr.report.calibration import draw_reliability
 from lanistr.report.discrimination import draw_confusion, draw_labels, draw_roc, label_table
 from lanistr.report.figures import WIDTH, figure, svg
 from lanistr.report.page import (
@@ -88,7 +89,7 @@ def calibrated(
     draw: Callable[[Any, Sequence[Predictions]], str], title: str, runs: Sequence[Predictions]
 ) -> str:
     """Discrimination on the left, calibration on the right."""
-    told = [claims(run) for run in runs]
+    told = [claims(run.task, run.label, run.answer) for run in runs]
     error = np.mean([calibration_error(*each) for each in told])
     with figure(2, 2, width=WIDTH, height=2.7, height_ratios=(5, 1)) as (fig, grid):
         (left, right), (below, counts) = grid
@@ -113,28 +114,3 @@ LISTED: dict[Kind, Callable[[str, Sequence[Predictions]], str]] = {
     Kind.MULTILABEL: lambda row, runs: folded("By label", label_table(row, runs)),
 }
 """What is listed below the figure."""
-
-
-def claims(run: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """What should be calibrated, and whether it came true, as bool.
-
-    Returns:
-        Of two classes the positive one's probability, of more that of the most probable one, (N,);
-        of labels that of each whose truth is known, (pairs,).
-    """
-    return CLAIMS[Kind(run.task.kind)](run.label, run.answer)
-
-
-def _of_labels(label: np.ndarray, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    known = ~np.isnan(label)
-    return answer[known], label[known] == 1
-
-
-CLAIMS: dict[Kind, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
-    Kind.BINARY: lambda label, answer: (answer[:, 1], label[:, 0] == 1),
-    Kind.MULTICLASS: lambda label, answer: (
-        answer.max(axis=1),
-        label[:, 0] == answer.argmax(axis=1),
-    ),
-    Kind.MULTILABEL: _of_labels,
-}

@@ -16,9 +16,8 @@ from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.games import shapley_values
 from lanistr.analysis.removal import PERCENT, removal, without
 from lanistr.analysis.shapley import shapley
-from lanistr.analysis.subsets import sort_modalities, subset_names
 from lanistr.errors import DataContractError
-from lanistr.modality import Modality
+from lanistr.modality import Modality, sort_modalities, subset_names
 from lanistr.task import Task
 from tests.lanistr.made_predictions import MORTALITY, SIGNS, STARS, STAY
 from tests.lanistr.shards import experiment

@@ -10,11 +10,10 @@ from typer.testing import CliRunner
 
 from lanistr.__main__ import app
 from lanistr.analysis.presence import answer_subsets, presence
-from lanistr.analysis.subsets import sort_modalities
 from lanistr.data.cache import open_cache
 from lanistr.data.selection import select
 from lanistr.methods.build import build
-from lanistr.modality import Modality
+from lanistr.modality import Modality, sort_modalities
 from lanistr.training import checkpoint
 from lanistr.training.predict import answers, predict
 from tests.lanistr.shards import experiment, write_cache

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from lanistr.evaluation.calibration import calibration_error, claims, reliability
 from lanistr.evaluation.metrics import weighted_auroc
-from lanistr.report.calibration import calibration_error, reliability
 from lanistr.report.discrimination import GRID, confusion, label_areas, roc
 from lanistr.report.page import Section, page
-from lanistr.report.predicted import claims, drawing
+from lanistr.report.predicted import drawing
 from tests.lanistr.made_predictions import MORTALITY, SIGNS, STARS, predictions
 from tests.lanistr.pages import check
 
@@ -82,7 +82,7 @@ def test_several_seeds_make_one_figure():
 def test_labels_are_calibrated_over_all_pairs_that_are_known():
     nan = np.nan
     made = predictions(SIGNS, [[1, 0, nan], [nan, 1, 0]], [[0.9, 0.2, 0.5], [0.1, 0.8, 0.3]])
-    confidence, came_true = claims(made)
+    confidence, came_true = claims(made.task, made.label, made.answer)
     assert confidence.tolist() == [0.9, 0.2, 0.8, 0.3]
     assert came_true.tolist() == [True, False, True, False]
 
