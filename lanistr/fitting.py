@@ -25,6 +25,7 @@ from lanistr.process import preprocess
 if TYPE_CHECKING:
     from lanistr.data.card import Card
     from lanistr.experiments.config import Experiment
+    from lanistr.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ class Fitting:
         from lanistr.evaluation.predictions import evaluate
         from lanistr.inference.export import export
 
-        export(self.run(name), cache, output)
+        export(self.run(name), cache, output, device=self.device, threads=self.threads)
         evaluate(self.predictions, cache, output / REPORT, self.settings.resamples)
         told = json.loads((output / REPORT).read_text(encoding="utf-8"))
         return summarise(told, open_cache(cache).card, output)
@@ -229,6 +230,7 @@ def summarise(told: Mapping[str, Any], card: Card, output: Path) -> str:
         card: card of the data set.
         output: folder of the model.
     """
+    from lanistr.evaluation.finetuned import warn_of
     from lanistr.evaluation.metrics import metrics_of
 
     task = card.task(told["task"])
@@ -241,7 +243,29 @@ def summarise(told: Mapping[str, Any], card: Card, output: Path) -> str:
         primary = next(iter(metrics.values()))
         constant = primary.factor * told["trivial"]
         lines.append(f"  {primary.title} of the best constant answer: {constant:.2f}")
+    if told["calibration"] is not None:
+        lines.append(summarise_calibration(told["calibration"], task))
+    if warning := warn_of(told["patterns"] or []):
+        lines.append(warning)
     return "\n".join([*lines, f"The model is in {output}; {REPORT} there has these numbers."])
+
+
+def summarise_calibration(told: Mapping[str, Any], task: Task) -> str:
+    """How far probabilities can be taken at their word, before and after their temperature."""
+    from lanistr.evaluation.calibration import measures_of
+
+    temperature, kept = told["temperature"], told["temperature"]["why_kept"]
+    shown = [told["before"]] if kept else [told["before"], told["after"]]
+    measures = [
+        " ".join([each.title, ", ".join(f"{found[each.name]['value']:.3f}" for found in shown)])
+        for each in measures_of(task)
+    ]
+    if kept:
+        return f"  Probabilities are not calibrated ({kept}): {'; '.join(measures)}"
+    return (
+        f"  Probabilities are calibrated by a temperature of {temperature['value']:.2f}, fitted on "
+        f"{temperature['samples']} validation rows; before, after: {'; '.join(measures)}"
+    )
 
 
 def write_value(found: Mapping[str, Any], factor: int, unit: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from typer import Option
 
+from lanistr.data.cache import subsets_of
 from lanistr.data.samples import ROW_FIELDS, Samples
 from lanistr.modality import Modality, sort_modalities, subset_names
 from lanistr.options import CacheDir, OnDevice, RunDir, Threads, Workers
@@ -103,8 +104,7 @@ def answer_subsets(
     Returns:
         Answers by number of the subset, (2^M, N, C); and what each sample has of itself, (N,).
     """
-    has = np.stack([samples.records[ROW_FIELDS[m]] >= 0 for m in modalities], axis=1)
-    present = has @ (1 << np.arange(len(modalities)))
+    present = subsets_of(samples.records, modalities)
     subsets = range(2 ** len(modalities))
     answers = np.empty((len(subsets), len(samples), classes))
     for left in subsets:

@@ -23,6 +23,10 @@ def predict(
     series: Annotated[
         Path | None, Option(help="Measurements of own rows over time, csv or Parquet")
     ] = None,
+    calibrated: Annotated[
+        bool,
+        Option(help="Probabilities under the temperature of the model, or as it gives them"),
+    ] = True,
     run: Annotated[
         Path | None, Option(help="Folder with checkpoint.safetensors; with --cache")
     ] = None,
@@ -44,7 +48,15 @@ def predict(
     elif model and rows and not (run or cache):
         from lanistr.inference.files import predict_rows
 
-        predict_rows(model, rows, output, series=series, device=device, threads=threads)
+        predict_rows(
+            model,
+            rows,
+            output,
+            series=series,
+            calibrated=calibrated,
+            device=device,
+            threads=threads,
+        )
     else:
         raise ConfigError(
             "predict: give --run and --cache for the test samples of a run, or MODEL and ROWS for "

@@ -8,6 +8,7 @@ arrays of a modality that a dataset does not have are empty.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from lanistr.data.card import Card
 from lanistr.errors import ConfigError, DataContractError
 from lanistr.experiments.architecture import TextEncoder
 from lanistr.experiments.config import Experiment
-from lanistr.modality import Modality
+from lanistr.modality import Modality, sort_modalities, subset_names
 from lanistr.task import Task
 
 if TYPE_CHECKING:
@@ -134,6 +135,24 @@ class Cache:
         before = self.card.tasks[: self.card.tasks.index(task)]
         first = sum(each.targets for each in before)
         return self.labels[records["labels_row"], first : first + task.targets]
+
+
+def subsets_of(records: np.ndarray, modalities: Sequence[Modality]) -> np.ndarray:
+    """Number of the subset of these modalities that each sample has, (N,) int64.
+
+    Args:
+        records: of `Cache.samples`.
+        modalities: bit i of a number stands for the i-th.
+    """
+    has = np.stack([records[f"{modality}_row"] >= 0 for modality in modalities], axis=1)
+    return has @ (1 << np.arange(len(modalities)))
+
+
+def pattern_names(records: np.ndarray, modalities: Iterable[Modality]) -> list[str]:
+    """What each sample has of these modalities, such as "text+image"; "none" where nothing."""
+    ordered = sort_modalities(modalities)
+    names = subset_names(ordered)
+    return [names[number] for number in subsets_of(records, ordered)]
 
 
 def read_card(folder: Path) -> Card:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +17,13 @@ import numpy as np
 from pydantic import TypeAdapter
 from typer import Option
 
-from lanistr.data.cache import SPLITS, STAGES, Cache, open_cache
+from lanistr.data.cache import SPLITS, STAGES, Cache, open_cache, pattern_names
 from lanistr.errors import DataContractError
 from lanistr.evaluation import shares
+from lanistr.evaluation.calibration import measures_of
+from lanistr.evaluation.finetuned import Finetuned
 from lanistr.evaluation.metrics import Metric, metrics_of, primary_of
+from lanistr.evaluation.temperature import temper
 from lanistr.experiments.config import Experiment
 from lanistr.options import CacheDir, JsonFile, Resamples
 from lanistr.task import Task
@@ -42,6 +46,7 @@ class Predictions:
         subject_id: unit of each sample, such as its patient, (N,) int64.
         label: what is known of the task; NaN = nothing, (N, targets) float64.
         answer: probabilities of classes or labels, or the number in its unit, (N, outputs) float64.
+        finetuned: what is known of the fine-tuning; None = nothing.
     """
 
     experiment: Experiment
@@ -51,6 +56,7 @@ class Predictions:
     subject_id: np.ndarray
     label: np.ndarray
     answer: np.ndarray
+    finetuned: Finetuned | None = None
 
     @property
     def metrics(self) -> dict[str, Metric]:
@@ -88,6 +94,8 @@ def read_predictions(path: Path) -> Predictions:
         table = pl.read_parquet(path, glob=False).sort("sample_id")
         seeds = table["seed"].unique().to_list()
         label, answer = (table[name].to_numpy().astype(np.float64) for name in ("label", "answer"))
+        known = about.get("finetuned")
+        finetuned = Finetuned.model_validate_json(known) if known else None
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataContractError(
             f"{path} is not a file of `python -m lanistr predict` ({type(error).__name__}). "
@@ -108,6 +116,7 @@ def read_predictions(path: Path) -> Predictions:
         table["subject_id"].to_numpy(),
         label,
         answer,
+        finetuned,
     )
 
 
@@ -202,12 +211,13 @@ def why_undefined(predictions: Predictions) -> str | None:
     return shares.why_undefined(predictions.task, predictions.label)
 
 
-def measured(predictions: Predictions, resamples: int) -> dict[str, Any]:
-    """Every metric with its interval; values are null, with a reason, where undefined."""
+def measured(
+    predictions: Predictions, resamples: int, metrics: Iterable[Metric] | None = None
+) -> dict[str, Any]:
+    """Metrics with their intervals, by default the task's; null, with a reason, where undefined."""
     weights = resample_weights(predictions.subject_id, resamples)
-    return {
-        name: told(predictions, metric, weights) for name, metric in predictions.metrics.items()
-    }
+    asked = predictions.metrics.values() if metrics is None else metrics
+    return {metric.name: told(predictions, metric, weights) for metric in asked}
 
 
 def told(predictions: Predictions, metric: Metric, weights: np.ndarray) -> dict[str, Any]:
@@ -225,6 +235,33 @@ def told(predictions: Predictions, metric: Metric, weights: np.ndarray) -> dict[
         "resamples": len(weights),
         "undefined_resamples": int(np.isnan(values).sum()),
     }
+
+
+def calibration(predictions: Predictions, resamples: int) -> dict[str, Any] | None:
+    """How far probabilities can be taken at their word, before and after the temperature.
+
+    Returns:
+        None of a regression; the temperature is null where the method fits none.
+    """
+    task, measures = predictions.task, measures_of(predictions.task)
+    if not measures:
+        return None
+    known = predictions.finetuned and predictions.finetuned.temperature
+    tempered = temper(task, predictions.answer, known.value) if known else predictions.answer
+    return {
+        "temperature": known and known.model_dump(),
+        "before": measured(predictions, resamples, measures),
+        "after": measured(replace(predictions, answer=tempered), resamples, measures),
+    }
+
+
+def patterns(predictions: Predictions, cache: Cache) -> list[dict[str, Any]] | None:
+    """The patterns of modalities of the test samples, and how often fine-tuning saw each."""
+    if predictions.finetuned is None:
+        return None
+    experiment = predictions.experiment
+    test = population(cache, experiment)
+    return predictions.finetuned.compare(pattern_names(test, experiment.modalities))
 
 
 def evaluate(
@@ -251,6 +288,8 @@ def evaluate(
         **shares.shares(task, label),
         "trivial": shares.trivial(task, primary, label),
         "metrics": measured(predictions, resamples),
+        "calibration": calibration(predictions, resamples),
+        "patterns": patterns(predictions, cache),
         "data": {**cache.provenance, "cache": cache.digest},
     }
     output.parent.mkdir(parents=True, exist_ok=True)

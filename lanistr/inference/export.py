@@ -10,10 +10,13 @@ from typer import Option
 
 from lanistr.data.cache import open_cache
 from lanistr.data.processor import copy_processor
+from lanistr.evaluation.finetuned import write_finetuned
 from lanistr.methods.build import build
-from lanistr.options import CacheDir, RunDir
+from lanistr.options import CacheDir, OnDevice, RunDir, Threads
 from lanistr.training.checkpoint import read_checkpoint
+from lanistr.training.distributed import world
 from lanistr.training.fit import check_fit
+from lanistr.training.predict import describe_finetuning
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +25,14 @@ def export(
     run: RunDir,
     cache_folder: CacheDir,
     folder: Annotated[Path, Option("--output-dir", help="Folder of the model to write")],
+    *,
+    device: OnDevice = "auto",
+    threads: Threads = None,
 ) -> None:
     """Write model.safetensors, config.json, processor.json, the tokenizer and vocabularies.
+
+    Of a fine-tuned model also finetuned.json: the patterns of modalities that it was shown, and the
+    temperature of its probabilities, for which it is asked about the validation split.
 
     Raises:
         WeightsError: not a run.
@@ -38,4 +47,8 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     copy_processor(cache_folder, folder)
     model.save_pretrained(folder)
+    if experiment.stage == "finetune":
+        with world(device, threads) as here:
+            finetuned = describe_finetuning(model.to(here.device).eval(), cache)
+        write_finetuned(finetuned, folder)
     log.info("%s, seed %d: exported into %s", experiment.name, seed, folder)

@@ -24,6 +24,7 @@ def predict_rows(
     output: Path,
     *,
     series: Path | None = None,
+    calibrated: bool = True,
     device: str = "auto",
     threads: int | None = None,
 ) -> None:
@@ -34,12 +35,13 @@ def predict_rows(
         rows: .parquet or .csv; see `lanistr.inference.rows`.
         output: .parquet or .csv; see `Predictor.predict`.
         series: measurements of own rows.
+        calibrated: whether probabilities are under the model's temperature.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch.
     """
     with world(device, threads) as here:
         predictor = Predictor.from_pretrained(model, device=here.device)
-        write_table(predictor.predict(rows, series), output)
+        write_table(predictor.predict(rows, series, calibrated=calibrated), output)
 
 
 def embed_rows(

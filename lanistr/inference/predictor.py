@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
@@ -12,6 +13,8 @@ import torch
 from lanistr.data.arrays import ROWS_AT_ONCE
 from lanistr.data.samples import Samples, batches, plan_in_order
 from lanistr.errors import ConfigError
+from lanistr.evaluation.finetuned import Finetuned, read_finetuned, warn_of
+from lanistr.evaluation.temperature import temper
 from lanistr.experiments.config import Experiment
 from lanistr.inference.encode import Encoder
 from lanistr.inference.own import read_own
@@ -30,13 +33,25 @@ from lanistr.methods.pretrained import local_folder
 from lanistr.modality import Modality
 from lanistr.training.predict import answers
 
+log = logging.getLogger(__name__)
+
+SEEN = "modalities_seen"
+
 
 class Predictor:
-    """Answers about rows of which any modality may be absent; see `lanistr.inference.rows`."""
+    """Answers about rows of which any modality may be absent; see `lanistr.inference.rows`.
 
-    def __init__(self, model: Model, encoder: Encoder) -> None:
+    Args:
+        model: that is asked.
+        encoder: of its new rows.
+        finetuned: patterns of modalities that it was shown, and the temperature of its
+            probabilities; None = not known.
+    """
+
+    def __init__(self, model: Model, encoder: Encoder, finetuned: Finetuned | None = None) -> None:
         self.model = model.eval()
         self.encoder = encoder
+        self.finetuned = finetuned
 
     @classmethod
     def from_pretrained(
@@ -60,7 +75,16 @@ class Predictor:
         folder = local_folder(str(source), revision)
         model = Model.from_pretrained(folder).to(device)
         as_text = model.origin.experiment.data.columns_as_text
-        return cls(model, Encoder.read(folder, model.origin.spec, columns_as_text=as_text))
+        encoder = Encoder.read(folder, model.origin.spec, columns_as_text=as_text)
+        finetuned = read_finetuned(folder)
+        if finetuned is None and model.origin.spec.task:
+            log.warning(
+                "%s was exported before models told what fine-tuning had seen: probabilities are "
+                "not calibrated, and %s stays empty. Export the run again to have both.",
+                source,
+                SEEN,
+            )
+        return cls(model, encoder, finetuned)
 
     @property
     def experiment(self) -> Experiment:
@@ -72,19 +96,29 @@ class Predictor:
         """Where the model is computed."""
         return next(self.model.parameters()).device
 
-    def predict(self, rows: NewRows | Path, series: NewRows | Path | None = None) -> pl.DataFrame:
-        """What the model says of each row.
+    def predict(
+        self,
+        rows: NewRows | Path,
+        series: NewRows | Path | None = None,
+        *,
+        calibrated: bool = True,
+    ) -> pl.DataFrame:
+        """What the model says of each row; warns where fine-tuning hardly saw rows like these.
 
         Args:
             rows: file, table, or one mapping per row; of own data as they stand in the files of
                 the training data.
             series: measurements of own rows, where the training rows had them.
+            calibrated: whether probabilities are under the temperature that was fitted on
+                validation samples; False = as the model gives them, and as tables measure them.
 
         Returns:
             One row per row, in the same order: `sample_id` where given; `modalities`, what the row
             had, such as "text+image"; the probability of each class or label in a column named
-            after it, float64; and `prediction`, the most probable class or, of a regression, the
-            number in its unit. Of several labels each stands for itself, so there is none.
+            after it, float64; `prediction`, the most probable class or, of a regression, the
+            number in its unit (of several labels each stands for itself, so there is none); and
+            `modalities_seen`, how often fine-tuning saw rows with just these modalities: "never",
+            "rarely" or "often", null where the model does not say.
 
         Raises:
             DataContractError: columns or values that the model cannot read, or rows without any
@@ -96,14 +130,26 @@ class Predictor:
         some = self.read(rows, series)
         said = [answers(self.model, samples) for samples in self.samples(some)]
         values = torch.cat([torch.empty(0, task.outputs).double(), *said]).numpy()
+        if calibrated and self.finetuned and (temperature := self.finetuned.temperature):
+            values = temper(task, values, temperature.value)
+        told = some.described()
+        seen = self._seen(told["modalities"])
         if not task.classes:
-            return some.described().with_columns(pl.Series("prediction", values[:, 0]))
+            return told.with_columns(pl.Series("prediction", values[:, 0]), seen)
         columns = zip(task.classes, values.T, strict=True)
-        told = some.described().with_columns(pl.Series(name, column) for name, column in columns)
-        if not task.chooses:
-            return told
-        chosen = [task.classes[number] for number in values.argmax(axis=1)]
-        return told.with_columns(pl.Series("prediction", chosen, pl.String))
+        told = told.with_columns(pl.Series(name, column) for name, column in columns)
+        if task.chooses:
+            chosen = [task.classes[number] for number in values.argmax(axis=1)]
+            told = told.with_columns(pl.Series("prediction", chosen, pl.String))
+        return told.with_columns(seen)
+
+    def _seen(self, patterns: pl.Series) -> pl.Series:
+        """How often fine-tuning saw the pattern of each row; warns of those hardly seen."""
+        if (known := self.finetuned) is None:
+            return pl.Series(SEEN, [None] * len(patterns), pl.String)
+        if warning := warn_of(known.compare(patterns)):
+            log.warning("%s", warning)
+        return pl.Series(SEEN, [known.familiarity(each) for each in patterns], pl.String)
 
     @torch.no_grad()
     def embed(

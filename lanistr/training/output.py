@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from lanistr.data.cache import SPLITS, Cache
 from lanistr.data.samples import Samples
+from lanistr.evaluation.finetuned import Finetuned
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.methods import methods
 from lanistr.methods.build import parameter_counts, trained_parameters
@@ -29,9 +30,14 @@ log = logging.getLogger(__name__)
 
 
 def write_predictions(
-    path: Path, experiment: Experiment, seed: int, samples: Samples, said: np.ndarray
+    path: Path,
+    experiment: Experiment,
+    seed: int,
+    samples: Samples,
+    said: np.ndarray,
+    finetuned: Finetuned | None = None,
 ) -> None:
-    """Write a row per sample; the resolved experiment and its task are in the file's metadata.
+    """Write a row per sample; what the answers are of is in the file's metadata.
 
     Args:
         path: Parquet.
@@ -40,6 +46,8 @@ def write_predictions(
         samples: that were asked about.
         said: what the model answers, (N, task.outputs): probabilities of the classes in their
             order, of each label, or the number in its unit.
+        finetuned: what is known of the fine-tuning; None = nothing, of methods with a trainer of
+            their own.
     """
     import polars as pl  # starts threads, and trainings are forked from a process without any
 
@@ -61,6 +69,8 @@ def write_predictions(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"experiment": experiment.model_dump_json(), "task": json.dumps(asdict(task))}
+    if finetuned:
+        about["finetuned"] = finetuned.model_dump_json()
     table.write_parquet(path, metadata=about)
     log.info("%s, seed %d: %d test samples", experiment.name, seed, len(samples))
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lanistr.data.cache import open_cache
+from lanistr.data.cache import Cache, open_cache, pattern_names
 from lanistr.data.samples import Samples, batches, plan_in_order
 from lanistr.data.selection import select
+from lanistr.evaluation.finetuned import Finetuned
+from lanistr.evaluation.temperature import fit_temperature
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.methods import methods
 from lanistr.methods.build import build
@@ -38,7 +42,8 @@ def predict(
         run: folder with checkpoint.safetensors.
         cache_folder: the cache that it was trained on, or one like it.
         output: Parquet; experiment, seed, sample_id, subject_id, label and answer, one row per
-            sample. The resolved experiment and its task are in the file's metadata.
+            sample. The resolved experiment, its task and what it saw of fine-tuning are in the
+            file's metadata.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch.
         workers: reading processes.
@@ -46,11 +51,14 @@ def predict(
     trained = read_run(run, cache_folder)
     experiment, samples = trained.experiment, trained.test
     with world(device, threads) as here:
+        finetuned = None
         if trainer := methods()[experiment.method].trainer:
             said = import_module(trainer).answers_of(run, experiment, samples, cache_folder)
         else:
-            said = answers(trained.model(here.device), samples, workers=workers).numpy()
-    write_predictions(output, experiment, trained.seed, samples, said)
+            model = trained.model(here.device)
+            said = answers(model, samples, workers=workers).numpy()
+            finetuned = describe_finetuning(model, samples.cache, workers=workers)
+    write_predictions(output, experiment, trained.seed, samples, said, finetuned)
 
 
 @dataclass(frozen=True)
@@ -114,3 +122,20 @@ def answers(model: Model, samples: Samples, *, workers: int = 0) -> Tensor:
             said = model(batch.to(device)).double()
         parts.append(answered(model.task, said).cpu())
     return torch.cat(parts)
+
+
+def describe_finetuning(model: Model, cache: Cache, *, workers: int = 0) -> Finetuned:
+    """What is to be known of a model's fine-tuning by whoever reads its answers.
+
+    Args:
+        model: fine-tuned, in eval mode; its device is where validation samples are answered.
+        cache: that it was trained on.
+        workers: reading processes.
+    """
+    experiment = model.origin.experiment
+    train, valid = (select(cache, experiment, split) for split in ("train", "valid"))
+    said = answers(model, valid, workers=workers).numpy()
+    return Finetuned(
+        patterns=Counter(pattern_names(train.records, experiment.modalities)),
+        temperature=fit_temperature(model.task, valid.targets.astype(np.float64), said),
+    )

@@ -21,7 +21,7 @@ from lanistr.training.folder import hold_folder
 from lanistr.training.loop import Trainer
 from lanistr.training.memory import tell_memory
 from lanistr.training.output import write_predictions, write_run
-from lanistr.training.predict import answers
+from lanistr.training.predict import answers, describe_finetuning
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,8 @@ def train(
                 test = select(cache, experiment, "test")
                 model.load_state_dict(trainer.best_weights)
                 said = answers(model.eval(), test).numpy()
-                write_predictions(predictions, experiment, seed, test, said)
+                finetuned = describe_finetuning(model, cache)
+                write_predictions(predictions, experiment, seed, test, said, finetuned)
 
 
 def taken_over(model: nn.Module, weights: Mapping[str, Tensor]) -> frozenset[str]:

@@ -61,7 +61,7 @@ ANSWERS = {
 }
 
 
-def write(path, made, change=lambda table: table):
+def write(path, made, change=lambda table: table, finetuned=None):
     """The file of a run, as `lanistr predict` writes it."""
     table = pl.DataFrame(
         {
@@ -78,5 +78,7 @@ def write(path, made, change=lambda table: table):
         "experiment": made.experiment.model_dump_json(),
         "task": json.dumps(asdict(made.task)),
     }
+    if finetuned:
+        about["finetuned"] = finetuned.model_dump_json()
     change(table).write_parquet(path, metadata=about)
     return path

@@ -19,6 +19,8 @@ from tests.lanistr.new_rows import exported
 from tests.lanistr.review_shards import BEAUTY
 from tests.lanistr.shards import experiment
 
+LAST = ["prediction", "modalities_seen"]
+
 
 def predicted(folder, run):
     """What the run says of the cached test split."""
@@ -31,7 +33,7 @@ def test_new_stays_get_the_probabilities_of_the_cached_ones(stays, tmp_path, met
     folder, rows = stays
     run, model = exported(folder, tmp_path, method=method, optim={"epochs": 1, "batch_size": 5})
     known, new = predicted(folder, run), Predictor.from_pretrained(model).predict(rows)
-    assert new.columns == ["sample_id", "modalities", "survived", "died", "prediction"]
+    assert new.columns == ["sample_id", "modalities", "survived", "died", *LAST]
     assert new["sample_id"].to_list() == known["sample_id"].to_list()
     assert set(new["modalities"]) >= {"timeseries", "text+image+timeseries"}
     asked = new.select("survived", "died").to_numpy()
@@ -53,7 +55,7 @@ def test_new_reviews_get_the_probabilities_of_the_cached_ones(reviews, tmp_path,
     run, model = exported(folder, tmp_path, **{**BEAUTY, **settings})
     known, new = predicted(folder, run), Predictor.from_pretrained(model).predict(rows)
     stars = ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"]
-    assert new.columns == ["sample_id", "modalities", *stars, "prediction"]
+    assert new.columns == ["sample_id", "modalities", *stars, *LAST]
     asked = new.select(stars).to_numpy()
     np.testing.assert_allclose(asked, known["answer"].to_numpy(), atol=1e-7)
     assert np.ptp(asked, axis=0).max() > 1e-4
@@ -103,7 +105,7 @@ def test_a_regression_gives_numbers(stays, tmp_path):
     model.save_pretrained(tmp_path)
     copy_processor(folder / "cache", tmp_path)
     new = Predictor.from_pretrained(tmp_path).predict(rows)
-    assert new.columns == ["sample_id", "modalities", "prediction"]
+    assert new.columns == ["sample_id", "modalities", *LAST]
     assert new["prediction"].n_unique() > 5
     assert 0 < abs(new["prediction"].mean() - 96) < 34  # hours, of a mean of 96
 
@@ -117,7 +119,7 @@ def test_labels_have_a_probability_each(stays, tmp_path):
     copy_processor(folder / "cache", tmp_path)
     new = Predictor.from_pretrained(tmp_path).predict(rows)
     names = [f"phenotype {number}" for number in range(25)]
-    assert new.columns == ["sample_id", "modalities", *names]
+    assert new.columns == ["sample_id", "modalities", *names, LAST[-1]]
     assert new.select(names).to_numpy().min() > 0 and new.select(names).to_numpy().max() < 1
 
 
@@ -137,7 +139,7 @@ def test_the_command_line(stays, tmp_path):
     assert same[0] == same[1]
     new = ["--model", model, "--rows", tmp_path / "rows.parquet", "--device", "cpu"]
     call("predict", *new, "--output", tmp_path / "answers.csv")
-    assert pl.read_csv(tmp_path / "answers.csv").columns[-2:] == ["died", "prediction"]
+    assert pl.read_csv(tmp_path / "answers.csv").columns[-3:] == ["died", *LAST]
     call("predict", model, tmp_path / "rows.parquet", "--output", tmp_path / "same.csv")
     assert (tmp_path / "same.csv").read_bytes() == (tmp_path / "answers.csv").read_bytes()
     call("embed", *new, "--modality", "timeseries", "--output", tmp_path / "e.parquet")

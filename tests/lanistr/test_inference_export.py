@@ -13,8 +13,8 @@ from tests.lanistr.review_shards import BEAUTY
 def test_an_exported_folder_needs_nothing_else_and_holds_no_pickle(reviews, tmp_path):
     _, model = exported(reviews[0], tmp_path, **BEAUTY)
     assert sorted(path.name for path in model.iterdir()) == [
-        *("config.json", "identifiers.parquet", "model.safetensors", "processor.json"),
-        *("tokenizer.json", "tokenizer_config.json"),
+        *("config.json", "finetuned.json", "identifiers.parquet", "model.safetensors"),
+        *("processor.json", "tokenizer.json", "tokenizer_config.json"),
     ]
     settings = json.loads((model / "processor.json").read_text())
     assert settings["image"]["px"] == 16
