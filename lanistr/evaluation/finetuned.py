@@ -5,8 +5,9 @@ Predictions of the test split have it in their metadata, the folder of an export
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +51,28 @@ class Finetuned(Facts):
             }
             for pattern, count in Counter(patterns).most_common()
         ]
+
+
+def shown_patterns(counts: Mapping[str, int], dropout: float) -> dict[str, float]:
+    """How many samples of an epoch are to be expected to show each pattern of modalities.
+
+    Args:
+        counts: samples that have each pattern of themselves, such as text+image.
+        dropout: probability of going without a modality; of what would all go one stays.
+
+    >>> shown_patterns({"text+image": 8, "text": 2}, 0.5)
+    {'text+image': 2.0, 'text': 5.0, 'image': 3.0}
+    """
+    shown: defaultdict[str, float] = defaultdict(float)
+    for pattern, count in counts.items():
+        names = pattern.split("+")
+        for kept in range(len(names), 0, -1):
+            chance = (1 - dropout) ** kept * dropout ** (len(names) - kept)
+            if kept == 1:
+                chance += dropout ** len(names) / len(names)
+            for some in combinations(names, kept):
+                shown["+".join(some)] += chance * count
+    return {pattern: count for pattern, count in shown.items() if count}
 
 
 def warn_of(compared: Sequence[Mapping[str, Any]]) -> str | None:

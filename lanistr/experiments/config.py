@@ -132,6 +132,13 @@ class Data(Part):
     mirror: bool = Field(
         False, description="Whether half of the images of further views are mirrored."
     )
+    modality_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Probability with which a step of fine-tuning goes without a modality of a "
+        "sample; one of each sample always stays.",
+    )
 
     @model_validator(mode="after")
     def _mirrors_views(self) -> Self:
@@ -208,6 +215,10 @@ class Experiment(Sections):
             raise ValueError("init: a pretraining run starts from its encoders' weights")
         if self.task and self.stage == "pretrain":
             raise ValueError("task: pretraining has no labels; a task is of stage finetune")
+        if self.data.modality_dropout and self.stage == "pretrain":
+            raise ValueError(
+                "data.modality_dropout: pretraining has objectives.modality_ratio in its place"
+            )
         if self.data.columns_as_text and Modality.TABULAR in self.modalities:
             raise ValueError("data.columns_as_text: the columns are text; leave tabular out")
         self._fits_method(methods()[self.method])

@@ -43,6 +43,10 @@ class Tokens:
         """The tokens of these samples, by position; one may come several times."""
         return Tokens(self.states[samples], self.is_token[samples])
 
+    def only(self, samples: Tensor) -> Tokens:
+        """The tokens of these samples, (B,) bool; the others have none."""
+        return Tokens(self.states, self.is_token & samples[:, None])
+
     def side_by_side(self, count: int) -> Tensor:
         """The first tokens in one row, zero where there is none, (B, count * D)."""
         states = self.states.masked_fill(~self.is_token[..., None], 0.0)
@@ -54,7 +58,8 @@ class EncodedBatch(Batch):
     """A batch that brings along what frozen encoders make of it.
 
     Attributes:
-        encoded: by modality; what fills its slot in the batch is not read.
+        encoded: by modality; what fills its slot in the batch is not read. Of samples that the
+            batch says are without the modality, these tokens do not count either.
     """
 
     encoded: Mapping[Modality, Tokens] = field(default_factory=dict)
@@ -215,7 +220,9 @@ class Encoders(Freezable):
             return {modality: self[modality](batch, flags) for modality, flags in hidden.items()}
         known = batch.encoded if isinstance(batch, EncodedBatch) else {}
         return {
-            modality: known[modality] if modality in known else encoder(batch)
+            modality: known[modality].only(batch.has(modality))
+            if modality in known
+            else encoder(batch)
             for modality, encoder in self.map_modalities().items()
         }
 

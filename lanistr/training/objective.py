@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from lanistr.experiments.config import Experiment
 from lanistr.methods.method import Model
 from lanistr.models.collapse import describe_spread
 from lanistr.models.losses import ranked, weighted
+from lanistr.models.masking import hide_modalities
 from lanistr.task import Task
 from lanistr.training.distributed import World
 
@@ -45,11 +47,14 @@ def losses(
     Args:
         model: LANISTR or a baseline, perhaps wrapped for many processes.
         batch: on the model's device.
-        rng: decides what a masked view hides.
+        rng: decides what a masked view hides, and what modality dropout.
         experiment: its stage.
     """
     if experiment.stage == "pretrain":
         return model(batch, rng)
+    if ratio := experiment.data.modality_dropout:
+        hidden = hide_modalities(batch.present, ratio, rng)
+        batch = replace(batch, present=batch.present & ~hidden)
     method: Model = getattr(model, "module", model)  # what the wrapper wraps
     return {"label": method.label_loss(model(batch), batch)}
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from lanistr.data.cache import Cache, open_cache, pattern_names
 from lanistr.data.samples import Samples, batches, plan_in_order
 from lanistr.data.selection import select
-from lanistr.evaluation.finetuned import Finetuned
+from lanistr.evaluation.finetuned import Finetuned, shown_patterns
 from lanistr.evaluation.temperature import fit_temperature
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.methods import methods
@@ -136,6 +136,9 @@ def describe_finetuning(model: Model, cache: Cache, *, workers: int = 0) -> Fine
     train, valid = (select(cache, experiment, split) for split in ("train", "valid"))
     said = answers(model, valid, workers=workers).numpy()
     return Finetuned(
-        patterns=Counter(pattern_names(train.records, experiment.modalities)),
+        patterns=shown_patterns(
+            Counter(pattern_names(train.records, experiment.modalities)),
+            experiment.data.modality_dropout,
+        ),
         temperature=fit_temperature(model.task, valid.targets.astype(np.float64), said),
     )

@@ -94,6 +94,10 @@ def test_an_unknown_experiment_names_those_there_are(files):
         ({"stage": "pretrain", "objectives": {"mlm": 0, "mmm": 0}}, "no weight above 0"),
         ({"objectives": {"timeseries_ratio": 0.5, "segment_hours": 1.5}}, "segment_hours"),
         ({"stage": "pretrain", "task": "regression"}, "of stage finetune"),
+        (
+            {"stage": "pretrain", "data": {"modality_dropout": 0.3}},
+            r"data\.modality_dropout: pretraining has objectives\.modality_ratio",
+        ),
         ({"fusion": {"kind": "perceiver", "pretrained": "x"}}, "starts from random weights"),
         ({"fusion": {"kind": "perceiver", "hidden": 24, "intermediate": 36}}, "multiple of hidden"),
         ({"fusion": {"pretrained": "x", "attributes": {"a": 1}}}, "give one of the two"),
@@ -160,6 +164,7 @@ def test_modalities_keep_their_columns():
     [
         ("data", "views", 2),
         ("data", "samples_per_epoch", 8),
+        ("data", "modality_dropout", 0.3),
         ("optim", "algorithm", "adam"),
         ("optim", "betas", [0.9, 0.9]),
         ("optim", "schedule", "constant"),

@@ -25,6 +25,7 @@ from tests.lanistr.processes import exit_code, started, two_ranks
 from tests.lanistr.shards import experiment, write_cache
 
 VIEWS = 2
+DROPOUT = {"views": VIEWS, "modality_dropout": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +75,11 @@ def kept(made, folder, tmp_path, split="train", frozen=None, views=VIEWS):
         {},
         {"method": "latefusion"},
         {"variants": {"absent": "zeros", "text_pooling": "cls", "normalise": "tokens"}},
+        {"data": DROPOUT},
+        {"data": DROPOUT, "method": "latefusion"},
+        {"data": DROPOUT, "variants": {"absent": "zeros"}},
     ],
-    ids=["lanistr", "latefusion", "variants"],
+    ids=["lanistr", "latefusion", "variants", "dropout", "late dropout", "zeros for dropout"],
 )
 def test_tokens_kept_give_the_same_run(folder, init, tmp_path, changes):
     """Kept tokens come from batches of other sizes and paddings: only roundings differ."""

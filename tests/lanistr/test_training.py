@@ -1,18 +1,21 @@
 """The loop: what it learns, what it leaves alone, and how it selects."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
-from lanistr.data.cache import open_cache
+from lanistr.data.cache import open_cache, pattern_names
 from lanistr.data.selection import select
 from lanistr.errors import TrainingError
+from lanistr.evaluation.finetuned import shown_patterns
 from lanistr.methods.build import build, frozen_encoders
 from lanistr.modality import Modality
 from lanistr.training import objective
 from lanistr.training.checkpoint import read_checkpoint
+from lanistr.training.distributed import World
 from lanistr.training.run import train
 from tests.lanistr.runs import CALM, losses, optim, run, same
 from tests.lanistr.shards import ENCODERS, experiment, write_cache
@@ -57,6 +60,38 @@ def test_a_run_repeats_itself_and_seeds_differ(folder, tmp_path):
     assert same(one, two)
     assert losses(first) == losses(second)
     assert not same(one, three)
+
+
+def test_modality_dropout_is_of_training_alone_and_leaves_one_of_each_sample(folder):
+    made = experiment(data={"modality_dropout": 0.6})
+    cache = open_cache(folder)
+    samples = select(cache, made, "train")
+    whole, model = samples.batch(np.arange(len(samples))), build(made, cache.spec_for(made))
+    seen = []
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].present))
+    for _ in range(20):
+        rng = torch.Generator().manual_seed(len(seen))
+        objective.losses(model, whole, rng, made)
+    dropped = torch.stack(seen)
+    assert not (dropped & ~whole.present).any()
+    assert (dropped.any(dim=2) == whole.present.any(dim=1)).all()
+    expected = shown_patterns(Counter(pattern_names(samples.records, made.modalities)), 0.6)
+    assert sum(expected.values()) == pytest.approx(len(samples))
+    alone = dropped.sum(dim=2) == 1
+    shown = sum(count for pattern, count in expected.items() if "+" not in pattern)
+    assert alone.float().mean() == pytest.approx(shown / len(samples), abs=0.05)
+    seen.clear()
+    objective.validate(model, samples, made, World(torch.device("cpu")), len(samples))
+    assert torch.equal(seen[0], whole.present)
+
+
+def test_a_run_with_modality_dropout_repeats_itself_and_is_another(folder, tmp_path):
+    dropped = {"data": {"modality_dropout": 0.5}}
+    one, first = run(folder, tmp_path / "one", **dropped)
+    two, second = run(folder, tmp_path / "two", workers=1, **dropped)
+    whole, _ = run(folder, tmp_path / "whole")
+    assert same(one, two) and losses(first) == losses(second)
+    assert not same(one, whole)
 
 
 def test_test_samples_do_not_touch_training(folder, tmp_path):

@@ -38,6 +38,7 @@ METHOD = Method(
         "data.views",
         "data.mirror",
         "data.samples_per_epoch",
+        "data.modality_dropout",
         "optim.algorithm",
         "optim.betas",
         "optim.schedule",

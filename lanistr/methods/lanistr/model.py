@@ -40,7 +40,13 @@ class LANISTR(Model):
         return self.encoders(self.seen(batch))
 
     def frozen_encoders(self) -> dict[Modality, Callable[[Batch], Tokens]]:
-        """The encoders whose tokens can be kept and fused later."""
+        """The encoders whose tokens can be kept and fused later.
+
+        None where modality dropout puts zeros in the place of what was encoded.
+        """
+        experiment = self.origin.experiment
+        if experiment.data.modality_dropout and experiment.variants.absent != "masked":
+            return {}
 
         def seeing(encoder: Encoder) -> Callable[[Batch], Tokens]:
             return lambda batch: encoder(self.seen(batch))
