@@ -33,6 +33,7 @@ class Answers:
         present: number of the subset of modalities that a sample has of itself, (N,) int64.
         answers: what metrics compare with the label, by run and subset, (K, 2^M, N, outputs).
         data: where the samples come from.
+        seen: training samples of an epoch that show each subset of modalities, by name.
     """
 
     experiment: Experiment
@@ -44,6 +45,7 @@ class Answers:
     present: np.ndarray
     answers: np.ndarray
     data: dict[str, Any]
+    seen: dict[str, float]
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -64,19 +66,22 @@ class Answers:
         drawn = resample_weights(self.subject_id, resamples)
         return np.concatenate([np.ones((1, len(self.label)), drawn.dtype), drawn])
 
-    def performance(self, subsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The metric, mean over runs, when each sample has a subset of its own.
+    def performance(
+        self, subsets: np.ndarray, weights: np.ndarray, metric: Metric | None = None
+    ) -> np.ndarray:
+        """A metric, mean over runs, when each sample has a subset of its own.
 
         Args:
             subsets: number of what is left of each sample, (N,).
             weights: how often each sample counts, (R, N).
+            metric: None = the one that is reported.
 
         Returns:
             (R,) float64; NaN where undefined.
         """
         samples = np.arange(len(self.label))
         values = [
-            resampled(self.metric, self.label, answers[subsets, samples], weights)
+            resampled(metric or self.metric, self.label, answers[subsets, samples], weights)
             for answers in self.answers
         ]
         return np.mean(values, axis=0)
@@ -140,7 +145,8 @@ def _read(path: Path) -> Answers:
         answers = np.stack([table[name].to_numpy() for name in names])
         label = table["label"].to_numpy().astype(np.float64)
         present = np.array([names.index(name) for name in table["present"]], np.int64)
-        data, seeds = json.loads(about["data"]), table["seed"].unique().to_list()
+        data, seen = json.loads(about["data"]), json.loads(about["seen"])
+        seeds = table["seed"].unique().to_list()
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataContractError(
             f"{path} is not a file of `python -m lanistr presence` ({type(error).__name__}). "
@@ -158,4 +164,5 @@ def _read(path: Path) -> Answers:
         present=present,
         answers=answers[None],
         data=data,
+        seen=seen,
     )

@@ -18,7 +18,7 @@ from lanistr.data.samples import ROW_FIELDS, Samples
 from lanistr.modality import Modality, sort_modalities, subset_names
 from lanistr.options import CacheDir, OnDevice, RunDir, Threads, Workers
 from lanistr.training.distributed import world
-from lanistr.training.predict import answers, read_run
+from lanistr.training.predict import answers, read_run, seen_patterns
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ def presence(
         "experiment": experiment.model_dump_json(),
         "task": json.dumps(asdict(model.task)),
         "data": json.dumps(samples.cache.provenance),
+        "seen": json.dumps(seen_patterns(samples.cache, experiment)),
     }
     table.write_parquet(output, metadata=about)
     log.info(

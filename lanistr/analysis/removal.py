@@ -1,4 +1,7 @@
-"""Performance of a trained model against the share of a modality that is removed at test time."""
+"""Performance of a trained model against the share of a modality that is removed at test time.
+
+The document also has it by pattern: see `lanistr.analysis.patterns`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lanistr.analysis.answers import Answers, read_answers
+from lanistr.analysis.patterns import by_pattern
 from lanistr.analysis.results import estimate, write_results
 from lanistr.modality import Modality
 from lanistr.options import EstimatesCsv, EstimatesJson, PresenceFiles, Resamples
@@ -35,14 +39,16 @@ def removal(
     json: EstimatesJson,
     resamples: Resamples = 2000,
 ) -> None:
-    """Write the curves of all experiments.
+    """Write the curves of all experiments, and what they reach by pattern of modalities.
 
     Raises:
         DataContractError: not such files.
     """
     every = read_answers(files)
     rows = [{**a.described(), **point} for a in every for point in curves(a, resamples)]
-    write_results(rows, {"note": NOTE, "points": rows}, csv=csv, json=json)
+    patterns = [{**a.described(), **each} for a in every for each in by_pattern(a, resamples)]
+    document = {"note": NOTE, "points": rows, "patterns": patterns}
+    write_results(rows, document, csv=csv, json=json)
     log.info("curves of removal of %d experiments", len(every))
 
 

@@ -37,8 +37,7 @@ class Finetuned(Facts):
 
     def familiarity(self, pattern: str) -> Familiarity:
         """How often fine-tuning saw a pattern."""
-        seen = self.patterns.get(pattern, 0)
-        return "often" if seen >= RARE else "rarely" if seen else "never"
+        return familiarity(self.patterns.get(pattern, 0))
 
     def compare(self, patterns: Iterable[str]) -> list[dict[str, Any]]:
         """The patterns of rows, the commonest first, with how often fine-tuning saw each."""
@@ -51,6 +50,11 @@ class Finetuned(Facts):
             }
             for pattern, count in Counter(patterns).most_common()
         ]
+
+
+def familiarity(seen: float) -> Familiarity:
+    """How often a pattern was seen that so many training samples show."""
+    return "often" if seen >= RARE else "rarely" if seen else "never"
 
 
 def shown_patterns(counts: Mapping[str, int], dropout: float) -> dict[str, float]:

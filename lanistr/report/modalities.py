@@ -10,6 +10,7 @@ from typing import Any
 from lanistr.evaluation.metrics import METRIC, Metric
 from lanistr.report.figures import GREY, INK, PALETTE, STROKES, figure, svg
 from lanistr.report.page import (
+    SMALLEST,
     Cell,
     Section,
     captioned,
@@ -42,6 +43,8 @@ def sections(results: Path) -> list[Section]:
         points = [point for point in removal["points"] if point["experiment"] == name]
         drawn = [shares(one), *([curves(points)] if points else [])]
         body = place_beside(drawn, wide=True) + folded("Performance by subset", subsets(one))
+        if found_by := [each for each in removal["patterns"] if each["experiment"] == name]:
+            body += folded("Performance by pattern of modalities", patterns(found_by))
         found.append(Section(f"analysis-{name}", name, body, level=3))
     return found
 
@@ -151,3 +154,25 @@ def subsets(one: Entry) -> str:
     headings = {"subset": "Kept at test time", "value": heading}
     name = one["about"]["experiment"]
     return table(rows, headings, f"{name}: {metric.title} by the modalities that are kept.")
+
+
+def patterns(found: Sequence[Entry]) -> str:
+    """What the model reaches on samples that have some modalities and show nothing else."""
+    metric = METRIC[found[0]["metric"]]
+    rows: list[dict[str, Cell]] = []
+    for each in found:
+        few = each["n"] < SMALLEST
+        row = {"pattern": each["pattern"], "seen": each["seen"]}
+        row["value"] = f"fewer than {SMALLEST} samples" if few else written(each, metric)
+        if "nll" in each:
+            row["nll"] = "" if few else f"{each['nll']['value']:.3f}"
+        rows.append(row)
+    headings = {
+        "pattern": "Shown at test time, to samples that have them",
+        "value": f"{metric.title}{unit_of(found[0])} (95 % interval)",
+        "nll": "Negative log-likelihood",
+        "seen": "Seen in fine-tuning",
+    }
+    shown = {key: title for key, title in headings.items() if key in rows[0]}
+    name = found[0]["experiment"]
+    return table(rows, shown, f"{name}: {metric.title} by the pattern of modalities of a sample.")

@@ -133,12 +133,16 @@ def describe_finetuning(model: Model, cache: Cache, *, workers: int = 0) -> Fine
         workers: reading processes.
     """
     experiment = model.origin.experiment
-    train, valid = (select(cache, experiment, split) for split in ("train", "valid"))
+    valid = select(cache, experiment, "valid")
     said = answers(model, valid, workers=workers).numpy()
     return Finetuned(
-        patterns=shown_patterns(
-            Counter(pattern_names(train.records, experiment.modalities)),
-            experiment.data.modality_dropout,
-        ),
+        patterns=seen_patterns(cache, experiment),
         temperature=fit_temperature(model.task, valid.targets.astype(np.float64), said),
     )
+
+
+def seen_patterns(cache: Cache, experiment: Experiment) -> dict[str, float]:
+    """How many samples of an epoch of fine-tuning show each pattern of modalities."""
+    train = select(cache, experiment, "train")
+    counts = Counter(pattern_names(train.records, experiment.modalities))
+    return shown_patterns(counts, experiment.data.modality_dropout)

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.metrics import log_loss, roc_auc_score
 
 from lanistr.analysis.answers import Answers, read_answers
 from lanistr.analysis.games import shapley_values
+from lanistr.analysis.patterns import by_pattern
 from lanistr.analysis.removal import PERCENT, removal, without
 from lanistr.analysis.shapley import shapley
 from lanistr.errors import DataContractError
@@ -101,6 +103,7 @@ def made_up(folder: Path, seed: int = 0, image: float = 0.0, **settings) -> Path
         "experiment": made.model_dump_json(),
         "task": json.dumps(asdict(MORTALITY)),
         "data": json.dumps({"scale": "smoke"}),
+        "seen": json.dumps({"image+timeseries": 12, "text+image+timeseries": 90}),
     }
     table.sample(fraction=1, shuffle=True, seed=seed).write_parquet(path, metadata=about)
     return path
@@ -146,7 +149,7 @@ def test_experiments_are_told_apart(tmp_path):
 def test_one_class_alone_has_no_auroc(tmp_path):
     path = made_up(tmp_path)
     about = pl.read_parquet_metadata(path)
-    kept = {name: about[name] for name in ("experiment", "task", "data")}
+    kept = {name: about[name] for name in ("experiment", "task", "data", "seen")}
     pl.read_parquet(path).filter(pl.col("label").arr.first() == 0).write_parquet(
         path, metadata=kept
     )
@@ -172,6 +175,38 @@ def test_removal_starts_at_everything_and_ends_at_nothing(tmp_path):
     assert by["text", 50]["n_removed"] == round(53 / 2) and by["text", 50]["n_present"] == 53
 
 
+def test_patterns_are_measured_on_the_samples_that_have_them(tmp_path):
+    files = [made_up(tmp_path, seed) for seed in (0, 1)]
+    (answers,) = read_answers(files)
+    found = {each["pattern"]: each for each in by_pattern(answers, RESAMPLES)}
+    assert list(found) == NAMES[1:]
+    assert {name: each["seen"] for name, each in found.items() if each["seen"] != "never"} == {
+        "image+timeseries": "rarely",
+        "text+image+timeseries": "often",
+    }
+    text = answers.has(Modality.TEXT)
+    assert (found["text"]["n"], found["text"]["n_of_themselves"]) == (text.sum(), 0)
+    assert found["timeseries"]["n"] == SAMPLES
+    assert found["image+timeseries"]["n_of_themselves"] == SAMPLES - text.sum()
+    for name in ("text", "text+image+timeseries"):
+        label = answers.label[text, 0]
+        chances = answers.answers[:, NAMES.index(name), text, 1]
+        areas = [roc_auc_score(label, chance) for chance in chances]
+        assert found[name]["value"] == pytest.approx(np.mean(areas))
+        surprise = [log_loss(label, chance) for chance in chances]
+        assert found[name]["nll"]["value"] == pytest.approx(np.mean(surprise))
+    assert found["text"]["low"] < found["text"]["value"] < found["text"]["high"]
+    removal(files, csv=tmp_path / "r.csv", json=tmp_path / "r.json", resamples=RESAMPLES)
+    told = json.loads((tmp_path / "r.json").read_text())["patterns"]
+    assert [each["pattern"] for each in told] == NAMES[1:] and told[0]["n_runs"] == 2
+
+
+def test_numbers_have_no_likelihood(tmp_path):
+    path = written(tmp_path, STAY, [[10.0], [30.0]], {"none": [[20.0]] * 2, "text": [[11.0]] * 2})
+    (one,) = by_pattern(read_answers([path])[0], RESAMPLES)
+    assert "nll" not in one and (one["value"], one["seen"]) == (10, "often")
+
+
 def test_a_larger_share_removes_what_a_smaller_one_does(tmp_path):
     (answers,) = read_answers([made_up(tmp_path)])
     for modalities in ([Modality.TEXT], ALL):
@@ -190,7 +225,7 @@ def test_what_is_no_file_of_presence_is_refused(tmp_path):
         read_answers([path, path])
     other = made_up(tmp_path, seed=1)
     about = pl.read_parquet_metadata(other)
-    kept = {name: about[name] for name in ("experiment", "task", "data")}
+    kept = {name: about[name] for name in ("experiment", "task", "data", "seen")}
     pl.read_parquet(other).with_columns(label=1 - pl.col("label")).write_parquet(
         other, metadata=kept
     )
@@ -220,6 +255,7 @@ def written(folder: Path, task: Task, label: list, answers: dict[str, list]) -> 
             "experiment": made.model_dump_json(),
             "task": json.dumps(asdict(task)),
             "data": "{}",
+            "seen": '{"text": 50}',
         },
     )
     return folder / "p.parquet"

@@ -317,11 +317,15 @@ def test_modalities_are_shown_with_their_intervals(tmp_path):
     ]
     folder = tmp_path / "analysis"
     write_json(folder / "shapley.json", {"note": "N", "experiments": [experiment]})
-    write_json(folder / "removal.json", {"note": "M", "points": points})
+    one = {**about, **value, "pattern": "text", "seen": "never", "nll": {"value": 0.61234}}
+    patterns = [{**one, "n": 10}, {**one, "pattern": "image", "n": 9}]
+    removed = {"note": "M", "points": points, "patterns": patterns}
+    write_json(folder / "removal.json", removed)
     html = page("T", sections(tmp_path))
     assert len(check(html).all("svg")) == 2
     assert "text: 20.0 (10.0 to 30.0) percent points" in html
     assert ">50.0</td>" in html
+    assert html.count("0.612") == 1 and html.count("fewer than 10 samples") == 1
 
 
 def test_what_error_a_modality_takes_away_is_in_its_unit(tmp_path):
