@@ -11,11 +11,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, ValidationError
 
 from lanistr.data.card import Facts
 from lanistr.errors import DataContractError
-from lanistr.evaluation.temperature import Temperature
+from lanistr.evaluation.temperature import Temperature, temper
+from lanistr.task import Task
 
 FILE = "finetuned.json"
 RARE = 30
@@ -38,6 +40,10 @@ class Finetuned(Facts):
     def familiarity(self, pattern: str) -> Familiarity:
         """How often fine-tuning saw a pattern."""
         return familiarity(self.patterns.get(pattern, 0))
+
+    def temper(self, task: Task, answer: np.ndarray) -> np.ndarray:
+        """Answers (N, outputs) under the temperature, where there is one."""
+        return temper(task, answer, self.temperature.value) if self.temperature else answer
 
     def compare(self, patterns: Iterable[str]) -> list[dict[str, Any]]:
         """The patterns of rows, the commonest first, with how often fine-tuning saw each."""
@@ -76,7 +82,7 @@ def shown_patterns(counts: Mapping[str, int], dropout: float) -> dict[str, float
                 chance += dropout ** len(names) / len(names)
             for some in combinations(names, kept):
                 shown["+".join(some)] += chance * count
-    return {pattern: count for pattern, count in shown.items() if count}
+    return {pattern: round(count, 6) for pattern, count in shown.items() if count}
 
 
 def warn_of(compared: Sequence[Mapping[str, Any]]) -> str | None:

@@ -23,7 +23,6 @@ from lanistr.evaluation import shares
 from lanistr.evaluation.calibration import measures_of
 from lanistr.evaluation.finetuned import Finetuned
 from lanistr.evaluation.metrics import Metric, metrics_of, primary_of
-from lanistr.evaluation.temperature import temper
 from lanistr.experiments.config import Experiment
 from lanistr.options import CacheDir, JsonFile, Resamples
 from lanistr.task import Task
@@ -243,13 +242,12 @@ def calibration(predictions: Predictions, resamples: int) -> dict[str, Any] | No
     Returns:
         None of a regression; the temperature is null where the method fits none.
     """
-    task, measures = predictions.task, measures_of(predictions.task)
+    measures, known = measures_of(predictions.task), predictions.finetuned
     if not measures:
         return None
-    known = predictions.finetuned and predictions.finetuned.temperature
-    tempered = temper(task, predictions.answer, known.value) if known else predictions.answer
+    tempered = known.temper(predictions.task, predictions.answer) if known else predictions.answer
     return {
-        "temperature": known and known.model_dump(),
+        "temperature": known and known.temperature and known.temperature.model_dump(),
         "before": measured(predictions, resamples, measures),
         "after": measured(replace(predictions, answer=tempered), resamples, measures),
     }

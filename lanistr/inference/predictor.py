@@ -14,7 +14,6 @@ from lanistr.data.arrays import ROWS_AT_ONCE
 from lanistr.data.samples import Samples, batches, plan_in_order
 from lanistr.errors import ConfigError
 from lanistr.evaluation.finetuned import Finetuned, read_finetuned, warn_of
-from lanistr.evaluation.temperature import temper
 from lanistr.experiments.config import Experiment
 from lanistr.inference.encode import Encoder
 from lanistr.inference.own import read_own
@@ -130,8 +129,8 @@ class Predictor:
         some = self.read(rows, series)
         said = [answers(self.model, samples) for samples in self.samples(some)]
         values = torch.cat([torch.empty(0, task.outputs).double(), *said]).numpy()
-        if calibrated and self.finetuned and (temperature := self.finetuned.temperature):
-            values = temper(task, values, temperature.value)
+        if calibrated and self.finetuned:
+            values = self.finetuned.temper(task, values)
         told = some.described()
         seen = self._seen(told["modalities"])
         if not task.classes:

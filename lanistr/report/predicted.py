@@ -49,7 +49,8 @@ READ = (
     "samples of each true class that is predicted as each class, mean over seeds. Calibration: "
     "what came true against what was predicted, in ten equal bins, one line per seed; of several "
     "labels over all pairs of sample and label. ECE is the expected calibration error over all "
-    "bins, mean over seeds; 0 is best. Numbers: median and quartiles by tenths of the samples, "
+    "bins, mean over seeds; 0 is best; tempered, under the temperature of each run, fitted on "
+    "validation. Numbers: median and quartiles by tenths of the samples, "
     f"mean over seeds. What stands for fewer than {SMALLEST} samples is not drawn."
 )
 
@@ -97,9 +98,23 @@ def calibrated(
         left.set_subplotspec(left.get_gridspec()[:, 0])
         what = draw(left, runs)
         draw_reliability(right, counts, [reliability(*each) for each in told], SMALLEST)
-        right.set_title(f"ECE {error:.3f}")
-        described = f"{what} Expected calibration error {error:.3f}."
+        after = tempered_error(runs)
+        right.set_title(f"ECE {error:.3f}" + ("" if after is None else f", tempered {after:.3f}"))
+        described = f"{what} Expected calibration error {error:.3f}." + (
+            "" if after is None else f" Under temperatures fitted on validation {after:.3f}."
+        )
         return svg(fig, title=f"{title}: discrimination and calibration", description=described)
+
+
+def tempered_error(runs: Sequence[Predictions]) -> float | None:
+    """The calibration error under the temperatures of the runs, mean; None = all of them are 1."""
+    tempered = [
+        run.finetuned.temper(run.task, run.answer) if run.finetuned else run.answer for run in runs
+    ]
+    if all(answer is run.answer for run, answer in zip(runs, tempered, strict=True)):
+        return None
+    told = [claims(r.task, r.label, answer) for r, answer in zip(runs, tempered, strict=True)]
+    return float(np.mean([calibration_error(*each) for each in told]))
 
 
 DRAWN: dict[Kind, Callable[[str, Sequence[Predictions]], str]] = {

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 import lanistr
 from lanistr.__main__ import app
 from lanistr.errors import ConfigError, ProcessError
-from lanistr.fitting import read_settings, write_value
+from lanistr.fitting import read_settings, summarise_calibration, write_value
 from lanistr.inference.predictor import Predictor
 from lanistr.own import find_description, fit_model
+from tests.lanistr.made_predictions import MORTALITY
 
 RECIPE = {
     "shared": {
@@ -171,3 +172,15 @@ def test_the_package_offers_fit_and_loads_torch_no_sooner():
 def test_a_value_without_an_interval_is_told_alone():
     told = {"value": 2.5, "low": None, "high": None}
     assert write_value(told, 1, "hours") == "2.50 hours"
+
+
+def test_the_test_report_tells_how_far_probabilities_hold():
+    measures = {"ece": {"value": 0.08}, "brier": {"value": 0.12}, "nll": {"value": 0.4}}
+    fitted = {"value": 1.42, "samples": 500, "why_kept": None}
+    told = {"temperature": fitted, "before": measures, "after": {**measures, "nll": {"value": 0.3}}}
+    line = summarise_calibration(told, MORTALITY)
+    assert "temperature of 1.42, fitted on 500 validation rows" in line
+    assert line.endswith("Brier score 0.120, 0.120; negative log-likelihood 0.400, 0.300")
+    kept = {"value": 1.0, "samples": 9, "why_kept": "9 validation samples"}
+    line = summarise_calibration({**told, "temperature": kept}, MORTALITY)
+    assert "not calibrated (9 validation samples)" in line and line.endswith("likelihood 0.400")

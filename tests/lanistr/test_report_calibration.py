@@ -1,13 +1,17 @@
 """Calibration, ROC curves and confusion against what they are by definition."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lanistr.evaluation.calibration import calibration_error, claims, reliability
+from lanistr.evaluation.finetuned import Finetuned
 from lanistr.evaluation.metrics import weighted_auroc
+from lanistr.evaluation.temperature import Temperature
 from lanistr.report.discrimination import GRID, confusion, label_areas, roc
 from lanistr.report.page import Section, page
-from lanistr.report.predicted import drawing
+from lanistr.report.predicted import drawing, tempered_error
 from tests.lanistr.made_predictions import MORTALITY, SIGNS, STARS, predictions
 from tests.lanistr.pages import check
 
@@ -77,6 +81,20 @@ def test_several_seeds_make_one_figure():
     outline = check(page("T", [Section("a", "A", html)]))
     assert len(outline.all("svg")) == 1
     assert "3 seeds" in html and "Expected calibration error" in html
+
+
+def test_the_error_under_a_temperature_stands_beside_that_of_the_model():
+    runs = [binary(seed=seed) for seed in range(2)]
+    assert tempered_error(runs) is None and "tempered" not in drawing("T", "R", runs)
+    warm = Finetuned(patterns={}, temperature=Temperature(value=2.0, samples=300))
+    runs[0] = replace(runs[0], finetuned=warm)
+    answers = [warm.temper(MORTALITY, runs[0].answer), runs[1].answer]
+    found = [
+        calibration_error(answer[:, 1], run.label[:, 0] == 1)
+        for run, answer in zip(runs, answers, strict=True)
+    ]
+    assert tempered_error(runs) == pytest.approx(np.mean(found))
+    assert f"tempered {np.mean(found):.3f}" in drawing("T", "R", runs)
 
 
 def test_labels_are_calibrated_over_all_pairs_that_are_known():
