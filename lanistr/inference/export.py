@@ -51,4 +51,7 @@ def export(
         with world(device, threads) as here:
             finetuned = describe_finetuning(model.to(here.device).eval(), cache)
         write_finetuned(finetuned, folder)
+        if fitted := finetuned.temperature:
+            why = fitted.why_kept or f"fitted on {fitted.samples} validation samples"
+            log.info("temperature of probabilities %.2f: %s", fitted.value, why)
     log.info("%s, seed %d: exported into %s", experiment.name, seed, folder)

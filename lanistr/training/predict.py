@@ -42,8 +42,8 @@ def predict(
         run: folder with checkpoint.safetensors.
         cache_folder: the cache that it was trained on, or one like it.
         output: Parquet; experiment, seed, sample_id, subject_id, label and answer, one row per
-            sample. The resolved experiment, its task and what it saw of fine-tuning are in the
-            file's metadata.
+            sample. The resolved experiment, its task and what is known of its fine-tuning are in
+            the file's metadata.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch.
         workers: reading processes.
