@@ -61,7 +61,7 @@ def write(folder: Path, threads: int, memory_limit: str) -> int:
 
 def measure(folder: Path, threads: int, memory_limit: str) -> dict[str, float]:
     """Count what `write` made, which must be the rows of the sample index, and withhold."""
-    from preprocessing.audit.missingness import observed, report
+    from preprocessing.audit.missingness import observed, publish, report
     from preprocessing.audit.missingness.dataset import Counts, Series
     from preprocessing.audit.shards import Shards
     from preprocessing.datasets.mimic import missingness as mimic
@@ -75,9 +75,12 @@ def measure(folder: Path, threads: int, memory_limit: str) -> dict[str, float]:
     names = shards.manifest["timeseries"]["variable_names"]
     series = Series("stay_48h", names, observed.count(shards))
     related = list(mimic.relate_units(units))
-    found = Counts("mimic", "MIMIC", shards.manifest, units, ["image"], related, series)
+    about = ("mimic", "MIMIC", shards.manifest, units, ["image"], "stay_48h", "patient")
+    found = Counts(*about, related, series)
     marks.append(time.perf_counter())
-    report.write_audit([found], output_csv=folder / "audit.csv", output_json=folder / "audit.json")
+    hidden = publish.tables(found).withheld()
+    files = {"output_csv": folder / "audit.csv", "output_json": folder / "audit.json"}
+    report.write_audit([found], hidden, **files)
     marks.append(time.perf_counter())
     join = next(unit for unit in units if unit.name == "join").total("all", "all").count
     counted, observed_s, withheld = np.diff(marks).round(2).tolist()
