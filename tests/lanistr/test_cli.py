@@ -75,7 +75,7 @@ def test_the_whole_road(files, repository):
         init = ["--init", files / "runs/pre/seed0/checkpoint.safetensors"] if name == "full" else []
         call(*train_command(files, name, output, *init))
         left = {path.name for path in output.iterdir()}
-        assert left == {"checkpoint.safetensors", "experiment.json", "history.jsonl"}
+        assert left == {".lock", "checkpoint.safetensors", "experiment.json", "history.jsonl"}
     for name in ("full", "late"):
         predictions = files / f"predictions/{name}/seed0.parquet"
         run = files / f"runs/{name}/seed0"
