@@ -130,6 +130,10 @@ class Attack:
                         parts = [(dataset, unit, breakdown, name, *cell[4:]) for name in names]
                         self._tell({cell: -1, **dict.fromkeys(parts, 1)}, 0)
         self._read_reasons(dataset, reasons)
+        unit = SAMPLES.get(dataset.split("/")[0], "sample")
+        for group, told in ((entry["observed"] or {}).get("groups") or {}).items():
+            level = ALL if group == "all" else ("split", group)
+            self._tell(self._sum(dataset, unit, level, "timeseries"), told["stays"])
         if dataset == "mimic":
             self._relate_stays(dataset, levels)
 

@@ -77,3 +77,5 @@ def test_no_split_is_told_if_one_is_withheld(planted_counts: Counts) -> None:
     hidden = frozenset([cells.Cell("stay_48h", "split", "valid", "has", "timeseries")])
     assert set(report.observations(planted_counts.series, hidden, LIMIT)["groups"]) == {"all"}
     assert len(report.observations(planted_counts.series, frozenset(), LIMIT)["groups"]) == 4
+    whole = frozenset([cells.Cell("stay_48h", "all", "all", "has", "timeseries")])
+    assert not report.observations(planted_counts.series, whole, LIMIT)["groups"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from preprocessing.audit.declared import find_module
 from preprocessing.audit.missingness import observed, publish
-from preprocessing.audit.missingness.cells import Cell
+from preprocessing.audit.missingness.cells import SPLIT, Cell
 from preprocessing.audit.missingness.counts import ALL
 from preprocessing.audit.missingness.dataset import Counts, Series
 from preprocessing.audit.missingness.generic import count_samples
@@ -185,15 +185,18 @@ def shareable(counts: Counts, keys: Collection[Key], limit: int = LIMIT) -> dict
 def observations(series: Series, hidden: Collection[Cell], limit: int) -> dict[str, Any]:
     """Shares of series with an observation, by group, variable and step; None = withheld.
 
-    If the series of a split are withheld, no split is told, as it is all less the others.
+    A group is told with its number of series, so that it is not if that is withheld. If the
+    series of a split are withheld, no split is told, as it is all less the others.
     """
+    has = Cell(series.unit, ALL, ALL, "has", "timeseries")
     splits = {name: stays for name, (stays, _) in series.groups.items() if name != ALL}
     secret = any(
-        0 < n < limit or Cell(series.unit, "split", name, "has", "timeseries") in hidden
+        0 < n < limit or has._replace(breakdown=SPLIT, level=name) in hidden
         for name, n in splits.items()
     )
     told = {ALL: series.groups[ALL]} if secret else series.groups
-    shares = observed.shares(told, limit) if series.groups[ALL][0] >= limit else {}
+    is_told = series.groups[ALL][0] >= limit and has not in hidden
+    shares = observed.shares(told, limit) if is_told else {}
     groups = {
         name: {
             "stays": series.groups[name][0],
