@@ -134,7 +134,7 @@ def test_every_generic_gate_is_asked_and_has_a_planted_leak(tmp_path: Path) -> N
 def test_columns_that_are_never_inputs_may_tell_the_answer(tmp_path: Path) -> None:
     plant = from_answer("tabular", "season", color=NAMED)
     told = found(tmp_path / "told", "season", plant=plant)["label-columns"]
-    assert told.settings == ["color tells season: accuracy 1.000"]
+    assert told.settings == ["color tells season: accuracy 1.0"]
     assert told.measures[0].of.endswith("color") and told.measures[0].value == 1.0
     exempt = found(tmp_path / "exempt", "season", plant=plant, never_inputs=["color"])
     assert not exempt["label-columns"].found

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 
+from preprocessing.audit.among import Among
 from preprocessing.audit.leakage.figures import accuracy, auroc, explained, macro_auroc
 from preprocessing.audit.leakage.measure import learned, measured
 
@@ -44,6 +45,6 @@ def test_several_labels_are_learned_each():
     rows = pl.DataFrame({"label": label, "by": ["a", "a", "b"] * 20, "subject": range(60)})
     scored = learned(rows, rows, ["by"], kind="multilabel")
     assert scored["score"].to_list()[:3] == [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
-    measure = measured("by", scored, kind="multilabel", resamples=20)
+    measure = measured("by", scored, Among("rows"), kind="multilabel", resamples=20)
     assert (measure.metric, measure.value, measure.chance) == ("macro AUROC", 1.0, 0.5)
     assert measure.knowledge == 1.0

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from preprocessing.audit.missingness import cells, report
+from preprocessing.audit.missingness import cells, publish, report
 from preprocessing.audit.missingness.counts import Group, Unit
 from preprocessing.audit.missingness.dataset import Counts
 from tests.preprocessing.generic_shards import NAMES, STEPS, write_generic
@@ -89,7 +89,9 @@ def test_what_the_series_hold(tmp_path: Path) -> None:
 
 def test_files_say_what_the_card_says_and_no_more_than_may_be_told(tmp_path: Path) -> None:
     counts = counted(tmp_path / "shards")
-    report.write_audit([counts], output_csv=tmp_path / "m.csv", output_json=tmp_path / "m.json")
+    hidden = publish.tables(counts).withheld()
+    files = {"output_csv": tmp_path / "m.csv", "output_json": tmp_path / "m.json"}
+    report.write_audit([counts], hidden, **files)
     (entry,) = json.loads((tmp_path / "m.json").read_text())["datasets"]
     assert (entry["dataset"], entry["title"], entry["note"]) == ("rows", "My products", "")
     assert entry["complete_with"] == ["text", "image", "tabular", "timeseries"]

@@ -29,7 +29,7 @@ def test_file_holds_step_and_entries_in_order(tmp_path):
     ledger.write(tmp_path / "new" / "ledger.json")
     written = json.loads((tmp_path / "new" / "ledger.json").read_text())
     assert written["step"] == "step"
-    assert written["flow"] == {"rows": "stays", "tables": ["a"], "order": 2}
+    assert written["flow"] == {"rows": "stays", "tables": ["a"], "order": 2, "ends_in": []}
     assert [entry["reason"] for entry in written["entries"]] == ["first", "second"]
     assert written["entries"][0] == {
         "table": "a",

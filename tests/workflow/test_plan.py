@@ -95,7 +95,7 @@ def test_the_paper_is_planned_where_its_raw_files_are(plan, registry):
     wanted = {name for table in range(1, 5) for name in needed_for(registry, f"table{table}")}
     assert trained(run.stdout) == wanted
     jobs = planned(run.stdout)
-    assert [jobs[rule] for rule in ("table", "missingness", "write_report")] == [4, 1, 1]
+    assert [jobs[rule] for rule in ("table", "audits", "write_report")] == [4, 1, 1]
 
 
 def test_an_evening_trains_the_papers_tables_on_its_data(snakemake, paper_roots, registry):
@@ -240,7 +240,7 @@ def test_own_rows_are_planned_with_the_modalities_they_have(snakemake, tmp_path)
     known = {name for name in trained(run.stdout) if "autogluon" not in name}
     assert known == whole | ablated | {"rows-logistic", "rows-boosting"}
     jobs = planned(run.stdout)
-    assert [jobs[rule] for rule in ("table", "cache", "missingness", "write_report")] == [1] * 4
+    assert [jobs[rule] for rule in ("table", "cache", "audits", "write_report")] == [1] * 4
 
 
 @pytest.fixture(scope="module")
