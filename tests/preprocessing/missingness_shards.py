@@ -13,7 +13,7 @@ from preprocessing.datasets.mimic.card import describe_mimic
 from preprocessing.datasets.mimic.manifest import index_facts
 from preprocessing.datasets.mimic.schemas import HOURS, VARIABLES
 from preprocessing.engine.duckdb import connect
-from tests.preprocessing.test_mimic_samples import HOUR, INTIME, World
+from tests.preprocessing.made_up_samples import HOUR, INTIME, World
 
 MICU, SICU = "Medical Intensive Care Unit (MICU)", "Surgical Intensive Care Unit (SICU)"
 

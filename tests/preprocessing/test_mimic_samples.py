@@ -1,105 +1,27 @@
-"""The sample index on made-up shards: time rules, absences, the outer join, its determinism."""
+"""The sample index on made-up shards: time rules, absences, its determinism."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from preprocessing.datasets.mimic import samples
-from preprocessing.datasets.mimic.outcomes import TASKS
-from preprocessing.datasets.mimic.schemas import Cohort, Images, Notes, Samples, Tabular, TimeSeries
+from preprocessing.datasets.mimic.schemas import Samples
 from preprocessing.engine.duckdb import connect
 from preprocessing.errors import ConfigError, DataContractError
-
-INTIME = datetime(2180, 1, 10, 12)  # noqa: DTZ001
-HOUR = timedelta(hours=1)
-SECOND = timedelta(seconds=1)
-
-
-def frame_of(schema: type, rows: Sequence[dict[str, Any]], **defaults: Any) -> pl.DataFrame:
-    dtypes = {name: column.dtype.type for name, column in schema.to_schema().columns.items()}
-    blank = dict.fromkeys(dtypes) | defaults
-    return pl.DataFrame([blank | row for row in rows], schema=dtypes, orient="row")
-
-
-@dataclass
-class World:
-    """Rows of each table, written as shards that keep the contracts."""
-
-    stays: list[dict[str, Any]] = field(default_factory=list)
-    images: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)
-    with_series: list[int] | None = None
-    with_tabular: list[int] | None = None
-
-    def write(self, folder: Path) -> tuple[Path, samples.Shards]:
-        folder.mkdir(parents=True, exist_ok=True)
-        cohort = frame_of(
-            Cohort, self.stays, split="train", intime=INTIME, admittime=INTIME - 24 * HOUR,
-            dischtime=INTIME + 200 * HOUR, outtime=INTIME + 100 * HOUR, los_hours=100.0, age=60,
-            in_hospital_mortality=0, length_of_stay=100.0,
-        )  # fmt: skip
-        series = [
-            {"stay_id": s["stay_id"], "subject_id": s["subject_id"],
-             "split": s.get("split", "train"), "label": s.get("in_hospital_mortality", 0)}
-            for s in self.stays
-        ]  # fmt: skip
-        tables = {
-            "cohort": cohort,
-            "timeseries": frame_of(
-                TimeSeries,
-                [s for s in series if self.with_series is None or s["stay_id"] in self.with_series],
-                values=[0.0] * (48 * 59), observed=[0] * (48 * 17),
-            ),
-            "images": frame_of(
-                Images, self.images, study_id=5, view="AP", study_time=INTIME, split="train",
-                jpeg=b"",
-            ),
-            "notes": frame_of(Notes, self.notes, charttime=INTIME, split="train", text="t"),
-            "tabular": frame_of(
-                Tabular,
-                [{k: s[k] for k in ("stay_id", "subject_id", "split")} for s in series
-                 if self.with_tabular is None or s["stay_id"] in self.with_tabular],
-                age=60, gender="F", admission_type="URGENT",
-            ),
-        }  # fmt: skip
-        for name, table in tables.items():
-            table.write_parquet(folder / f"{name}.parquet")
-        names = ("timeseries", "images", "notes", "tabular")
-        shards = samples.Shards(*([folder / f"{name}.parquet"] for name in names))
-        return folder / "cohort.parquet", shards
-
-
-def run(
-    world: World,
-    folder: Path,
-    source: str = "radiology_48h",
-    parts: int = 1,
-    threads: int = 2,
-    rounds: int = 16,
-) -> pl.DataFrame:
-    cohort, shards = world.write(folder)
-    outputs = [folder / "samples" / f"part-{part}.parquet" for part in range(parts)]
-    samples.pair_samples(
-        cohort, shards, source_name=source, pairing_rounds=rounds, outputs=outputs,
-        facts=folder / "samples.json", ledger_path=folder / "ledger.json",
-        con=connect(memory_limit="300MB", threads=threads),
-    )  # fmt: skip
-    return pl.concat(pl.read_parquet(path) for path in outputs)
-
-
-def only(frame: pl.DataFrame, stage: str) -> list[dict[str, Any]]:
-    return frame.filter(stage=stage).sort("sample_id").to_dicts()
-
+from tests.preprocessing.made_up_samples import (
+    HOUR,
+    INTIME,
+    SECOND,
+    World,
+    only,
+    patients,
+    run,
+)
 
 STAY = {"subject_id": 1, "hadm_id": 11, "stay_id": 111}
 
@@ -200,97 +122,6 @@ def test_only_stays_with_a_series_are_samples(tmp_path: Path) -> None:
     assert sample["has_timeseries"]
     assert not sample["has_tabular"]
     assert sample["tabular_absence"] == "no demographics of the stay"
-
-
-def patients(draws: list[tuple[int, int, int, str]]) -> World:
-    """A world of patients with so many images, notes and stays, in a split."""
-    world = World()
-    for subject, (n_images, n_notes, n_stays, split) in enumerate(draws, start=1):
-        of = {"subject_id": subject, "split": split}
-        world.images += [of | {"dicom_id": f"{subject}/{n}"} for n in range(n_images)]
-        world.notes += [of | {"note_id": f"{subject}-RR-{n}"} for n in range(n_notes)]
-        ids = [100 * subject + n for n in range(n_stays)]
-        world.stays += [of | {"hadm_id": n, "stay_id": n} for n in ids]
-    return world
-
-
-counts = st.integers(0, 3)
-splits = st.sampled_from(["train", "valid", "test"])
-
-
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(draws=st.lists(st.tuples(counts, counts, counts, splits), min_size=1, max_size=6))
-def test_pretraining_is_the_outer_join_by_patient(
-    tmp_path: Path, draws: list[tuple[int, int, int, str]]
-) -> None:
-    world = patients(draws)
-    found = only(run(world, tmp_path, parts=2), "pretrain")
-    expected: Counter[tuple[Any, ...]] = Counter()
-    for subject, (*_, split) in enumerate(draws, start=1):
-        kinds = [
-            [row[key] for row in rows if row["subject_id"] == subject]
-            for rows, key in (
-                (world.images, "dicom_id"), (world.notes, "note_id"), (world.stays, "stay_id")
-            )
-        ]  # fmt: skip
-        if split != "test" and any(kinds):
-            for ids in product(*(kind or [None] for kind in kinds)):
-                expected[subject, split, *ids] += 1
-    keys = ("subject_id", "split", "dicom_id", "note_id", "stay_id")
-    assert Counter(tuple(row[key] for key in keys) for row in found) == expected
-    # A running number, in the order of subjects.
-    assert [row["sample_id"] for row in found] == list(range(len(found)))
-    assert [row["subject_id"] for row in found] == sorted(row["subject_id"] for row in found)
-    assert all(row[task] is None for row in found for task in TASKS)
-
-
-PAIR = ("dicom_id", "note_id", "stay_id")
-
-
-def made_pairs(frame: pl.DataFrame) -> Counter[tuple[Any, ...]]:
-    return Counter(tuple(row[key] for key in PAIR) for row in only(frame, "pretrain"))
-
-
-@pytest.mark.parametrize("rounds", [1, 2, 5])
-@pytest.mark.parametrize(("images", "notes"), [(40, 30), (30, 40), (12, 12), (1, 50), (0, 50)])
-def test_reports_are_paired_in_so_many_rounds(
-    tmp_path: Path, images: int, notes: int, rounds: int
-) -> None:
-    world = patients([(images, notes, 2, "train")])
-    pairs = made_pairs(run(world, tmp_path, rounds=rounds))
-    possible, most = max(images, 1) * notes, max(images, notes)
-    made = min(possible, rounds * most)
-    assert set(pairs.values()) == {1} and len(pairs) == 2 * made
-    # Each as often as any other of its kind, up to one, and all of them.
-    for place, kind in ((0, images), (1, notes)):
-        times = Counter(pair[place] for pair in pairs if pair[2] == 100)
-        assert len(times) == max(kind, 1)
-        assert max(times.values()) - min(times.values()) <= 1
-    entries = json.loads((tmp_path / "ledger.json").read_text())["entries"]
-    (entry,) = [e for e in entries if e["reason"].endswith(f"pair after round {rounds}")]
-    assert (entry["rows_before"], entry["rows_after"]) == (2 * possible, 2 * made)
-    assert json.loads((tmp_path / "samples.json").read_text())["pairing_rounds"] == rounds
-
-
-def test_discharge_notes_are_all_paired(tmp_path: Path) -> None:
-    frame = run(patients([(40, 30, 2, "train")]), tmp_path, "discharge", rounds=1)
-    assert len(made_pairs(frame)) == 2 * 40 * 30
-    assert "pairing_rounds" not in json.loads((tmp_path / "samples.json").read_text())
-
-
-def test_fewer_rounds_leave_samples_out_and_change_none(tmp_path: Path) -> None:
-    world = patients([(20, 30, 1, "train"), (9, 3, 2, "valid"), (2, 2, 2, "test")])
-    # Of other patients no pair depends.
-    alone = World(world.stays[:1], world.images[:20], world.notes[:30])
-    many, few, first = (
-        run(those, tmp_path / name, rounds=rounds).filter(stage="pretrain")
-        for those, name, rounds in ((world, "a", 7), (world, "b", 2), (alone, "c", 2))
-    )
-    assert many.height > few.height > first.height
-    assert few.join(many, on=few.columns, nulls_equal=True).height == few.height
-    assert first.equals(few.filter(subject_id=1))
 
 
 def test_flags_and_reasons_agree(tmp_path: Path) -> None:
