@@ -51,6 +51,7 @@ rule cache:
         results("logs/cache/{data}.log"),
     benchmark:
         results("benchmarks/cache/{data}.tsv")
+    priority: 1  # it takes all cores, which are seldom free at once when trainings have begun
     threads: ENGINE["threads"]
     params:
         vocabulary=vocabulary_option,

@@ -81,7 +81,18 @@ def start_forkserver():
         RUNNING.append(server)
 
 
+def drop_rate_limit():
+    """Start jobs of this machine whenever there is room for them.
+
+    With its limit, which is for clusters, Snakemake 9.27 looks for jobs to start every second for
+    each job that ended, and takes more of a core the longer it runs (its pull request 3744).
+    """
+    if not workflow.non_local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 onstart:
+    drop_rate_limit()
     refuse_temp_dir()
     refuse_folder()
     refuse_devices()

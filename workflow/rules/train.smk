@@ -76,6 +76,7 @@ use rule pretrain as finetune with:
         predictions=results("predictions/{experiment}/seed{seed}.parquet"),
     wildcard_constraints:
         experiment=any_of(stage="finetune"),
+    priority: -1  # pretrainings, which are long, and what they need go first
     params:
         predictions=lambda wildcards, output: each(
             "--predictions", [output.predictions]
