@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,7 @@ def wordpiece_vocabulary(texts: Callable[[], Iterable[str]], size: int) -> list[
     from tokenizers.trainers import WordPieceTrainer
 
     tokenizer = bert_tokenizer([])
-    characters = sorted({character for text in texts() for character in _characters(text)})
+    characters = sorted(_characters(texts()))
     known = [*SPECIAL.values(), *characters, *(f"##{character}" for character in characters)]
     trainer = WordPieceTrainer(
         vocab_size=max(size, len(known)),
@@ -114,11 +114,14 @@ def wordpiece_vocabulary(texts: Callable[[], Iterable[str]], size: int) -> list[
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-def _characters(text: str) -> Iterator[str]:
-    """What may begin or go on a word after BERT's normalisation."""
+def _characters(texts: Iterable[str]) -> set[str]:
+    """What may begin or go on a word; BERT's normalisation takes each character by itself."""
     from tokenizers.normalizers import BertNormalizer
 
-    return (c for c in set(BertNormalizer().normalize_str(text)) if not c.isspace())
+    raw: set[str] = set()
+    for text in texts:
+        raw.update(text)
+    return {c for c in BertNormalizer().normalize_str("".join(raw)) if not c.isspace()}
 
 
 def bert_tokenizer(vocabulary: list[str]) -> Tokenizer:

@@ -198,7 +198,7 @@ def world(device: str, threads: int | None = None) -> Iterator[World]:
         where = torch.device(kind)
         torch.use_deterministic_algorithms(True)
         # Filling memory that is about to be written costs a sixth of a step of a small model.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if place.size == 1:
         yield World(where)
         return
