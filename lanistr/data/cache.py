@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from lanistr.experiments.config import Experiment
 from lanistr.modality import Modality, sort_modalities, subset_names
 from lanistr.task import Task
 
-if TYPE_CHECKING:
-    pass
-
 FORMAT = 4
 STAGES = ("pretrain", "finetune")
 SPLITS = ("train", "valid", "test")
@@ -35,7 +32,7 @@ ARRAYS = (
 )
 
 # One record per sample. Its subject is what the card calls the unit, such as a patient; stage and
-# split are positions in STAGES and SPLITS, row numbers -1 = absent.
+# split are positions in STAGES and SPLITS, row numbers -1 = absent, of labels in all pretraining.
 SAMPLE = np.dtype(
     [
         ("sample_id", np.int64),
@@ -69,8 +66,8 @@ class Cache:
         series: normalised, 0 where unobserved, (stays, hours, values) float32.
         observed: 1 = measured in that hour, (stays, hours, variables) uint8.
         samples: one `SAMPLE` record per sample.
-        labels: what is known of each sample, NaN = nothing, (samples, targets) float32; the
-            columns of one task of the card after those of another.
+        labels: what is known of each sample of fine-tuning, NaN = nothing, (samples, targets)
+            float32; the columns of one task of the card after those of another.
     """
 
     spec: InputSpec
@@ -127,7 +124,7 @@ class Cache:
         """What is known of samples, NaN = nothing, (N, task.targets) float32; no columns of None.
 
         Args:
-            records: of `samples`, in the order of the result.
+            records: of `samples`, in the order of the result; of fine-tuning, unless task is None.
             task: one of the card's.
         """
         if task is None:

@@ -74,9 +74,9 @@ def build_cache(
     write_findings(manifest, folder)
     write_columns(manifest, folder)
     write_series(manifest, folder)
-    frame = sample_frame(manifest)
-    np.save(folder / "samples.npy", sample_records(frame))
-    np.save(folder / "labels.npy", labels(frame, manifest.card))
+    index, labeled = sample_frames(manifest)
+    np.save(folder / "samples.npy", sample_records(index))
+    np.save(folder / "labels.npy", labels(labeled, manifest.card))
     write_processor(manifest, folder)
     text = text_settings(encoders.text)
     card = manifest.card.model_dump(mode="json")
@@ -150,8 +150,10 @@ def input_spec(manifest: Manifest, tokenizer: Tokenizer, text: TextEncoder) -> I
     )
 
 
-def sample_frame(manifest: Manifest) -> pl.DataFrame:
-    """The sample index in its order, with row numbers and each task's column.
+def sample_frames(manifest: Manifest) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The sample index in its order, with row numbers, and each task's column of fine-tuning.
+
+    Pretraining, which has most samples, asks for no label.
 
     Raises:
         DataContractError: a sample names a row that is not there, or a name is not unique.
@@ -159,30 +161,30 @@ def sample_frame(manifest: Manifest) -> pl.DataFrame:
     import polars as pl
 
     card = manifest.card
-    kept = ["sample_id", "stage", "split", card.unit.column, *(task.name for task in card.tasks)]
-    columns = [*kept, *(place.key for place in card.modalities.values())]
+    kept, tasks = ["sample_id", "stage", "split", card.unit.column], [t.name for t in card.tasks]
+    columns = [*kept, *tasks, *(place.key for place in card.modalities.values())]
     columns += [f"has_{modality}" for modality in card.modalities]
     kept += [f"{modality}_row" for modality in Modality]
     row_of = {modality: _row_numbers(manifest, modality) for modality in Modality}
-    parts = []
+    parts, labeled = [], []
     for path in manifest.parts("samples"):
         part = pl.read_parquet(path, columns=list(dict.fromkeys(columns)), glob=False)
         for modality, numbers in row_of.items():
             part = _with_row_numbers(part, numbers, modality)
         # The names of rows would take more memory than all else.
         parts.append(part.select(list(dict.fromkeys(kept))))
-    frame = pl.concat(parts)
-    if twice := frame.select("stage", "sample_id").is_duplicated().sum():
+        labeled.append(part.filter(stage="finetune").select("sample_id", *tasks))
+    index = pl.concat(parts)
+    if twice := index.select("stage", "sample_id").is_duplicated().sum():
         raise DataContractError(f"samples: sample_id is not unique within a stage ({twice} rows).")
-    return (
-        frame.with_columns(
-            pl.col("stage").replace_strict({name: i for i, name in enumerate(STAGES)}),
-            pl.col("split").replace_strict({name: i for i, name in enumerate(SPLITS)}),
-            subject_id=_numbered(frame[card.unit.column]),
-        )
-        .sort("stage", "sample_id")
-        .with_row_index("labels_row")
-    )
+    finetuned = pl.col("stage") == STAGES.index("finetune")
+    index = index.with_columns(
+        pl.col("stage").replace_strict({name: i for i, name in enumerate(STAGES)}),
+        pl.col("split").replace_strict({name: i for i, name in enumerate(SPLITS)}),
+        subject_id=_numbered(index[card.unit.column]),
+    ).sort("stage", "sample_id")
+    labels_row = pl.when(finetuned).then(finetuned.cum_sum().cast(pl.Int32) - 1).otherwise(-1)
+    return index.with_columns(labels_row=labels_row), pl.concat(labeled).sort("sample_id")
 
 
 def sample_records(frame: pl.DataFrame) -> np.ndarray:
@@ -194,7 +196,7 @@ def sample_records(frame: pl.DataFrame) -> np.ndarray:
 
 
 def labels(frame: pl.DataFrame, card: Card) -> np.ndarray:
-    """What is known of each sample, NaN = nothing, (samples, targets) float32.
+    """What is known of each sample of fine-tuning, NaN = nothing, (samples, targets) float32.
 
     Raises:
         DataContractError: a column does not hold what its task says.

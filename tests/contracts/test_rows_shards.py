@@ -33,10 +33,10 @@ def test_shards_of_own_rows_become_a_cache(repository, manifest, tmp_path):
     encoders = load_encoders(repository / "config/recipes/rows-tiny.yaml")
     build_cache(manifest, encoders, tmp_path, threads=1)
     cache = open_cache(tmp_path)
-    assert cache.labels.shape == (len(cache.samples), 2)
     finetune = cache.samples["stage"] == 1
     assert finetune.sum() == ROWS
-    assert np.isfinite(cache.labels[finetune]).all() and np.isnan(cache.labels[~finetune]).all()
+    assert cache.labels.shape == (ROWS, 2) and np.isfinite(cache.labels).all()
+    assert (cache.samples["labels_row"][~finetune] == -1).all()
     assert cache.series.shape[1:] == (STEPS, 2) and np.isfinite(cache.series).all()
     assert set(cache.spec.category_names) == {"colour"}
     assert set(cache.spec.number_names) == {"size", "sent"}

@@ -51,8 +51,8 @@ rule cache:
         results("logs/cache/{data}.log"),
     benchmark:
         results("benchmarks/cache/{data}.tsv")
-    priority: 1  # it takes all cores, which are seldom free at once when trainings have begun
-    threads: ENGINE["threads"]
+    priority: 1  # many cores are seldom free at once when trainings have begun
+    threads: max(1, ENGINE["threads"] // 2)  # two side by side: much of one is done on one core
     params:
         vocabulary=vocabulary_option,
         recipe=lambda wildcards: recipe_of(wildcards.data),
