@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from commandline.retries import AGAIN
 from lanistr.errors import TrainingError
 from lanistr.training.distributed import World
 
@@ -40,7 +41,7 @@ def hold_folder(folder: Path, here: World, patience: float = PATIENCE) -> Iterat
             if time.monotonic() > deadline:
                 raise TrainingError(
                     f"{folder}: another process trains into this folder. Wait for it or stop it; "
-                    "on a cluster, squeue lists the jobs that a stopped workflow left."
+                    f"on a cluster, squeue lists the jobs that a stopped workflow left. {AGAIN}"
                 )
             time.sleep(0.5)
         yield

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from commandline.retries import AGAIN
 from lanistr.data.cache import open_cache
 from lanistr.errors import ConfigError, TrainingError
 from lanistr.training.distributed import World
@@ -60,7 +61,7 @@ def test_a_folder_has_one_run_at_a_time(tmp_path):
     alone = World(torch.device("cpu"))
     with hold_folder(tmp_path, alone):
         with (
-            pytest.raises(TrainingError, match="another process trains into this folder"),
+            pytest.raises(TrainingError, match=f"another process trains into this folder.*{AGAIN}"),
             hold_folder(tmp_path, alone, patience=0),
         ):
             pass

@@ -164,9 +164,10 @@ def test_a_fetch_is_not_done_while_hosts_have_not_answered(snakemake, folder, tm
         config.write_text(json.dumps({**CONFIG, **section}))
         return snakemake(ledger, *arguments, "--configfile", str(config))
 
-    first = run("--cores", "1")
+    first = run("--cores", "1", "--retries", "1")
     assert first.returncode != 0
     assert "8 of 8 pictures are still to be had, as hosts did not answer" in first.stdout
+    assert "Trying to restart job" in first.stdout
     assert planned(run("-n")) == {"amazon_fetch"}
     assert run("--cores", "1", max_unanswered=1).returncode == 0
     entries = json.loads((folder / ledger).read_text())["entries"]

@@ -2,9 +2,13 @@
 
 import fcntl
 import shutil
+from functools import partial
 from tempfile import TemporaryFile
 
+from snakemake.logging import logger
+
 from commandline import forkserver
+from commandline.retries import end_retries
 from commandline.shipped import point_to_packages
 
 # Jobs run the Python that runs Snakemake, also where no environment is activated, and the code
@@ -22,6 +26,7 @@ if workflow.modifier.is_main_snakefile():
     # one: ask the kernel to end it with its parent. `exec` makes the job the child.
     if shutil.which("setpriv"):
         shell.prefix("exec setpriv --pdeathsig KILL ")
+    logger.addFilter(partial(end_retries, workflow=workflow))
 else:
     # Where Snakemake tells the command line of a job, it knows no names of a module.
     workflow.modifier_stack[0].globals.update(

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from typer import Option
 
 from commandline import Made
+from commandline.retries import AGAIN
 from preprocessing.datasets.amazon.fetch_http import Again, Downloader, FetchError, Journey, Limits
 from preprocessing.datasets.amazon.fetch_image import shrink
 from preprocessing.datasets.amazon.fetch_progress import FetchProgress
@@ -112,7 +113,7 @@ def _refuse_unanswered(
         f"On disk are {counts[ON_DISK] + counts[FETCHED]}. Check the network of this machine "
         "(proxies are not used), then run the same again: it asks for these alone. To go on "
         "without them, set amazon.fetch_options.max_unanswered to the share of rows that may "
-        "wait, 1 for all."
+        f"wait, 1 for all. {AGAIN}"
     )
 
 
