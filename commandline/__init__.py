@@ -7,6 +7,7 @@ sooner, so that the list of all commands appears at once.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +16,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from commandline.disks import tell_disk
 
 M = TypeVar("M")
 
@@ -67,6 +70,27 @@ def command_line(steps: Mapping[str, tuple[str, str]], words: str) -> typer.Type
     )
     app.callback(help=words)(_root)
     return app
+
+
+def run_command(app: typer.Typer, expected: type[Exception]) -> int:
+    """Run one command; what is expected and what a disk refuses becomes one message.
+
+    Args:
+        app: made by `command_line`.
+        expected: errors whose message is all that has to be said.
+
+    Returns:
+        Exit code, 1 after a message.
+    """
+    try:
+        app()
+    except Exception as error:
+        said = str(error) if isinstance(error, expected) else tell_disk(error)
+        if said is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _print_version(asked: bool) -> None:
@@ -132,16 +156,3 @@ def _maker(parameter: inspect.Parameter) -> Callable[..., Any] | None:
 def _mark(parameter: inspect.Parameter, kind: type[M]) -> M | None:
     marks = getattr(parameter.annotation, "__metadata__", ())
     return next((mark for mark in marks if isinstance(mark, kind)), None)
-
-
-def tell_missing(error: FileNotFoundError) -> str:
-    """What to say of a file that is not there and that no step has looked for by itself.
-
-    >>> tell_missing(FileNotFoundError("No such file or directory (os error 2): a/b.parquet"))[:31]
-    'a/b.parquet: there is no such f'
-    """
-    name = error.filename or str(error).rpartition(": ")[2]  # Polars has a message alone
-    return (
-        f"{name}: there is no such file. If an earlier step makes it, see how that ended; else "
-        "correct the path."
-    )

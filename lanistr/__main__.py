@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 
-from commandline import command_line, tell_missing
+from commandline import command_line, run_command
 from lanistr.errors import LanistrError
 
 STEPS = {
@@ -104,23 +104,11 @@ app = command_line(STEPS, __doc__)
 
 
 def main() -> int:
-    """Run one subcommand; a `LanistrError` or a file that is not there becomes one message.
-
-    Returns:
-        Exit code, 1 after a message.
-    """
+    """Run one subcommand; returns its exit code."""
     rank = os.environ.get("RANK") or os.environ.get("SLURM_PROCID", "0")
     level = logging.INFO if rank == "0" else logging.WARNING
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=level)
-    try:
-        app()
-    except LanistrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except FileNotFoundError as error:
-        print(f"error: {tell_missing(error)}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(app, LanistrError)
 
 
 if __name__ == "__main__":

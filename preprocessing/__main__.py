@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from commandline import command_line, tell_missing
+from commandline import command_line, run_command
 from preprocessing.errors import PipelineError
 
 MIMIC, AMAZON = "preprocessing.datasets.mimic", "preprocessing.datasets.amazon"
@@ -133,21 +133,9 @@ app = command_line(STEPS, __doc__)
 
 
 def main() -> int:
-    """Run one subcommand; a `PipelineError` or a file that is not there becomes one message.
-
-    Returns:
-        Exit code, 1 after a message.
-    """
+    """Run one subcommand; returns its exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    try:
-        app()
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except FileNotFoundError as error:
-        print(f"error: {tell_missing(error)}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(app, PipelineError)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from lanistr.modality import Modality
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+    from numpy.typing import DTypeLike
     from tokenizers import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -137,12 +139,12 @@ def write_pixels(manifest: Manifest, folder: Path, threads: int) -> None:
     """Decode all images into pixels.npy; an empty array without the modality."""
     place, facts = manifest.place(Modality.IMAGE), manifest.image
     if not (place and facts):
-        _new_array(folder / "pixels.npy", (0, 0, 0), np.uint8)
+        new_array(folder / "pixels.npy", (0, 0, 0), np.uint8)
         return
     began = time.monotonic()
     shape = (facts.px, facts.px) if facts.channels == 1 else (facts.px, facts.px, facts.channels)
     count = row_count(manifest, place.table)
-    pixels = _new_array(folder / "pixels.npy", (count, *shape), np.uint8)
+    pixels = new_array(folder / "pixels.npy", (count, *shape), np.uint8)
     done = 0
     with ThreadPoolExecutor(threads) as pool:
         for rows in record_batches(manifest, place.table, ["jpeg"]):
@@ -163,7 +165,7 @@ def write_findings(manifest: Manifest, folder: Path) -> None:
     place = manifest.place(Modality.IMAGE)
     names = manifest.image.findings if manifest.image else []
     count = row_count(manifest, place.table) if place and names else 0
-    findings = _new_array(folder / "findings.npy", (count, len(names)), np.int8)
+    findings = new_array(folder / "findings.npy", (count, len(names)), np.int8)
     if not (place and names):
         return
     done = 0
@@ -204,8 +206,8 @@ def write_columns(manifest: Manifest, folder: Path) -> None:
     facts, place = manifest.columns, manifest.place(Modality.TABULAR)
     count = row_count(manifest, place.table) if place else 0
     sizes, numeric = (facts.sizes, list(facts.numeric)) if facts else ({}, [])
-    categories = _new_array(folder / "categories.npy", (count, len(sizes)), np.int32)
-    numbers = _new_array(folder / "numbers.npy", (count, len(numeric)), np.float32)
+    categories = new_array(folder / "categories.npy", (count, len(sizes)), np.int32)
+    numbers = new_array(folder / "numbers.npy", (count, len(numeric)), np.float32)
     if not place:
         return
     names = [*(f"{name}_code" for name in sizes), *(f"{name}_scaled" for name in numeric)]
@@ -239,8 +241,8 @@ def write_series(manifest: Manifest, folder: Path) -> None:
     facts, place = manifest.timeseries, manifest.place(Modality.TIMESERIES)
     count = row_count(manifest, place.table) if place and facts else 0
     hours, values, variables = facts.shape if facts else (0, 0, 0)
-    series = _new_array(folder / "series.npy", (count, hours, values), np.float32)
-    flags = _new_array(folder / "observed.npy", (count, hours, variables), np.uint8)
+    series = new_array(folder / "series.npy", (count, hours, values), np.float32)
+    flags = new_array(folder / "observed.npy", (count, hours, variables), np.uint8)
     if not (place and facts):
         return
     done = 0
@@ -272,9 +274,20 @@ def _list_values(column: pa.FixedSizeListArray) -> np.ndarray:
     return column.flatten().to_numpy(zero_copy_only=False)
 
 
-def _new_array(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """A memory-mapped .npy to be filled; numpy cannot map an empty one."""
-    if 0 in shape:
+def new_array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """A memory-mapped .npy to be filled, with its room on the disk.
+
+    Raises:
+        OSError: the disk is too small; without the room, writing into it would kill the process.
+    """
+    if 0 in shape:  # numpy cannot map an empty one
         np.save(path, np.empty(shape, dtype))
         return np.empty(shape, dtype)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from None
+    return array

@@ -16,19 +16,31 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from lanistr.errors import ConfigError, WeightsError
+from commandline.disks import is_full, tell_full
+from lanistr.errors import ConfigError, TrainingError, WeightsError
 from lanistr.experiments.config import Experiment
 
 log = logging.getLogger(__name__)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file that takes its name only when it is complete and on disk."""
+    """Let `write` fill a file that takes its name only when it is complete and on disk.
+
+    Raises:
+        TrainingError: the disk is full; libraries say so in ways of their own.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    write(partial)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
+    try:
+        write(partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+    except Exception:
+        said = tell_full(path) if is_full(path) else None
+        partial.unlink(missing_ok=True)
+        if said is None:
+            raise
+        raise TrainingError(said) from None
     os.replace(partial, path)
 
 

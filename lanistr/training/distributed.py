@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from ctypes import CDLL
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lanistr.errors import ConfigError
 
 T = TypeVar("T")
+PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 
 # Kept until the interpreter ends. Gloo's threads take its lock to release tensors; a group that
 # dies with the last wrapped module waits for these threads while it holds the lock itself, and
@@ -108,6 +112,16 @@ def go_alone() -> bool:
         for name in ("RANK", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
             os.environ.pop(name, None)
     return place.rank == 0
+
+
+def die_with_launcher() -> None:
+    """Have the system end this process with the one that started it, on Linux.
+
+    A launcher that is killed at once cannot end its processes, and they would train on beside
+    those of the next start.
+    """
+    if sys.platform == "linux":
+        CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -202,6 +216,7 @@ def world(device: str, threads: int | None = None) -> Iterator[World]:
     if place.size == 1:
         yield World(where)
         return
+    die_with_launcher()
     os.environ.update(place.master)
     backend = "nccl" if kind == "cuda" else "gloo"
     distributed.init_process_group(backend, rank=place.rank, world_size=place.size)

@@ -67,11 +67,10 @@ def write_predictions(
             "answer": pl.Array(pl.Float64, task.outputs),
         },
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     about = {"experiment": experiment.model_dump_json(), "task": json.dumps(asdict(task))}
     if finetuned:
         about["finetuned"] = finetuned.model_dump_json()
-    table.write_parquet(path, metadata=about)
+    checkpoint.write_whole(path, lambda partial: table.write_parquet(partial, metadata=about))
     log.info("%s, seed %d: %d test samples", experiment.name, seed, len(samples))
 
 

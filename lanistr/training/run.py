@@ -106,6 +106,7 @@ def train(
                 said = answers(model.eval(), test).numpy()
                 finetuned = describe_finetuning(model, cache)
                 write_predictions(predictions, experiment, seed, test, said, finetuned)
+            checkpoint.remove_state(trainer.folder)  # not before all else is on the disk
 
 
 def taken_over(model: nn.Module, weights: Mapping[str, Tensor]) -> frozenset[str]:
@@ -137,7 +138,7 @@ def announce(experiment: Experiment, seed: int, model: nn.Module, trainer: Train
 
 
 def write_outputs(output_dir: Path, trainer: Trainer, cache: Cache) -> None:
-    """Write what the run leaves; then forget its state."""
+    """Write what the run leaves."""
     position = trainer.position
     write_run(
         output_dir,
@@ -154,4 +155,3 @@ def write_outputs(output_dir: Path, trainer: Trainer, cache: Cache) -> None:
         cache=cache,
         here=trainer.world,
     )
-    checkpoint.remove_state(trainer.folder)

@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from lanistr.errors import ConfigError, WeightsError
+from lanistr.errors import ConfigError, TrainingError, WeightsError
 from lanistr.training import checkpoint, objective
 from lanistr.training.loop import Trainer
 from lanistr.training.run import train
@@ -129,6 +129,31 @@ def test_a_killed_run_goes_on_bit_for_bit(folder, undisturbed, tmp_path, caplog,
     assert [line for line in caplog.messages if line.startswith("going on from")]
     assert_same(tmp_path, undisturbed / stage)
     assert not (tmp_path / "state").exists()
+
+
+def test_a_disk_that_is_full_at_the_last_step_loses_no_training(
+    folder, tmp_path, monkeypatch, caplog
+):
+    """What is left is to answer for the test split; the state goes when all is on the disk."""
+    made = experiment("finetune", optim={"lr": 1e-3, "epochs": EPOCHS, "batch_size": 16})
+    answers = tmp_path / "answers.parquet"
+    with monkeypatch.context() as small:
+        small.setattr("polars.DataFrame.write_parquet", fill_disk)
+        small.setattr(checkpoint, "is_full", lambda path: True)
+        with pytest.raises(TrainingError, match=r"answers\.parquet: its disk is full"):
+            train(made, 0, folder, tmp_path, predictions=answers, device="cpu", threads=1)
+    assert [file.name for file in tmp_path.glob("answers*")] == []
+    assert (tmp_path / "state/state.pt").exists()
+    caplog.set_level(logging.INFO)
+    train(made, 0, folder, tmp_path, predictions=answers, device="cpu", threads=1)
+    assert any(f"epoch {EPOCHS + 1}, step 0" in line for line in caplog.messages)
+    assert answers.exists() and not (tmp_path / "state").exists()
+
+
+def fill_disk(self, path, **_):
+    """As a library that tells the reason in words of its own."""
+    path.write_bytes(b"PAR1")
+    raise RuntimeError("unexpected pos 576 vs 534")
 
 
 def test_plateaus_early_ends_views_and_moments_survive_death(folder, tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import time
 from functools import partial
 
 import pytest
@@ -11,9 +13,15 @@ from lanistr.data.cache import open_cache
 from lanistr.errors import ConfigError
 from lanistr.methods.build import build
 from lanistr.models.tabnet import GhostNorm
-from lanistr.training.distributed import go_alone, own_gpu, read_place, share_statistics
+from lanistr.training.distributed import (
+    die_with_launcher,
+    go_alone,
+    own_gpu,
+    read_place,
+    share_statistics,
+)
 from lanistr.training.run import train
-from tests.lanistr.processes import two_ranks
+from tests.lanistr.processes import started, two_ranks
 from tests.lanistr.runs import CALM, history, run
 from tests.lanistr.shards import experiment, write_cache
 
@@ -45,6 +53,25 @@ def test_two_processes_train_as_one(folder, tmp_path, stage, tolerance, started_
         assert two[0][name] == pytest.approx(one[0][name], rel=tolerance), name
     assert [r["loss"] for r in two] == pytest.approx([r["loss"] for r in one], rel=tolerance)
     assert json.loads((tmp_path / "two/experiment.json").read_text())["machine"]["processes"] == 2
+
+
+def test_processes_end_with_their_launcher(tmp_path):
+    os.mkfifo(tmp_path / "worker")
+    launcher = started(launch, tmp_path / "worker")
+    with (tmp_path / "worker").open("rb", buffering=0) as worker:
+        assert worker.read(1) == b"r"
+        launcher.kill()
+        assert select.select([worker], [], [], 30)[0] and worker.read(1) == b""
+
+
+def launch(told):
+    """Start a process that says when it is ready, and wait for it."""
+    if not os.fork():
+        die_with_launcher()
+        with told.open("wb", buffering=0) as file:
+            file.write(b"r")
+            time.sleep(60)
+    os.wait()
 
 
 def test_more_processes_than_gpus_are_refused():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -85,6 +86,13 @@ def test_a_second_run_has_nothing_to_do(undisturbed, snakemake):
     engine = ("--config", 'engine={"memory_mb": 512}')  # the machine does not change the results
     run = snakemake("all", "--cores", "1", *CONFIG, *engine)
     assert "Nothing to be done" in run.stdout
+
+
+def test_more_threads_per_training_train_again(undisturbed, snakemake):
+    engine = ("--config", 'engine={"train_threads": 2}')
+    run = snakemake("tables", "-n", "--cores", "2", *CONFIG, *engine)
+    rerun = set(re.findall(r"^(\w+) +\d+$", run.stdout, re.MULTILINE))
+    assert {"pretrain", "finetune"} <= rerun and not {"cache", "shards"} & rerun
 
 
 def test_the_plan_knows_every_file_that_steps_leave(undisturbed, snakemake, folder):

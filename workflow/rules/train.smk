@@ -47,6 +47,7 @@ rule pretrain:
         each=lambda wildcards, threads: max(1, threads // TRAIN_SHARE),
     params:
         entry=entry_digest,
+        threads=ENGINE["train_threads"],  # they decide the order of sums, and so the weights
         recipe=lambda wildcards: recipe_of(dataset(wildcards.experiment)),
         recipe_contents=contents(
             lambda wildcards: recipe_of(dataset(wildcards.experiment))
