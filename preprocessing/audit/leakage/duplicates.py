@@ -10,6 +10,7 @@ joins in data cleaning".
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -130,7 +131,8 @@ def find_copies(variants: Sequence[Shards], resamples: int) -> Finding:
             rows = rows.with_columns(label=pl.lit(None, pl.Float64))
         rows = worth_comparing(rows.select("split", "subject", "label", "text"))
         placed = rows.select("words", "copy", "label", place="split")
-        found = nearest(rows.filter(pl.col("split") != "train"), [placed, *_pretraining(variants)])
+        searched = chain([placed], _pretraining(variants))
+        found = nearest(rows.filter(pl.col("split") != "train"), searched)
         texts = shards.named("texts")
         long = f"test {texts} of {FEWEST_WORDS} words or more"
         context[long] = rows.filter(split="test").height
