@@ -12,7 +12,7 @@ LOCK   ?= $(if $(filter Darwin,$(shell uname)),requirements-cpu.lock,requirement
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env slurm all test test-slurm check bench rehearse lock format clean
+.PHONY: help env slurm all demo test test-slurm check bench rehearse lock format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/'
@@ -33,6 +33,9 @@ slurm: env ## add to .venv what sends jobs to a Slurm cluster
 
 all: env ## every table for config/config.yaml, from raw dumps on
 	snakemake --cores $(CORES) all
+
+demo: env ## one small table, about a minute after the environment
+	snakemake --cores $(CORES) demo --configfile config/demo.yaml
 
 test: env ## the whole test suite
 	python -m pytest

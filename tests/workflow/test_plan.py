@@ -108,6 +108,14 @@ def test_an_evening_trains_the_papers_tables_on_its_data(snakemake, paper_roots,
     assert runs(run.stdout) == 3 * len(wanted)
 
 
+def test_a_first_look_is_one_pretraining_and_three_rows(snakemake):
+    run = snakemake("demo", "-n", "--configfile", "config/demo.yaml")
+    assert run.returncode == 0, run.stdout
+    jobs = planned(run.stdout)
+    assert [jobs[rule] for rule in ("pretrain", "finetune", "table")] == [1, 3, 1]
+    assert not any(rule.startswith("amazon") for rule in jobs)
+
+
 def test_an_extra_that_is_not_installed_is_left_out(plan, registry, tmp_path):
     (tmp_path / "autogluon").mkdir()
     (tmp_path / "autogluon/__init__.py").touch()  # hides the library
