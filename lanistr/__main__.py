@@ -91,7 +91,7 @@ STEPS = {
     ),
     "figures": (
         "lanistr.report.curves:write_run_figures",
-        "Draw a figure per training run: losses by term, learning rate and throughput by epoch",
+        "Draw a figure per experiment, a line per seed: losses, learning rate, throughput by epoch",
     ),
     "report": (
         "lanistr.report.report:write_report",

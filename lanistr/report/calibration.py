@@ -34,8 +34,8 @@ def draw_reliability(axes: Any, counts: Any, found: Sequence[Reliability], small
     middle, height = (np.arange(BINS)[shown] + 0.5) / BINS, count.mean(axis=0)[shown]
     counts.bar(middle, height, 0.9 / BINS, color=GREY, alpha=0.5)
     for x, number in zip(middle, height, strict=True):
-        counts.text(x, number, f"{number:.0f}", ha="center", va="bottom", fontsize=6.5)
-    counts.set(xlim=(0, 1), ylim=(0, 1.5 * max(height, default=1)), xlabel="predicted")
+        counts.text(x, number, f" {number:.0f}", ha="center", va="bottom", rotation=90)
+    counts.set(xlim=(0, 1), ylim=(0, 2.5 * max(height, default=1)), xlabel="predicted")
     counts.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
     counts.set_yticks([])
     counts.grid(False)

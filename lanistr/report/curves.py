@@ -28,6 +28,8 @@ TERMS = {
     "mmm": "similarity (SimMMM)",
     "label": "of the task",
 }
+PANEL, FOOT = 1.45, 0.45
+"""Inches: height of a panel with its title, and of the labels below the last ones."""
 OTHERS = {"lr": "learning rate", "samples_per_second": "samples per second"}
 
 
@@ -117,19 +119,28 @@ def drawn(title: str, runs: Mapping[int, History], *, alone: bool = False) -> st
         alone: True for a file of its own, False for a place in a page.
     """
     shown = panels(list(runs.values()))
-    rows = max(1, -(-len(shown) // 2))
-    with figure(rows, 2, width=WIDTH, height=1.45 * rows + 0.1, squeeze=False) as (fig, grid):
+    from matplotlib.ticker import MaxNLocator
+
+    rows, head = max(1, -(-len(shown) // 2)), 0.7 if alone else 0.25
+    height = PANEL * rows + FOOT + head
+    edges = {"left": 0.6 / WIDTH, "right": 1 - 0.1 / WIDTH, "wspace": 0.55}
+    edges |= {"bottom": FOOT / height, "top": 1 - head / height, "hspace": 0.6}
+    # All panels are alike: to search for their places would double the time of drawing them.
+    options = {"layout": "none", "gridspec_kw": edges, "squeeze": False}
+    with figure(rows, 2, width=WIDTH, height=height, **options) as (fig, grid):
         for axes, (name, lines) in zip(grid.flat, shown, strict=False):
             draw(axes, list(runs.values()), lines)
-            axes.set_title(name)
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.set_title(name, fontsize=9, fontweight="normal", x=-0.35)
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(3))
+            axes.yaxis.set_major_formatter("{x:.4g}")
         for axes in grid.flat[max(len(shown) - 2, 0) : len(shown)]:
             axes.set_xlabel("epoch")
         for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
         if alone:
-            fig.suptitle(title, x=0.02, ha="left", fontsize=10)
-            strokes = fig.axes[0].lines
+            fig.suptitle(title, x=0.02, y=1 - 0.1 / height, ha="left", va="top")
+            strokes = fig.axes[0].lines[:: len(runs)]
             names = ["train", "valid"][: len(strokes)]
             fig.legend(strokes, names, loc="upper right", ncols=2)
         write = svg_file if alone else svg
@@ -137,9 +148,9 @@ def drawn(title: str, runs: Mapping[int, History], *, alone: bool = False) -> st
 
 
 def sections(results: Path) -> list[Section]:
-    """The curves of every experiment, all its seeds in one figure; pretraining first."""
+    """The curves of every experiment, all its seeds in one figure, folded by method."""
     found = histories(results)
-    parts: dict[str, list[str]] = {"pretrain": [], "finetune": []}
+    methods: dict[str, list[str]] = {}
     for name, seeds in found.items():
         runs = {seed: read_history(path) for seed, path in seeds.items()}
         collapses = [
@@ -147,26 +158,27 @@ def sections(results: Path) -> list[Section]:
             for seed, history in runs.items()
             if history and (told := told_collapse(history[-1]))
         ]
-        described = " ".join(
-            [f"{name}: {len(runs)} seed{'s' if len(runs) > 1 else ''}.", *collapses]
-        )
-        parts[stage_of(next(iter(seeds.values())))].append(
-            captioned(drawn(f"Training of {name}", runs), described)
+        told_seeds = f"{name}: {len(runs)} seed{'s' if len(runs) > 1 else ''}."
+        figures = methods.setdefault(method_of(next(iter(seeds.values()))), [])
+        figures.append(
+            captioned(drawn(f"Training of {name}", runs), " ".join([told_seeds, *collapses]))
         )
     if not found:
         return [Section("training", "Training", notice("No training run left its history."))]
-    return [
-        Section("training", "Training", paragraph(READ)),
-        Section("pretraining", "Pretraining", place_beside(parts["pretrain"]), level=3),
-        Section(
-            "finetuning",
-            "Fine-tuning",
-            folded(
-                f"Curves of {len(parts['finetune'])} experiments", place_beside(parts["finetune"])
-            ),
-            level=3,
-        ),
-    ]
+    body = "".join(
+        folded(f"{method}: curves of {counted_experiments(figures)}", place_beside(figures))
+        for method, figures in methods.items()
+    )
+    return [Section("training", "How training went", paragraph(READ) + body)]
+
+
+def counted_experiments(figures: Sequence[str]) -> str:
+    """How many experiments are drawn.
+
+    >>> counted_experiments(["<svg>"])
+    '1 experiment'
+    """
+    return f"{len(figures)} experiment{'s' * (len(figures) > 1)}"
 
 
 READ = (
@@ -176,10 +188,10 @@ READ = (
 )
 
 
-def stage_of(history: Path) -> str:
-    """Whether a run pretrains or fine-tunes."""
+def method_of(history: Path) -> str:
+    """Which method a run trained."""
     story = json.loads((history.parent / "experiment.json").read_text(encoding="utf-8"))
-    return story["experiment"]["stage"]
+    return story["experiment"]["method"]
 
 
 def told(shown: Sequence[tuple[str, Any]], runs: Mapping[int, History]) -> str:
@@ -197,20 +209,18 @@ def told(shown: Sequence[tuple[str, Any]], runs: Mapping[int, History]) -> str:
 
 def write_run_figures(
     results: ResultsDir,
-    output: Annotated[Path, Option(help="Folder of <experiment>_seed<k>.svg to write")],
+    output: Annotated[Path, Option(help="Folder of <experiment>.svg to write")],
 ) -> int:
-    """Draw every training run of a results folder.
+    """Draw the training runs of a results folder, all seeds of an experiment in one figure.
 
     Returns:
-        How many were drawn.
+        How many figures were drawn.
     """
     output.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for name, seeds in histories(results).items():
-        for seed, path in seeds.items():
-            runs = {seed: read_history(path)}
-            drawing = drawn(f"{name}, seed {seed}", runs, alone=True)
-            (output / f"{name}_seed{seed}.svg").write_text(drawing, encoding="utf-8")
-            count += 1
-    log.info("%d training runs drawn in %s", count, output)
-    return count
+    found = histories(results)
+    for name, seeds in found.items():
+        runs = {seed: read_history(path) for seed, path in seeds.items()}
+        drawing = drawn(name, runs, alone=True)
+        (output / f"{name}.svg").write_text(drawing, encoding="utf-8")
+    log.info("training runs of %d experiments drawn in %s", len(found), output)
+    return len(found)

@@ -14,7 +14,7 @@ from lanistr.report.page import SMALLEST, Cell, table
 
 GRID = np.linspace(0, 1, 51)
 """False-positive rates at which ROC curves are drawn: coarser than single samples."""
-LONGEST = 7
+LONGEST = 3
 """Letters of a class name that fit below a column of the confusion."""
 
 
@@ -92,10 +92,10 @@ def draw_confusion(axes: Any, runs: Sequence[Predictions]) -> str:
     for row, column in np.ndindex(shares.shape):
         share = shares[row, column]
         shown = "·" if np.isnan(share) else f"{100 * share:.0f}"
-        axes.text(column + 0.5, row + 0.5, shown, ha="center", va="center", color=INK, fontsize=8)
+        axes.text(column + 0.5, row + 0.5, shown, ha="center", va="center", color=INK)
     places, turned = np.arange(len(names)) + 0.5, max(map(len, names)) > LONGEST
-    axes.set_xticks(places, names, fontsize=6.5, rotation=90 if turned else 0)
-    axes.set_yticks(places, names, fontsize=6.5)
+    axes.set_xticks(places, names, rotation=90 if turned else 0)
+    axes.set_yticks(places, names)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title("Confusion, %")
     axes.grid(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typer import Option
 
 from lanistr.options import HtmlFile
 from lanistr.report.audit import read_audit, write_audit_page
-from lanistr.report.figures import GREY, INK, PALETTE, figure, svg
+from lanistr.report.figures import GREY, PALETTE, figure, svg
 from lanistr.report.page import (
     Cell,
     Section,
@@ -168,7 +169,7 @@ def _drawn(entry: Entry) -> str:
     if not measures:
         return paragraph("No giveaway could be measured: too few test samples have one.")
     metric = ", ".join(dict.fromkeys(measure["metric"] for measure in measures))
-    with figure(height=0.9 + 0.32 * len(measures)) as (fig, axes):
+    with figure(height=0.6 + 0.55 * len(measures)) as (fig, axes):
         for place, measure in enumerate(measures):
             stronger = measure["better_than_chance"]
             colour = PALETTE[1] if stronger else PALETTE[0]
@@ -176,9 +177,9 @@ def _drawn(entry: Entry) -> str:
             axes.plot(ends, [place, place], color=colour, linestyle="-")
             axes.plot(measure["value"], place, "D" if stronger else "o", color=colour)
             axes.plot(measure["chance"], place, "|", color=GREY, markersize=12)
-        axes.set_yticks(range(len(measures)), [measure["of"] for measure in measures])
-        axes.tick_params(axis="y", labelcolor=INK, labelsize=7)
-        axes.invert_yaxis()
+            what, across = textwrap.fill(measure["of"], 48), axes.get_yaxis_transform()
+            axes.text(0, place - 0.2, what, va="bottom", transform=across)
+        axes.set(yticks=[], ylim=(len(measures) - 0.6, -0.9))
         axes.set_xlabel(metric)
         axes.set_xlim(right=1)
         drawn = svg(

@@ -92,14 +92,16 @@ def calibrated(
     """Discrimination on the left, calibration on the right."""
     told = [claims(run.task, run.label, run.answer) for run in runs]
     error = np.mean([calibration_error(*each) for each in told])
-    with figure(2, 2, width=WIDTH, height=2.7, height_ratios=(5, 1)) as (fig, grid):
+    # The names and shares of many classes need room.
+    width = WIDTH * max(1, runs[0].answer.shape[1] / 6 if draw is draw_confusion else 1)
+    with figure(2, 2, width=width, height=3.2, height_ratios=(5, 2)) as (fig, grid):
         (left, right), (below, counts) = grid
         below.remove()
         left.set_subplotspec(left.get_gridspec()[:, 0])
         what = draw(left, runs)
         draw_reliability(right, counts, [reliability(*each) for each in told], SMALLEST)
         after = tempered_error(runs)
-        right.set_title(f"ECE {error:.3f}" + ("" if after is None else f", tempered {after:.3f}"))
+        right.set_title(f"ECE {error:.3f}" + ("" if after is None else f"\ntempered {after:.3f}"))
         described = f"{what} Expected calibration error {error:.3f}." + (
             "" if after is None else f" Under temperatures fitted on validation {after:.3f}."
         )

@@ -116,9 +116,7 @@ def bar_chart(title: str, rows: Sequence[Row]) -> str:
             axes.set_xlim(0, 100)
         for place, row in enumerate(rows):
             if row.mean is None:
-                axes.text(
-                    0.01, place - 0.2, row.status, va="center", fontsize=8, **place_text(axes)
-                )
+                axes.text(0.01, place - 0.2, row.status, va="center", **place_text(axes))
             else:
                 axes.barh(place - 0.2, row.mean, 0.36, color=PALETTE[0])
             if row.mean is not None and row.low is not None:

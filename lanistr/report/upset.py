@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lanistr.report.figures import GREY, INK, PALETTE, figure, svg
+from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def plot(patterns: Patterns, sizes: Mapping[str, int | None], title: str) -> str
     names = list(sizes)
     wide = [1.25, max(1.6, 0.24 * len(patterns))]
     options = {"width_ratios": wide, "height_ratios": [2.2, 0.25 * len(names)]}
-    with figure(2, 2, width=max(4.8, sum(wide) + 0.8), height=3.4, gridspec_kw=options) as (
+    with figure(2, 2, width=max(WIDTH, sum(wide) + 0.8), height=3.4, gridspec_kw=options) as (
         fig,
         axes,
     ):
@@ -57,7 +57,6 @@ def draw_bars(axes: Axes, counts: Sequence[int | None]) -> None:
             ha="center",
             va="bottom",
             rotation=0 if n is None else 90,
-            fontsize=7.5,
             color=INK,
         )
     axes.margins(y=0.3)
@@ -90,7 +89,7 @@ def draw_sets(axes: Axes, sizes: Mapping[str, int | None]) -> None:
         text = "x" if n is None else f"{n:,}"
         axes.annotate(
             text, (n or 0, row), xytext=(-2, 0), textcoords="offset points",
-            ha="right", va="center", fontsize=7.5, color=INK,
+            ha="right", va="center", color=INK,
         )  # fmt: skip
     axes.set_ylim(len(sizes) - 0.5, -0.5)
     axes.set_xlim(1.9 * max((n or 0 for n in sizes.values()), default=0) or 1, 0)

@@ -1,4 +1,4 @@
-"""A figure of every training run, and the report: one page with everything."""
+"""A figure of every experiment's training runs, and the report: one page with everything."""
 
 import json
 
