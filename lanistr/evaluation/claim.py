@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from lanistr.evaluation.row import Row, Table, method_of
 
 K = TypeVar("K")
+T = TypeVar("T")
 
 LEVEL = 0.05
 WITH, WITHOUT = ("LANISTR", "100 %"), ("LANISTR w/o pretraining", "0 %")
@@ -27,23 +28,32 @@ def told_claims(table: Table) -> list[str]:
     that it is judged by Holm's p.
     """
     sentences = []
-    curve, datasets = table.layout.curve, grouped(table.rows, lambda row: row.dataset)
-    for dataset, rows in datasets.items():
-        by_labels = sorted(rows, key=lambda row: math.inf if row.labels is None else row.labels)
-        points = (
-            [rows] if curve != "labels" else [*grouped(by_labels, lambda row: row.labels).values()]
-        )
+    curve, datasets = table.layout.curve, grouped(asked_alike(table), lambda rows: rows[0].dataset)
+    for dataset, points in datasets.items():
         told = [told_at(asked, curve, table.stamp.scale) for asked in points]
         told += [told_end(points)] if curve == "labels" else []
         sentences += [f"{dataset}: {text}" if len(datasets) > 1 else text for text in told if text]
     return sentences
 
 
-def grouped(rows: Sequence[Row], key: Callable[[Row], K]) -> dict[K, list[Row]]:
-    """Rows by a key, in their order."""
-    found: dict[K, list[Row]] = {}
-    for row in rows:
-        found.setdefault(key(row), []).append(row)
+def asked_alike(table: Table) -> list[list[Row]]:
+    """Rows that may be compared: of one data set and, in a curve over labels, number of labels."""
+    datasets = grouped(table.rows, lambda row: row.dataset).values()
+    if table.layout.curve != "labels":
+        return [*datasets]
+    return [
+        points
+        for rows in datasets
+        for by_labels in [sorted(rows, key=lambda row: row.labels or math.inf)]
+        for points in grouped(by_labels, lambda row: row.labels).values()
+    ]
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Items by a key, in their order."""
+    found: dict[K, list[T]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
     return found
 
 
@@ -122,16 +132,40 @@ def told_amounts(full: Row, scratch: Row, scale: str) -> str:
 
 def told_best(rows: Sequence[Row], curve: str | None) -> str:
     """LANISTR against the best row of another method; empty without one, or of shares of data."""
-    full = one_of(rows, WITH)
-    others = [row for row in rows if row.difference is not None and not row.row.startswith(WITH[0])]
-    if full is None or not others or curve == "unlabeled":
+    if (best := best_other(rows)) is None or curve == "unlabeled":
         return ""
-    sign = 1 if full.measure.higher_is_better else -1
-    best = max(others, key=lambda row: sign * (row.mean or 0))
-    shown = best.p_holm is not None and best.p_holm < LEVEL
-    ahead = sign * (best.difference or 0) < 0
-    verb = ("beats" if ahead else "is behind") if shown else "is not shown to differ from"
+    verb = {1: "beats", 0: "is not shown to differ from", -1: "is behind"}[beaten(best)]
     return f"LANISTR {verb} the best other row, {best.row} ({best.mean:.2f}): {gained(best)}."
+
+
+def best_other(rows: Sequence[Row]) -> Row | None:
+    """The best of what is compared with LANISTR and no form of it; None without one."""
+    others = [row for row in rows if row.difference is not None and not row.row.startswith(WITH[0])]
+    if one_of(rows, WITH) is None or not others:
+        return None
+    return max(others, key=lambda row: goodness(row) * (row.mean or 0))
+
+
+def goodness(row: Row) -> int:
+    """1 where a higher number is better, else -1."""
+    return 1 if row.measure.higher_is_better else -1
+
+
+def is_significant(row: Row) -> bool:
+    """Whether a row is shown to differ from LANISTR, among all rows of its table."""
+    return row.p_holm is not None and row.p_holm < LEVEL
+
+
+def beaten(other: Row) -> int:
+    """Whether LANISTR is better than another row, by Holm's p: 1 better, -1 worse, 0 not shown."""
+    if not is_significant(other):
+        return 0
+    return 1 if goodness(other) * (other.difference or 0) < 0 else -1
+
+
+def helped(scratch: Row) -> int:
+    """Whether LANISTR is better than without pretraining, by the interval, as in `beaten`."""
+    return goodness(scratch) * effect_of(scratch)
 
 
 def told_end(points: Sequence[Sequence[Row]]) -> str:
@@ -141,13 +175,12 @@ def told_end(points: Sequence[Sequence[Row]]) -> str:
     ]
     if not known:
         return ""
-    sign = 1 if known[0].measure.higher_is_better else -1
-    helped = [row for row in known if sign * effect_of(row) > 0]
-    if not helped:
+    better = [row for row in known if helped(row) > 0]
+    if not better:
         return "At no number of labels is pretraining shown to be better."
     return (
         f"Of {told_numbers(known)} labels, pretraining is shown to be better with "
-        f"{told_numbers(helped)}."
+        f"{told_numbers(better)}."
     )
 
 

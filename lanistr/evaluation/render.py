@@ -54,9 +54,10 @@ def caption(table: Table) -> list[str]:
         SCALES.get(stamp.scale, f"Scale {stamp.scale}."),
         "Ours: mean and standard deviation over seeds (n - 1), with its 95 % interval. "
         f"{told_luck(rows, stamp.subjects)} {notes} "
-        "From LANISTR: difference of the means, its 95 % interval and the two-sided p of a paired "
-        "bootstrap, and adjusted for the rows that are compared (by Holm). "
-        "Seconds: wall time of one run, with that of its pretraining.",
+        "From LANISTR: the row minus LANISTR, with the 95 % interval of the difference and the "
+        "two-sided p of a paired bootstrap, as it is and adjusted by Holm's method for the number "
+        "of rows that are compared. "
+        "Seconds: wall time of one run, plus that of the pretraining it starts from.",
         *told_ceilings(rows),
         told_data(stamp),
     ]
@@ -112,10 +113,29 @@ def told_ceilings(rows: Sequence[Row]) -> list[str]:
         return []
     return [
         "Ceiling: what an ideal reader of the same modalities reaches on these test samples, who "
-        "knows how the data were generated; a number above it is the luck of a small test set. "
-        "The severity behind all of them, which no modality "
-        f"shows, would reach {' or '.join(map(number, known))}."
+        "knows how the data were generated. The severity behind all of them, which no modality "
+        f"shows, would reach {' or '.join(map(number, known))}.",
+        *filter(None, map(told_above, rows)),
     ]
+
+
+def told_above(row: Row) -> str:
+    """Why a row is above its ceiling; empty if it is not.
+
+    >>> told_above(Row("text", "ok", None, "d", "auroc", mean=65.6, ceiling=65.3, low=52.0))
+    'text is above its ceiling (65.60 against 65.30), which lies within the 95 % interval of the row: the luck of a small test set.'
+    """  # noqa: E501
+    if row.mean is None or row.ceiling is None or row.low is None or row.mean <= row.ceiling:
+        return ""
+    why = (
+        "lies within the 95 % interval of the row: the luck of a small test set."
+        if row.low <= row.ceiling
+        else "lies below the 95 % interval of the row: look for what gives the answer away."
+    )
+    return (
+        f"{row.row} is above its ceiling ({number(row.mean)} against {number(row.ceiling)}), "
+        f"which {why}"
+    )
 
 
 def cells(row: Row, subjects: str) -> dict[str, str]:

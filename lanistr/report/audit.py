@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lanistr.errors import DataContractError
+from lanistr.report.glossary import with_glossary
 from lanistr.report.page import Section, explain_scale, page
 
 
@@ -34,6 +35,6 @@ def write_audit_page(
     """One self-contained HTML file that says first what data it is of."""
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(
-        page(title, sections, stamp=[explain_scale(s) for s in sorted(set(scales))]),
+        page(title, with_glossary(sections), stamp=[explain_scale(s) for s in sorted(set(scales))]),
         encoding="utf-8",
     )

@@ -58,7 +58,7 @@ def sections(results: Path) -> list[Section]:
     )
     about = paragraph(
         "What each step dropped, and why. The way to what is counted is drawn with the missingness "
-        "audit. Counts below ten are not shown, but may follow from others."
+        "audit. Counts below ten are not shown, but may follow from other counts."
     )
     return [Section("ledgers", "From raw rows to samples: every step", about + full)]
 
@@ -76,10 +76,10 @@ def ledger_table(name: str, ledger: Mapping[str, Any]) -> str:
         for dropped in [entry["rows_before"] - entry["rows_after"]]
     ]
     headings = {
-        "reason": "Reason or remark",
+        "reason": "Reason, or what was noticed",
         "table": "Table",
         "dropped": "Rows dropped",
-        "remarked": "Rows looked at or remarked on, all kept",
+        "remarked": "Rows concerned, all kept",
     }
     return table(rows, headings, f"Ledger {name}: {len(rows)} entries.")
 

@@ -38,7 +38,7 @@ def over_unlabeled(title: str, rows: Sequence[Row]) -> str:
         if axes.lines:
             axes.legend()
         drawing = svg(fig, title=f"Learning curve. {title}", description=told(rows))
-    return captioned(drawing, f"{BAND} The paper gives no interval.")
+    return captioned(drawing, BAND + (" The paper gives no interval." if paper else ""))
 
 
 def over_labels(title: str, rows: Sequence[Row]) -> str:

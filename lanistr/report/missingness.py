@@ -25,9 +25,9 @@ INTRODUCTION = (
 SUPPRESSION = (
     "Counts below {limit} are withheld, and as many others as it takes that none of them can be "
     "worked out from all files of both audits; so are shares of people with an outcome if either "
-    "side is that small. What is withheld need not be small, and zeros are told unless a breakdown "
-    "is withheld as a whole. Counts are of units: ten stays may be those of fewer patients. There "
-    "are no identifiers, so this page and its files may be shared."
+    "side is that small. A count that is withheld need not be small. Zeros are shown, except where "
+    "a whole breakdown is withheld. Counts are of units: ten stays may belong to fewer than ten "
+    "patients. There are no identifiers, so this page and its files may be shared."
 )
 
 
@@ -105,7 +105,7 @@ def completeness(dataset: Audit) -> str:
         [*lines, *published],
         {
             **columns,
-            **({"rows": "Rows of the join for each"} if with_join else {}),
+            **({"rows": "Joined rows per unit"} if with_join else {}),
             "what": "What is counted",
         },
         f"Units that lack at least one of {', '.join(dataset['complete_with'])}.",
@@ -117,8 +117,8 @@ def completeness(dataset: Audit) -> str:
 JOIN = (
     "The paper pairs every image of a patient with every note and every stay, and counts the rows: "
     "a patient with 50 images and 20 notes weighs 1,000 times as much as one with one of each. "
-    "Rows of the join for each is by how much the rows outnumber what is real. The share of "
-    "incomplete rows is thus not that of what is real."
+    "“Joined rows per unit” is by how much these rows outnumber the units that exist. The share of "
+    "incomplete rows is therefore not the share of incomplete units."
 )
 
 
@@ -126,7 +126,7 @@ def reasons(dataset: Audit) -> str:
     """Why samples lack a modality."""
     rows = [row for row in dataset["rows"] if row["kind"] == "absence"]
     if not rows:
-        return notice("None is known.")
+        return notice("No reason is recorded.")
     titles = {unit["name"]: unit["title"] for unit in dataset["units"]}
     by_reason: dict[tuple[str, str], dict[str, Cell]] = {}
     for row in rows:

@@ -73,9 +73,9 @@ def points_of(about: Entry) -> str:
     """What differences of a metric are in.
 
     >>> points_of({"unit": "percent"}), points_of({"unit": "hours"}), points_of({"unit": ""})
-    (', percent points', ', hours', '')
+    (', percentage points', ', hours', '')
     """
-    points = {"percent": "percent points"}.get(about["unit"], about["unit"])
+    points = {"percent": "percentage points"}.get(about["unit"], about["unit"])
     return f", {points}" if points else ""
 
 

@@ -20,6 +20,9 @@ CODE = re.compile(r"`([^`]+)`")
 SMALLEST = 10
 """Counts of patients below it are not shown, as a page may be passed on."""
 
+MISSPELT = ("Glascow", "Glasgow")
+"""What the names of columns have from mimic3-benchmarks, and how readers know it."""
+
 Cell = str | int | float | None
 
 SCALES = {
@@ -69,11 +72,10 @@ def page(title: str, sections: Sequence[Section], *, stamp: Sequence[str] = ()) 
         ValueError: an anchor occurs twice, or a heading skips a level.
     """
     check_outline(sections)
-    return (
-        environment()
-        .get_template("page.html")
-        .render(title=title, sections=sections, stamp=stamp, style=Markup(style()))
-    )
+    template = environment().get_template("page.html")
+    return template.render(
+        title=title, sections=sections, stamp=stamp, style=Markup(style())
+    ).replace(*MISSPELT)
 
 
 def check_outline(sections: Sequence[Section]) -> None:
@@ -104,7 +106,8 @@ def table(
     """An accessible table that scrolls sideways where the screen is narrow.
 
     Args:
-        rows: cells by key; a missing key, None or "" is an empty cell. Floats show two decimals.
+        rows: cells by key; a missing key, None or "" is an empty cell. Floats show two decimals;
+            what `Markup` holds is HTML.
         columns: keys in their order, or keys with their headings; the first names the row.
         caption: as text, above the table.
 
@@ -146,8 +149,9 @@ def all_numbers(cells: Sequence[str]) -> bool:
     >>> all_numbers(["79.89 ± 1.2", "not run", ""]), all_numbers(["younger than 18"])
     (True, False)
     """
-    with_digits = [cell for cell in cells if any(char.isdigit() for char in cell)]
-    return bool(with_digits) and all(NUMBER.match(cell) for cell in with_digits)
+    texts = [Markup(cell).striptags() if isinstance(cell, Markup) else cell for cell in cells]
+    with_digits = [text for text in texts if any(char.isdigit() for char in text)]
+    return bool(with_digits) and all(NUMBER.match(text) for text in with_digits)
 
 
 def paragraph(text: str) -> str:

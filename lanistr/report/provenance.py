@@ -7,7 +7,8 @@ import json
 import os
 import platform
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,41 @@ def manifests(results: Path) -> dict[str, dict[str, Any]]:
 
 
 def stories(results: Path) -> list[dict[str, Any]]:
-    """What every run tells of itself."""
+    """What every run tells of itself, and by the date of its file when it had ended."""
     return [
-        json.loads(path.read_text(encoding="utf-8"))
+        {**json.loads(path.read_text(encoding="utf-8")), "ended": path.stat().st_mtime}
         for path in sorted((results / "runs").glob("*/seed*/experiment.json"))
     ]
+
+
+def told_times(stories: Iterable[Mapping[str, Any]]) -> str:
+    """From when to when runs were trained, in UTC; empty without runs.
+
+    >>> told_times([{"ended": 86_400.0, "seconds": 3600}, {"ended": 90_000.0, "seconds": 60}])
+    '1 January 1970, 23:00, to 2 January 1970, 01:00 UTC'
+    """
+    spans = [(story["ended"] - story["seconds"], story["ended"]) for story in stories]
+    if not spans:
+        return ""
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    if told_day(first) == told_day(last):
+        return f"{told_day(first)}, {told_hour(first)} to {told_hour(last)} UTC"
+    return f"{told_day(first)}, {told_hour(first)}, to {told_day(last)}, {told_hour(last)} UTC"
+
+
+def told_day(when: float) -> str:
+    """The day of a time in seconds since 1970, in UTC.
+
+    >>> told_day(0)
+    '1 January 1970'
+    """
+    day = datetime.fromtimestamp(when, UTC)
+    return f"{day.day} {day:%B %Y}"
+
+
+def told_hour(when: float) -> str:
+    """Hour and minute."""
+    return f"{datetime.fromtimestamp(when, UTC):%H:%M}"
 
 
 def sections(results: Path, config: dict[str, Any] | None) -> list[Section]:

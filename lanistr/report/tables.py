@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lanistr.evaluation.claim import told_claims
+from markupsafe import Markup
+
+from lanistr.evaluation.claim import LEVEL, asked_alike, goodness, is_significant, told_claims
 from lanistr.evaluation.layout import Layout
 from lanistr.evaluation.render import caption, columns, counted
 from lanistr.evaluation.row import Row, Table, read_csv
 from lanistr.report.figures import GREY, INK, PALETTE, WIDTH, figure, svg
+from lanistr.report.giveaways import giveaway_cells
 from lanistr.report.learning import draw_curve
 from lanistr.report.page import (
     SMALLEST,
@@ -23,10 +27,20 @@ from lanistr.report.page import (
     place_beside,
     table,
 )
+from lanistr.report.provenance import stories, told_times
 from lanistr.report.words import named, told
 
-FIRST = ("Method", "Ours", "95 % interval", "Paper", "Paper's runs")
-"""The columns that are in sight without scrolling."""
+FIRST = ("Method", "Ours", "95 % interval", "From LANISTR", "Paper")
+"""The columns that are always in sight; others follow until there are `WIDEST`."""
+WIDEST = 7
+MARKS = (
+    "Bold: the best of ours. With a star: differs from LANISTR, by a p below "
+    f"{LEVEL} after adjustment for all rows of the table."
+)
+GIVEAWAYS = (
+    " Giveaway alone: what the leakage audit predicts from nothing else, without a model; one that "
+    "is no better may have learned nothing else."
+)
 
 
 def table_file(results: Path, name: str) -> Path:
@@ -59,13 +73,13 @@ def expected(
 def sections(results: Path, layouts: Mapping[str, Layout]) -> list[Section]:
     """A section per table; one that was not made says so."""
     return [
-        Section(name, layout.title, body(name, layout, table_file(results, name)))
-        for name, layout in layouts.items()
+        Section(name, layout.title, body(results, name, layout)) for name, layout in layouts.items()
     ]
 
 
-def body(name: str, layout: Layout, path: Path) -> str:
-    """Figure, table and what must be known to read them."""
+def body(results: Path, name: str, layout: Layout) -> str:
+    """What a table says, the table, its figure and what must be known to read them."""
+    path = table_file(results, name)
     if not path.is_file():
         return notice(f"Not run. Make it with: snakemake {name}")
     made = read_table(name, layout, path)
@@ -74,15 +88,94 @@ def body(name: str, layout: Layout, path: Path) -> str:
     lines = [
         withheld(line, row, subjects) for line, row in zip(columns(made), made.rows, strict=True)
     ]
-    order = [*FIRST, *(heading for heading in lines[0] if heading not in FIRST)]
-    headings = [heading for heading in order if heading in lines[0]]
+    same = the_same(lines)
+    headings = [heading for heading in lines[0] if heading not in same]
+    shown = choose_columns(headings)
+    alone = giveaway_cells(results, layout, made.rows)
+    rows = [*marked(lines, made), *alone]
+    about = [title, told_same(same), MARKS + (GIVEAWAYS if alone else ""), trained(results, made)]
+    # At another scale the paper's numbers are of other data or models: they are in the table alone.
+    scale = made.stamp.scale
+    comparable = [row if scale == "paper" else replace(row, paper=None) for row in made.rows]
     drawn = (
-        draw_curve(title, layout.curve, made.rows)
+        draw_curve(title, layout.curve, comparable)
         if layout.curve
-        else bars(layout.title, made.rows)
+        else bars(layout.title, comparable)
     )
     claims = "".join(map(paragraph, told_claims(made)))
-    return claims + drawn + table(lines, headings, title) + folded("How to read it", listing(notes))
+    more = [heading for heading in headings if heading not in shown]
+    return (
+        claims
+        + table(rows, shown, " ".join(filter(None, about)))
+        + further(lines, more)
+        + drawn
+        + folded("How to read it", listing(notes))
+    )
+
+
+def the_same(lines: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Columns that say the same of all rows, which a caption says once.
+
+    >>> the_same([{"Method": "A", "Runs": "5", "AUPRC": "1"}, {"Method": "B", "Runs": "5"}])
+    {'Runs': '5'}
+    """
+    return {
+        heading: cell
+        for heading, cell in lines[0].items()
+        if len(lines) > 1 and heading not in FIRST
+        if all(line.get(heading) == cell for line in lines)
+    }
+
+
+def told_same(same: Mapping[str, str]) -> str:
+    """These columns as a sentence; empty without any."""
+    told = "; ".join(f"{heading} {cell}" for heading, cell in same.items())
+    return f"The same for all rows: {told}." if told else ""
+
+
+def choose_columns(headings: Sequence[str]) -> list[str]:
+    """At most `WIDEST` columns, in their order.
+
+    >>> choose_columns(["Method", "Ours", "a", "b", "c", "d", "e", "Paper"])
+    ['Method', 'Ours', 'a', 'b', 'c', 'd', 'Paper']
+    """
+    first = [heading for heading in FIRST if heading in headings]
+    others = [heading for heading in headings if heading not in FIRST]
+    chosen = {*first, *others[: WIDEST - len(first)]}
+    return [heading for heading in headings if heading in chosen]
+
+
+def further(lines: Sequence[Mapping[str, str]], headings: Sequence[str]) -> str:
+    """The other columns, to be unfolded, again at most `WIDEST` beside each other."""
+    beside = WIDEST - 1
+    groups = [headings[start : start + beside] for start in range(0, len(headings), beside)]
+    made = [table(lines, ["Method", *group], f"{', '.join(group)}.") for group in groups]
+    return folded("More columns", "".join(made)) if made else ""
+
+
+def marked(lines: Sequence[Mapping[str, str]], made: Table) -> list[dict[str, str]]:
+    """The lines with the best of ours in bold and a star where a row differs from LANISTR."""
+    best = {
+        id(max(there, key=lambda row: goodness(row) * (row.mean or 0)))
+        for rows in asked_alike(made)
+        if len(there := [row for row in rows if row.mean is not None]) > 1
+    }
+    found = []
+    for line, row in zip(lines, made.rows, strict=True):
+        cells = dict(line)
+        if id(row) in best:
+            cells["Ours"] = Markup("<strong>{}</strong>").format(cells["Ours"])
+        if is_significant(row):
+            cells["From LANISTR"] += " *"
+        found.append(cells)
+    return found
+
+
+def trained(results: Path, made: Table) -> str:
+    """When the runs of a table were trained; empty if it is not known."""
+    names = {row.experiment for row in made.rows}
+    told = told_times(s for s in stories(results) if s["experiment"]["name"] in names)
+    return f"Trained {told}." if told else ""
 
 
 def withheld(cells: dict[str, str], row: Row, subjects: str) -> dict[str, str]:
@@ -114,16 +207,19 @@ def bar_chart(title: str, rows: Sequence[Row]) -> str:
     with figure(width=WIDTH, height=0.9 + 0.4 * len(rows)) as (fig, axes):
         if metric.percent:
             axes.set_xlim(0, 100)
+        beside = 0.2 if any(row.paper is not None for row in rows) else 0.0
         for place, row in enumerate(rows):
             if row.mean is None:
-                axes.text(0.01, place - 0.2, row.status, va="center", **place_text(axes))
+                axes.text(0.01, place - beside, row.status, va="center", **place_text(axes))
             else:
-                axes.barh(place - 0.2, row.mean, 0.36, color=PALETTE[0])
+                axes.barh(place - beside, row.mean, 0.36, color=PALETTE[0])
             if row.mean is not None and row.low is not None:
                 ends = [[row.mean - row.low], [(row.high or row.mean) - row.mean]]
-                axes.errorbar(row.mean, place - 0.2, xerr=ends, color=INK, capsize=2, linewidth=1)
+                axes.errorbar(
+                    row.mean, place - beside, xerr=ends, color=INK, capsize=2, linewidth=1
+                )
             if row.paper is not None:
-                axes.barh(place + 0.2, row.paper, 0.36, color=GREY, alpha=0.75)
+                axes.barh(place + beside, row.paper, 0.36, color=GREY, alpha=0.75)
         trivial = next((row.trivial for row in rows if row.trivial is not None), None)
         if trivial is not None:
             axes.axvline(trivial, color=PALETTE[1], linestyle="--", linewidth=1.2)
@@ -131,12 +227,10 @@ def bar_chart(title: str, rows: Sequence[Row]) -> str:
         lower = "" if metric.higher_is_better else "; lower is better"
         axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel=named(metric, rows[0].unit) + lower)
         axes.grid(False, axis="y")
-        legend(fig, trivial is not None, any(row.paper is not None for row in rows))
+        legend(fig, trivial is not None, bool(beside))
         drawing = svg(fig, title=f"{title}, {dataset}: {metric.title}", description=told(rows))
-    return captioned(
-        drawing,
-        f"{metric.title} on {dataset}: ours with its 95 % interval, and the paper's number.",
-    )
+    beside = ", and the paper's number" if any(row.paper is not None for row in rows) else ""
+    return captioned(drawing, f"{metric.title} on {dataset}: ours with its 95 % interval{beside}.")
 
 
 def place_text(axes: Any) -> dict[str, Any]:

@@ -21,11 +21,26 @@ def named(metric: Metric, unit: str) -> str:
 
 def told(rows: Sequence[Row]) -> str:
     """The numbers of a figure in words."""
+    with_paper = any(row.paper is not None for row in rows)
     return " ".join(
-        f"{row.row}: ours {number_told(row)}, "
-        f"paper {'not given' if row.paper is None else f'{row.paper:.1f}'}."
+        f"{row.row}: ours {number_told(row)}{paper_told(row) if with_paper else ''}."
         for row in rows
     )
+
+
+def paper_told(row: Row) -> str:
+    """The paper's number after ours."""
+    return f", paper {'not given' if row.paper is None else f'{row.paper:.1f}'}"
+
+
+def enumerated(items: Sequence[str]) -> str:
+    """Items as a sentence lists them.
+
+    >>> enumerated(["a"]), enumerated(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *most, last = items
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def number_told(row: Row) -> str:

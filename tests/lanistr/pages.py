@@ -55,9 +55,12 @@ def check(html):
     for drawing in outline.all("svg"):
         assert drawing["role"] == "img"
         assert drawing["aria-labelledby"].split()[0] in outline.titled
-    for region in outline.all("div"):
-        if region.get("role") == "region":
-            assert region["tabindex"] == "0" and region["aria-label"]
+    # Browsers let what scrolls take focus; a page of landmarks would have none to go to.
+    assert (
+        "tabindex" not in html
+        and 'role="region"' not in html
+        and "aria-labelledby" not in str(outline.all("section"))
+    )
     assert len(outline.all("caption")) == len(outline.all("table"))
     assert all(cell["scope"] in ("col", "row") for cell in outline.all("th"))
     return outline

@@ -133,6 +133,10 @@ def test_the_page_is_navigable_and_holds_no_identifier(results):
         "65.60 to 90.20",
         "80.79",
         "train: mimic-latefusion",
+        "What leaks?",
+        "Not known: the leakage audit was not run.",
+        "MedFuse of table1 (not built)",
+        "Area under the ROC curve",
         "812",  # MB
     ):
         assert text in html, text
@@ -146,8 +150,42 @@ def test_the_report_begins_with_what_the_tables_say_of_pretraining(results):
     write_report(results, results / "report.html", CONFIG)
     html = (results / "report.html").read_text()
     claim = "Pretraining lifts LANISTR: AUROC 80.00 with it, 78.30 without, +1.70 points"
-    assert html.index(f"Table 1: mortality in MIMIC-IV. {claim}") < html.index("Data sets")
+    answer = html.index(f"Yes. Table 1: mortality in MIMIC-IV. {claim}")
+    assert html.index("Does pretraining help?") < answer < html.index("What is missing?")
     assert html.count(claim) == 2  # in the summary and above its table
+    assert "<strong>80.00 ± 2.00</strong>" in html
+
+
+def test_the_paper_has_bars_where_the_scale_is_its_own(results):
+    for scale, drawn in (("smoke", False), ("paper", True)):
+        stamp = replace(STAMP, scale=scale)
+        write_csv(results / "tables/table1.csv", Table("table1", LAYOUT, [LATE, MISSING], stamp))
+        write_report(results, results / "report.html", CONFIG)
+        html = (results / "report.html").read_text()
+        assert (">paper</text>" in html) is drawn
+        assert "80.79" in html  # in the table
+
+
+def test_giveaways_stand_beside_the_models_they_warn_about(results):
+    told = {"metric": "AUROC", "value": 0.76, "low": 0.63, "high": 0.87, "chance": 0.5, "n": 181}
+    measures = [
+        {**told, "of": "length of the text", "better_than_chance": True},
+        {**told, "of": "length of the text, for length of stay", "better_than_chance": True},
+        {**told, "of": "hour of the radiograph", "better_than_chance": False},
+    ]
+    gate = {"gate": "text-length", "status": "notice", "question": "?", "danger": "Too good."}
+    gate |= {"remedy": "", "counts": {}, "context": {}, "settings": [], "measures": measures}
+    entry = {"dataset": "mimic", "title": "Stays", "text_source": "x", "gates": [gate]}
+    audit = {"limit": 10, "datasets": [entry], "acknowledged_without_finding": []}
+    write_json(results / "audit/leakage.json", audit)
+    write_report(results, results / "report.html", CONFIG)
+    html = (results / "report.html").read_text()
+    check(html)
+    row = (
+        '<th scope="row">Giveaway alone: length of the text</th><td class=number data-of="Ours">76'
+    )
+    assert html.count(">Giveaway alone: ") == html.count(row) == 1
+    assert "Noticed: text length (Stays). The strongest giveaway alone: length of the text" in html
 
 
 def test_what_was_not_run_says_so(results):
@@ -216,7 +254,7 @@ def test_the_learning_curve_is_drawn_with_what_there_is():
         html = over_unlabeled("Table 4", rows)
         legend = [word for word in ("ours", "paper") if f">{word}</text>" in html]
         assert legend == ["ours"] * (ours in rows) + ["paper"] * (paper[0] in rows)
-    assert "25 %: ours 71.0 (60.0 to 80.0), paper not given." in over_unlabeled("Table 4", [ours])
+    assert "25 %: ours 71.0 (60.0 to 80.0)." in over_unlabeled("Table 4", [ours])
 
 
 def test_a_curve_over_labels_has_a_line_per_method_at_the_labels_of_its_rows():
@@ -246,7 +284,7 @@ def test_numbers_have_bars_in_their_unit():
     check(page("T", [Section("a", "A", html)]))
     assert html.count("<svg") == 2
     assert ">MAE in hours; lower is better</text>" in html and ">AUROC in percent</text>" in html
-    assert "LANISTR: ours 21.25 (20.00 to 23.00), paper not given." in html
+    assert "LANISTR: ours 21.25 (20.00 to 23.00)." in html
     first, second = html.split("</svg>")[:2]
     assert ">paper</text>" not in first and ">paper</text>" in second
 
@@ -324,7 +362,7 @@ def test_modalities_are_shown_with_their_intervals(tmp_path):
     write_json(folder / "removal.json", removed)
     html = page("T", sections(tmp_path))
     assert len(check(html).all("svg")) == 2
-    assert "text: 20.0 (10.0 to 30.0) percent points" in html
+    assert "text: 20.0 (10.0 to 30.0) percentage points" in html
     assert ">50.0</td>" in html
     assert html.count("0.612") == 1 and html.count("fewer than 10 samples") == 1
 

@@ -47,7 +47,8 @@ def test_numbers_are_flush_right_and_words_are_not():
     rows = [{"name": "18 or older", "n": 1234, "share": 0.256}, {"name": "all", "n": None}]
     html = table(rows, {"name": "Name", "n": "Count", "share": "Share"}, "Caption")
     assert '<th scope="row">18 or older</th>' in html
-    assert "<td class=number>1,234</td><td class=number>0.26</td>" in html
+    assert '<td class=number data-of="Count">1,234</td>' in html
+    assert '<td class=number data-of="Share">0.26</td>' in html
     assert html.count("<td") == 4
 
 
