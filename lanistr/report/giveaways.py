@@ -50,7 +50,7 @@ def measures(entries: list[Entry], data: str, task: str | None) -> Iterator[Entr
 
     Args:
         entries: data sets of the audit.
-        data: data set or part of one, such as `amazon/All_Beauty`, which measures end with.
+        data: data set or part of one, such as `shop/beauty`, whose name measures end with.
         task: title of the task, if not the data set's first.
     """
     family, _, part = data.partition("/")
@@ -59,10 +59,9 @@ def measures(entries: list[Entry], data: str, task: str | None) -> Iterator[Entr
             continue
         ending = part if entry["dataset"] != data else ""
         for measure in (measure for gate in entry["gates"] for measure in gate["measures"]):
-            of = measure["of"]
-            told = of.partition(", for ")[2].removesuffix(f", {ending}")
-            if of.endswith(ending) and told == (task or ""):
-                yield measure
+            of = measure["of"].removesuffix(f", {ending}").removesuffix(f" of {ending}")
+            if measure["of"].endswith(ending) and of.partition(", for ")[2] == (task or ""):
+                yield {**measure, "of": of}
 
 
 def task_title(results: Path, layout: Layout) -> str | None:

@@ -21,7 +21,7 @@ SMALLEST = 10
 """Counts of patients below it are not shown, as a page may be passed on."""
 
 MISSPELT = ("Glascow", "Glasgow")
-"""What the names of columns have from mimic3-benchmarks, and how readers know it."""
+"""A word of columns as the published files of the series spell it, and as readers know it."""
 
 Cell = str | int | float | None
 

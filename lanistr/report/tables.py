@@ -229,8 +229,8 @@ def bar_chart(title: str, rows: Sequence[Row]) -> str:
         axes.grid(False, axis="y")
         legend(fig, trivial is not None, bool(beside))
         drawing = svg(fig, title=f"{title}, {dataset}: {metric.title}", description=told(rows))
-    beside = ", and the paper's number" if any(row.paper is not None for row in rows) else ""
-    return captioned(drawing, f"{metric.title} on {dataset}: ours with its 95 % interval{beside}.")
+    paper = ", and the paper's number" if any(row.paper is not None for row in rows) else ""
+    return captioned(drawing, f"{metric.title} on {dataset}: ours with its 95 % interval{paper}.")
 
 
 def place_text(axes: Any) -> dict[str, Any]:
