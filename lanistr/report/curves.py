@@ -126,8 +126,9 @@ def drawn(title: str, runs: Mapping[int, History], *, alone: bool = False) -> st
     edges = {"left": 0.6 / WIDTH, "right": 1 - 0.1 / WIDTH, "wspace": 0.55}
     edges |= {"bottom": FOOT / height, "top": 1 - head / height, "hspace": 0.6}
     # All panels are alike: to search for their places would double the time of drawing them.
-    options = {"layout": "none", "gridspec_kw": edges, "squeeze": False}
-    with figure(rows, 2, width=WIDTH, height=height, **options) as (fig, grid):
+    with figure(
+        rows, 2, width=WIDTH, height=height, layout=None, gridspec_kw=edges, squeeze=False
+    ) as (fig, grid):
         for axes, (name, lines) in zip(grid.flat, shown, strict=False):
             draw(axes, list(runs.values()), lines)
             axes.set_title(name, fontsize=9, fontweight="normal", x=-0.35)

@@ -72,7 +72,7 @@ def figure(
     *,
     width: float = WIDTH,
     height: float = 3.2,
-    layout: Literal["constrained", "none"] = "constrained",
+    layout: Literal["constrained"] | None = "constrained",
     **options: Any,
 ) -> Iterator[tuple[Figure, Any]]:
     """A figure and its axes in the style of the report; call `svg` inside the block.
@@ -82,7 +82,7 @@ def figure(
         columns: of axes.
         width: inches; about `WIDTH` for a figure of one column.
         height: inches.
-        layout: "none" for axes whose places are given, which is quicker.
+        layout: None for axes whose places are given, which is quicker.
         options: of `Figure.subplots`, such as `squeeze=False`.
     """
     from matplotlib import rc_context

@@ -1,0 +1,146 @@
+"""What a terminal shows of a run: a line per finished job, how far all is, what failed and why.
+
+The log file has everything. Snakemake's records are known by the names of their events, so that
+nothing of Snakemake is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SPARED = {"job_info", "job_finished", "progress", "shellcmd"}
+"""Events that our line stands for."""
+CHATTER = ("Select jobs to execute", "Execute ")
+FAILURE = "error: "
+
+
+def event_of(record: logging.LogRecord) -> str:
+    """The name of Snakemake's event, such as `job_finished`; empty for other records."""
+    event = getattr(record, "event", "")
+    return str(getattr(event, "value", event))
+
+
+def is_wanted(record: logging.LogRecord) -> bool:
+    """Whether a record says what our lines do not."""
+    return event_of(record) not in SPARED and not str(record.msg).startswith(CHATTER)
+
+
+class Progress(logging.Handler):
+    """Prints a line for each job that ends, and keeps what failed.
+
+    Args:
+        planned: jobs of each rule that are to be done.
+    """
+
+    def __init__(self, planned: Mapping[str, int]) -> None:
+        super().__init__()
+        self.left = Counter(planned)
+        self.total, self.started = sum(planned.values()), time.monotonic()
+        self.running: dict[int, tuple[str, str, float]] = {}
+        self.took: dict[str, list[float]] = defaultdict(list)
+        self.failed: dict[int, dict[str, Any]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of a record."""
+        told = record.__dict__
+        match event_of(record):
+            case "job_info":
+                name = told["rule_msg"] or told["rule_name"]
+                self.running[told["jobid"]] = (told["rule_name"], name, time.monotonic())
+            case "job_finished" if told["job_id"] in self.running:
+                self.finish(told["job_id"])
+            case "job_error":
+                self.failed[told["jobid"]] = told
+
+    def finish(self, job: int) -> None:
+        """Print that a job is done."""
+        rule, name, began = self.running.pop(job)
+        self.failed.pop(job, None)  # tried again, with success
+        self.took[rule].append(time.monotonic() - began)
+        self.left[rule] -= 1
+        done = self.total - sum(self.left.values())
+        rest = f", {told_left(self.seconds_left())}" if done < self.total else ""
+        seconds = told_time(self.took[rule][-1])
+        print(f"{time.strftime('%H:%M')}  {done} of {self.total}  {name} ({seconds}){rest}")
+
+    def seconds_left(self) -> float:
+        """What the jobs that are left will take, if they are like those of their rules so far.
+
+        Of a rule that none is finished of, a job counts as long as the mean of all; jobs go on
+        beside each other as they did.
+        """
+        known = {rule: sum(took) / len(took) for rule, took in self.took.items()}
+        spent = sum(map(sum, self.took.values()))
+        mean = spent / sum(map(len, self.took.values()))
+        beside = max(1.0, spent / (time.monotonic() - self.started))
+        return sum(count * known.get(rule, mean) for rule, count in self.left.items()) / beside
+
+    def told_failures(self) -> list[str]:
+        """What failed, why, and the command that repeats it, as lines."""
+        lines = []
+        for told in self.failed.values():
+            _, name, _ = self.running.get(told["jobid"], ("", told["rule_name"], 0))
+            lines += [f"failed: {name}", f"  why: {told_reason(told['log'])}"]
+            # Snakemake says of some files more than their names.
+            file = str(next(iter(told["output"]), "")).partition(" (")[0]
+            lines += [f"  again: snakemake --cores 1 {file}"] if file else []
+        return lines
+
+
+def told_reason(logs: Sequence[str]) -> str:
+    """The message that a job ended with, or where to look."""
+    for log in logs:
+        path = Path(str(log).partition(" (")[0])
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            said = next((line for line in reversed(lines) if line.startswith(FAILURE)), None)
+            return said.removeprefix(FAILURE) if said else f"it ended without a message, see {path}"
+    return "it left no log"
+
+
+def told_time(seconds: float) -> str:
+    """A time as one says it.
+
+    >>> told_time(4.2), told_time(150), told_time(7260)
+    ('4 s', '2 min 30 s', '2 h 01 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def told_left(seconds: float) -> str:
+    """What is left of a run, no finer than it is known.
+
+    >>> told_left(20), told_left(600), told_left(9000)
+    ('less than a minute left', 'about 10 min left', 'about 2 h 30 min left')
+    """
+    if seconds < 60:
+        return "less than a minute left"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"about {f'{hours} h {minutes:02} min' if hours else f'{minutes} min'} left"
+
+
+def narrow(markdown: str, wanted: Sequence[str]) -> str:
+    r"""Some columns of the table in a Markdown file, for a terminal.
+
+    >>> print(narrow("**T**\n\n| A | B | C |\n| :-- | --: | --: |\n| x | 1 | 2 |\n", ["A", "C"]))
+    A  C
+    x  2
+    """
+    lines = [line for line in markdown.splitlines() if line.startswith("| ")]
+    head, _, *rows = [line.strip("|").split(" | ") for line in lines]
+    cells = [[cell.strip() for cell in line] for line in (head, *rows)]
+    places = [place for place, name in enumerate(cells[0]) if name in wanted]
+    widths = [max(len(line[place]) for line in cells) for place in places]
+    return "\n".join(
+        "  ".join(line[p].ljust(width) for p, width in zip(places, widths, strict=True)).rstrip()
+        for line in cells
+    )
