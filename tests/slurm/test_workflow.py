@@ -1,4 +1,4 @@
-"""The workflow's jobs on a cluster: cut off, over nodes, on GPUs, as an array; `make test-slurm`."""
+"""The workflow's jobs on a cluster: cut off, over nodes, on GPUs, as arrays; `make test-slurm`."""
 
 import json
 import os
