@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -138,6 +139,19 @@ class Manifest(Facts):
                 "digest",
             }
         )
+
+
+def least_cache_bytes(manifest: Manifest) -> int:
+    """The least that a cache of these shards takes: its pixels and its series, in bytes."""
+    rows = {
+        modality: manifest.tables[place.table].rows
+        for modality, place in manifest.card.modalities.items()
+        if place.table in manifest.tables
+    }
+    image, series = manifest.image, manifest.timeseries
+    pixels = image.channels * image.px**2 if image else 0
+    steps = math.prod(series.shape[:2]) * 4 + series.shape[0] * series.shape[2] if series else 0
+    return rows.get(Modality.IMAGE, 0) * pixels + rows.get(Modality.TIMESERIES, 0) * steps
 
 
 def read_manifest(path: Path, variant: str | None = None) -> Manifest:

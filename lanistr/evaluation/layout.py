@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lanistr.errors import ConfigError
+from lanistr.experiments.problems import tell_problems
 from lanistr.experiments.recipes import read_mapping
 
 
@@ -52,12 +53,8 @@ def read_layouts(path: Path) -> dict[str, Layout]:
         try:
             found[name] = Layout.model_validate(entry)
         except ValidationError as error:
-            keys = "; ".join(
-                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-            )
-            raise ConfigError(
-                f"{path}, {name}: {keys}. Allowed are {', '.join(Layout.model_fields)}."
-            ) from None
+            keys = " ".join(tell_problems(Layout, error))
+            raise ConfigError(f"{path}, {name}: {keys}") from None
     return found
 
 

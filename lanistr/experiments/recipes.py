@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from commandline.nearest import nearest
 from lanistr.data.card import Card
 from lanistr.errors import ConfigError
 from lanistr.experiments.architecture import Encoders, Part
 from lanistr.experiments.config import Experiment
 from lanistr.experiments.methods import methods
+from lanistr.experiments.problems import tell_problems
 from lanistr.modality import Modality
 
 P = TypeVar("P", bound=Part)
@@ -43,9 +45,31 @@ def load_experiment(
     """
     entries = read_registry(registry)
     if name not in entries:
-        raise ConfigError(f"{registry} has no experiment {name!r}. Allowed: {sorted(entries)}.")
-    sections = recipe_sections(recipe)
-    entry = entries[name]
+        raise ConfigError(f"{registry} has no experiment {name!r}.{nearest(name, entries)}")
+    where = f"Experiment {name!r} of {registry} over {recipe}"
+    modalities = card.modalities if card else None
+    return make_experiment(name, entries[name], recipe_sections(recipe), modalities, where)
+
+
+def make_experiment(
+    name: str,
+    entry: Mapping[str, Any],
+    sections: Mapping[str, Any],
+    modalities: Iterable[Modality] | None,
+    where: str,
+) -> Experiment:
+    """An entry laid over the sections of a recipe.
+
+    Args:
+        name: name of the entry.
+        entry: completed entry.
+        sections: sections of the recipe.
+        modalities: those of the data set; None = not known yet, so that `all` are all there are.
+        where: of whom messages speak.
+
+    Raises:
+        ConfigError: an unknown key, or a value out of its range.
+    """
     settings: dict[str, Any] = {"name": name}
     method = dict((sections.get("methods") or {}).get(entry.get("method", "lanistr")) or {})
     stages = {stage: method.pop(stage, None) for stage in ("pretrain", "finetune")}
@@ -56,20 +80,21 @@ def load_experiment(
         stages.get(entry.get("stage", "")),
         (sections.get("datasets") or {}).get(entry.get("dataset", "")),
         (sections.get("experiments") or {}).get(name),
-        entry,
+        dict(entry),
     )
     for layer in layers:
         settings = merged(settings, layer or {})
-    where = f"Experiment {name!r} of {registry} over {recipe}"
-    return parsed(Experiment, chosen_modalities(settings, card, where), where)
+    return parsed(Experiment, chosen_modalities(settings, modalities, where), where)
 
 
-def chosen_modalities(settings: dict[str, Any], card: Card | None, where: str) -> dict[str, Any]:
-    """The settings with the card's modalities in place of `all` or `readable`, less `without`.
+def chosen_modalities(
+    settings: dict[str, Any], modalities: Iterable[Modality] | None, where: str
+) -> dict[str, Any]:
+    """The settings with the data's modalities in place of `all` or `readable`, less `without`.
 
     Args:
         settings: of an experiment.
-        card: of the data set; None = not known yet, so that `all` are all there could be.
+        modalities: those of the data set; None = not known yet, so that `all` are all there are.
         where: of whom messages speak.
 
     Raises:
@@ -78,7 +103,7 @@ def chosen_modalities(settings: dict[str, Any], card: Card | None, where: str) -
     rest = {key: value for key, value in settings.items() if key != "without"}
     named, without = rest.get("modalities"), settings.get("without") or []
     if named in (ALL, READABLE):
-        named = sorted(asked_of(settings, card.modalities if card else Modality))
+        named = sorted(asked_of(settings, Modality if modalities is None else modalities))
     if without:
         if absent := sorted(set(without) - set(named or [])):
             raise ConfigError(f"{where}: without: {absent} are none of modalities, {named}.")
@@ -138,7 +163,7 @@ def read_registry(path: Path) -> dict[str, dict[str, Any]]:
             raise ConfigError(
                 f"{path}: {asked[0]!r} is like {name!r}, which is "
                 f"{'like it in turn' if name in asked else 'not there'}. "
-                f"Allowed: the name of another entry, {sorted(entries)}."
+                f"Name another entry.{nearest(name, entries.keys() - {*asked, name})}"
             )
         if not isinstance(entries[name] or {}, dict):
             found = type(entries[name]).__name__
@@ -154,8 +179,8 @@ def read_registry(path: Path) -> dict[str, dict[str, Any]]:
 
 def started_from(entry: dict[str, Any]) -> list[str]:
     """The experiments that an entry's initial weights come from; YAML may leave out the list."""
-    init = entry.get("init", [])
-    return [init] if isinstance(init, str) else list(init)
+    init = entry.get("init") or []
+    return [init] if isinstance(init, str) else [*init] if isinstance(init, list) else []
 
 
 def needed_for(entries: Mapping[str, dict[str, Any]], table: str) -> list[str]:
@@ -192,9 +217,8 @@ def recipe_sections(recipe: Path) -> dict[str, Any]:
     sections = read_mapping(recipe)
     allowed = ("shared", "pretrain", "finetune", "methods", "datasets", "experiments")
     if unknown := set(sections) - set(allowed):
-        raise ConfigError(
-            f"{recipe}: unknown sections {sorted(unknown)}. Allowed: {', '.join(allowed)}."
-        )
+        told = "; ".join(f"{name}.{nearest(name, allowed)}" for name in sorted(map(str, unknown)))
+        raise ConfigError(f"{recipe}: there is no section {told}")
     return sections
 
 
@@ -225,9 +249,7 @@ def parsed(kind: type[P], settings: dict[str, Any], where: str) -> P:
     try:
         return kind.model_validate(settings)
     except ValidationError as error:
-        problems = [
-            f"  {'.'.join(map(str, e['loc'])) or 'experiment'}: {e['msg']}" for e in error.errors()
-        ]
+        problems = [f"  {line}" for line in tell_problems(kind, error)]
         raise ConfigError("\n".join([f"{where}:", *problems])) from None
 
 

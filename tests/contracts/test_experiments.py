@@ -203,5 +203,5 @@ def test_table_5s_weights_of_the_losses_on_reviews(repository):
 def test_an_unknown_key_is_refused_with_its_path(repository, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("finetune: {optim: {epochs: 1, batch_size: 1, lrr: 1}}")
-    with pytest.raises(ConfigError, match=r"optim\.lrr: Extra inputs"):
+    with pytest.raises(ConfigError, match=r"optim\.lrr: there is no such key\. Did you mean lr"):
         load_experiment(repository / "config/experiments.yaml", recipe, "mimic-lanistr")

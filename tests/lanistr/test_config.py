@@ -71,7 +71,7 @@ def test_a_task_is_of_fine_tuning(experiment):
 
 
 def test_an_unknown_key_is_named_with_its_path(files):
-    with pytest.raises(ConfigError, match=r"optim\.lrr: Extra inputs are not permitted"):
+    with pytest.raises(ConfigError, match=r"optim\.lrr: there is no such key\. Did you mean lr\?"):
         load_experiment(*files, "wrong")
 
 

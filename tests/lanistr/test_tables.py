@@ -320,7 +320,7 @@ def test_a_task_that_the_data_set_does_not_have_is_refused(asked, cache, reposit
 
 def test_an_unknown_key_of_a_table_is_refused(asked, cache, repository):
     (asked / "tables.yaml").write_text("every: {title: T, data: mimic, colour: red}")
-    with pytest.raises(ConfigError, match=r"every: colour: Extra inputs .*Allowed are title"):
+    with pytest.raises(ConfigError, match=r"every: colour: there is no such key. Allowed: .*title"):
         made_table(asked, cache, repository, "every")
 
 

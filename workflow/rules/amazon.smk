@@ -65,6 +65,8 @@ register(
     missing=missing_amazon,
     keys="amazon.root",
     tables=shards_of_reviews,
+    modalities=["text", "image", "tabular"],
+    tasks=["stars"],
     vocabulary=pretrained_vocabulary,
     gate=lambda data: "amazon",
     audit=reviews_read,

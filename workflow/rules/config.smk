@@ -12,6 +12,7 @@ import yaml
 from snakemake.io import contains_wildcard
 from snakemake.utils import validate
 
+from commandline.nearest import nearest
 from commandline.shipped import HOME
 
 CONFIG_SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
@@ -65,16 +66,41 @@ def expand_paths():
         put(place, None if path == "null" else there)
 
 
+def error_in_words(error):
+    """What is wrong, and what is allowed or was perhaps meant."""
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = [key for key in error.instance if key not in known]
+        meant = "".join(f" {key}:{nearest(key, known)}" for key in unknown)
+        is_recipe = {"shared", "finetune"} & {*unknown} and "name" not in config
+        other = (
+            " This is a recipe: a configuration names it in recipes."
+            if is_recipe
+            else ""
+        )
+        return f"{error.message}.{meant}{other}"
+    if error.validator == "anyOf" and "recipes" not in error.instance:
+        return "neither recipes nor size is there, which say how models are trained."
+    if names := [each for each in error.context if each.validator == "enum"]:
+        return error_in_words(names[0])
+    if error.validator == "enum":
+        return (
+            f"found {error.instance!r}.{nearest(error.instance, error.validator_value)}"
+        )
+    if error.validator == "pattern":
+        return f"{error.message}. Allowed: {error.schema['description']}"
+    if error.validator == "type" and error.validator_value == "array":
+        return (
+            f"found {error.instance!r}, expected is a list in brackets, such as [0, 1]."
+        )
+    return f"{error.message}."
+
+
 def config_problems():
     """What is wrong, where, and what is allowed there, one line each."""
     for error in VALIDATOR.iter_errors(config):
         place = ".".join(map(str, error.absolute_path)) or "top level"
-        allowed = {
-            "additionalProperties": lambda: ", ".join(error.schema["properties"]),
-            "pattern": lambda: error.schema["description"].removesuffix("."),
-        }.get(error.validator)
-        told = f" Allowed: {allowed()}." if allowed else ""
-        yield f"  {place}: {error.message}.{told}\n"
+        yield f"  {place}: {error_in_words(error)}\n"
     named = [(".".join(map(str, place)), path) for place, path in paths_of_config()]
     # Own rows lie beside their configuration.
     beside = workflow.configfiles if "rows" in config else ()

@@ -11,6 +11,7 @@ register(
     keys="control",
     tables=lambda data: parts_of_rows(data, ["text", "image", "timeseries"]),
     modalities=["text", "image", "timeseries"],
+    tasks=["positive"],
 )
 
 

@@ -1,7 +1,5 @@
 """GPUs and memory: how many a job gets, and whether they are there before the first one starts."""
 
-import contextlib
-
 from commandline.devices import find_gpus, find_memory
 
 ENGINE = config["engine"]
@@ -91,12 +89,7 @@ def planned(*rules):
         for job in workflow.dag.needrun_jobs()
         if job.rule.name in rules
     ]
-    found = []
-    for name in dict.fromkeys(names):
-        # Some settings fit only what shards will say; if they do not, their job tells.
-        with contextlib.suppress(LanistrError):
-            found.append(resolved(name))
-    return found
+    return list(map(resolved, dict.fromkeys(names)))
 
 
 def matrices(experiment):

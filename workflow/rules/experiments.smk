@@ -2,13 +2,14 @@
 
 import functools
 
-from lanistr.data.manifest import read_manifest
+from lanistr.data.manifest import least_cache_bytes, read_manifest
 from lanistr.evaluation.status import missing_extra
 from lanistr.experiments.methods import methods
 from lanistr.experiments.recipes import (
     can_read,
-    load_experiment,
+    make_experiment,
     needed_for,
+    recipe_sections,
     started_from,
 )
 
@@ -28,10 +29,10 @@ def dataset(experiment):
 def is_possible(experiment):
     """Whether the configuration has the data of an experiment and of those it starts from."""
     entry = REGISTRY[experiment]
-    has = registration(entry["dataset"]).modalities
+    of = registration(entry["dataset"])
     return (
         is_at_hand(entry["dataset"])
-        and (has is None or can_read(entry, has))
+        and (not of.optional or can_read(entry, of.modalities))
         and all(map(is_possible, started_from(entry)))
     )
 
@@ -39,8 +40,12 @@ def is_possible(experiment):
 @functools.cache
 def resolved(experiment):
     """An experiment over its recipe, with all its settings; LanistrError if they do not fit."""
-    manifest = Path(manifest_of(dataset(experiment)))
-    # `modalities: all` are those of the card.
-    card = read_manifest(manifest).card if manifest.is_file() else None
-    recipe = shipped(recipe_of(dataset(experiment)))
-    return load_experiment(shipped(config["registry"]), recipe, experiment, card)
+    data = dataset(experiment)
+    sections, has = sections_of(recipe_of(data)), registration(data).modalities
+    return make_experiment(experiment, REGISTRY[experiment], sections, has, experiment)
+
+
+@functools.cache
+def sections_of(recipe):
+    """The sections of a recipe; LanistrError if it is none."""
+    return recipe_sections(shipped(recipe))

@@ -60,6 +60,13 @@ register(
     missing=missing_mimic,
     keys="mimic.root, mimic.notes and mimic.cxr",
     tables=shards_of_stays,
+    modalities=["text", "image", "tabular", "timeseries"],
+    tasks=[
+        "in_hospital_mortality",
+        "length_of_stay",
+        "readmission_30d",
+        "phenotypes",
+    ],
     acknowledge=lambda data: TEXT_LEAKS.get(data.partition("/")[2], []),
     audit=raw("root", "hosp/patients", "hosp/admissions"),
     audit_options=each("--mimic-root", [raw_root("root")]),

@@ -32,8 +32,10 @@ REGISTRY = told_once(read_registry, shipped(REGISTRY_FILE))
 TABLES = told_once(read_mapping, shipped("config/tables.yaml"))
 
 
+include: "checks.smk"
 include: "devices.smk"
 include: "digests.smk"
+include: "disk.smk"
 include: "experiments.smk"
 include: "refusals.smk"
 include: "targets.smk"
@@ -125,7 +127,9 @@ class Registration:
         tables: the Parquet files of a data's shards.
         extra: further data, which only a table asks for.
         complete: whether there can be no other data than these.
-        modalities: those of every data; None = not known before there are shards.
+        modalities: those of every data.
+        tasks: what can be learned of it, by name; of some data perhaps not all.
+        optional: whether what asks for a modality that the data lack is left out, not refused.
         vocabulary: the data whose tokenizer serves a data; None = its own.
         gate: the data whose leakage gate covers a data.
         acknowledge: gates of a data whose findings do not stop the run, beside those of
@@ -142,7 +146,9 @@ class Registration:
     tables: Callable
     extra: Sequence[str] = ()
     complete: bool = True
-    modalities: Sequence[str] | None = None
+    modalities: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    optional: bool = False
     vocabulary: Callable = lambda data: None
     gate: Callable = lambda data: data
     acknowledge: Callable = lambda data: []

@@ -21,6 +21,7 @@ register(
     keys="physionet2012.root",
     tables=lambda data: parts_of_rows(data, ["tabular", "timeseries"]),
     modalities=["tabular", "timeseries"],
+    tasks=["in_hospital_mortality", "length_of_stay"],
 )
 
 

@@ -1,7 +1,11 @@
-"""What stops a plan: raw files that are missing, and names that nothing has."""
+"""What stops a plan before it is made: raw files and rows that are not there, unknown targets."""
 
-import difflib
 import re
+
+from snakemake.cli import get_argument_parser
+from snakemake.io import contains_wildcard
+
+from commandline.nearest import nearest
 
 
 def refuse_missing(family, *wanted):
@@ -18,15 +22,33 @@ def refuse_missing(family, *wanted):
         keys = " and ".join(
             REGISTERED[name].keys for name, found in missing.items() if found
         )
+        hints = [line for name in missing for line in other_roots(name, missing[name])]
         section, _, key = REGISTERED[family].keys.split(",")[0].partition(".")
         # Leaving through SystemExit: Snakemake would wrap an exception of an
         # input function in a traceback and name the first rule's files only.
         sys.exit(
             f"error: the configuration '{config['name']}' needs raw files that are not there:\n"
-            + "".join(lines)
+            + "".join(lines + hints)
             + f"Point {keys} to your copies, in the config file or with --config"
             f""" '{section}={{"{key}": "/data"}}'; README.md says how to obtain them."""
         )
+
+
+def other_roots(family, missing):
+    """Where what is missing lies, if that is one folder above or below the one that is named."""
+    for section, key in re.findall(r"(\w+)\.(\w+)", REGISTERED[family].keys):
+        named = config.get(section, {}).get(key)
+        if not isinstance(named, str):
+            continue
+        below = {
+            Path(line).relative_to(named).parts[0].split(" ")[0]
+            for line in missing
+            if Path(line).is_relative_to(named)
+        }
+        folders = [Path(named).parent, *sorted(Path(named).glob("*/"))]
+        for folder in folders if below else ():
+            if all((folder / name).exists() for name in below):
+                yield f"{section}.{key} is {named}; there are {', '.join(sorted(below))} in {folder}: give that.\n"
 
 
 def refuse_without_rows(table):
@@ -41,78 +63,46 @@ def refuse_without_rows(table):
         )
 
 
-def nearest(name, allowed):
-    """What a wrong name may have been meant to be, and what is allowed."""
-    close = difflib.get_close_matches(str(name), allowed, n=2)
-    meant = f" Did you mean {' or '.join(close)}?" if close else ""
-    return f"{meant} Allowed: {', '.join(sorted(allowed))}."
-
-
-def unknown_names():
-    """Names in the configuration and the registry that nothing has, one line each."""
-    for family, recipe in config["recipes"].items():
-        if family not in REGISTERED:
-            yield f"recipes.{family}: no such data set.{nearest(family, REGISTERED)}"
-        elif not shipped(recipe).is_file():
-            folder = shipped(Path(recipe).parent)
-            beside = [
-                f"{Path(recipe).parent}/{path.name}" for path in folder.glob("*.yaml")
-            ]
-            yield f"recipes.{family}: {recipe} is not there.{nearest(recipe, beside)}"
-    for table in set(config["table_seeds"]) - set(TABLES):
-        yield f"table_seeds.{table}: no such table.{nearest(table, TABLES)}"
-    for name in set(config.get("analysis") or ()) - set(REGISTRY):
-        yield f"analysis: {name} is not in {config['registry']}.{nearest(name, REGISTRY)}"
-    for name, entry in REGISTRY.items():
-        yield from (
-            f"{config['registry']}, {name}: {line}" for line in unknown_to(name, entry)
-        )
-
-
-def ancestors(name):
-    """The experiments that an experiment starts from, and those that these start from."""
-    found, todo = set(), [name]
-    while todo:
-        new = set(started_from(REGISTRY.get(todo.pop(), {}))) - found
-        found |= new
-        todo += new
-    return found
-
-
-def unknown_to(name, entry):
-    """Names of one entry of the registry that nothing has or can have."""
-    if not re.fullmatch(EXPERIMENT, str(name)):
-        yield "names are of small letters, digits and hyphens."
-    data = str(entry.get("dataset"))
-    family = data.split("/")[0]
-    if family not in REGISTERED:
-        yield f"no data set {data}.{nearest(data, REGISTERED)}"
-    elif family in config["recipes"] and registration(data).complete:
-        if not is_at_hand(data):
-            there = [*registration(data).data, *registration(data).extra]
-            yield f"no data set {data}.{nearest(data, there)}"
-    if (method := entry.get("method", "lanistr")) not in methods():
-        yield f"no method {method}.{nearest(method, methods())}"
-    elif entry.get("stage") not in methods()[method].stages:
-        stages = ", ".join(methods()[method].stages)
-        yield f"{method} has no stage {entry.get('stage')}. Allowed: {stages}."
-    rows = entry.get("rows") or {}
-    if not isinstance(rows, dict):
-        yield "rows says which row of which table it is, such as {table1: LANISTR}."
-        rows = {}
-    for table in set(rows) - set(TABLES):
-        yield f"no table {table}.{nearest(table, TABLES)}"
-    if name in ancestors(name):
-        yield "starts from itself; name another experiment in init, or none."
-    for other in set(started_from(entry)) - set(REGISTRY):
-        yield f"starts from {other}, which is not there.{nearest(other, REGISTRY)}"
-
-
-def refuse_unknown_names():
-    """Stop at names that nothing has, all in one message; called when all is registered."""
-    if lines := [f"  {line}\n" for line in unknown_names()]:
+def refuse_without_recipes():
+    """Stop if there is nothing to train, as no data set has a recipe."""
+    if not config["recipes"]:
+        sections = ", ".join(sorted(REGISTERED))
         sys.exit(
-            "error: the configuration or the registry names what is not there:\n"
-            + "".join(lines)
-            + "config/README.md explains the keys."
+            f"error: the configuration '{config['name']}' has no recipe, so there is nothing to make. "
+            "Name one in `recipes`, such as recipes: {mimic: config/recipes/mimic-tiny.yaml}, or give "
+            f"`size` a section of a data set beside it: {sections}."
         )
+
+
+def asked_targets():
+    """The targets of the command line, which Snakemake tells when the plan is made and no sooner."""
+    is_command = Path(sys.argv[0]).stem in ("snakemake", "__main__")
+    if not (
+        is_command
+        and workflow.is_main_process
+        and workflow.modifier.is_main_snakefile()
+    ):
+        return []
+    return get_argument_parser().parse_known_args(sys.argv[1:])[0].targets or []
+
+
+def refuse_unknown_targets():
+    """Stop at targets that no rule makes, with the nearest; Snakemake names none."""
+    rules_there = list(workflow.rules)
+    names = [rule.name for rule in rules_there]
+    for target in map(str, asked_targets()):
+        if target in names or os.path.exists(target):
+            continue
+        if not any(rule.is_producer(target) for rule in rules_there):
+            files = [str(file) for rule in rules_there for file in rule.output]
+            known = [file for file in files if not contains_wildcard(file)]
+            allowed = [*known, *forms_of(TABLES)] if "/" in target else all_targets()
+            sys.exit(
+                f"error: {target}: there is no such target.{nearest(target, allowed)} "
+                "config/README.md says what each makes."
+            )
+
+
+def all_targets():
+    """The names that may be asked for."""
+    return ["all", *TARGETS, *TABLES]

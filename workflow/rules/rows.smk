@@ -72,6 +72,8 @@ register(
     keys="rows.root, rows.source",
     tables=lambda data: parts_of_rows(data, own_modalities()),
     modalities=own_modalities(),
+    tasks=[*OWN_ROWS.get("tasks", {})],
+    optional=True,
 )
 
 
