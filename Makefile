@@ -12,7 +12,7 @@ LOCK   ?= $(if $(filter Darwin,$(shell uname)),requirements-cpu.lock,requirement
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env slurm all demo test test-slurm check bench rehearse lock format clean
+.PHONY: help env slurm all demo test test-slurm check docs bench rehearse lock format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/'
@@ -51,6 +51,10 @@ check: env ## lint, format, types, import contracts
 	lint-imports
 	snakemake --dry-run --quiet all
 
+docs: env ## the documentation as a site, results/docs/index.html; no network to read it
+	$(UV) pip install --quiet --compile-bytecode -r requirements-docs.lock
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
+
 bench: env ## the benchmarks; results as json below results/bench
 	python -m tests.bench
 
@@ -69,8 +73,9 @@ lock: .venv/installed ## resolve pyproject.toml anew into both locks
 	$(COMPILE) --upgrade --output-file requirements.lock
 	cp requirements.lock requirements-cpu.lock
 	$(COMPILE) --universal $(CUDA:%=--no-emit-package %) --output-file requirements-cpu.lock
-	$(UV) pip compile pyproject.toml --extra slurm --constraint requirements.lock --python-version 3.11 \
-	  --no-emit-index-url --no-annotate --no-header --quiet | grep -vxFf requirements.lock > requirements-slurm.lock
+	for extra in slurm docs; do $(UV) pip compile pyproject.toml --extra $$extra \
+	  --constraint requirements.lock --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	  --quiet | grep -vxFf requirements.lock > requirements-$$extra.lock; done
 
 format: env ## rewrite Python and Snakemake files in the house format
 	ruff check --fix .

@@ -16,17 +16,26 @@ def project(repository):
 
 @pytest.fixture(scope="module")
 def locked(repository):
-    names = ("requirements.lock", "requirements-slurm.lock")
+    return read_locks(repository, "requirements.lock")
+
+
+@pytest.fixture(scope="module")
+def apart(repository):
+    """What `make slurm` and `make docs` add."""
+    return read_locks(repository, "requirements-slurm.lock", "requirements-docs.lock")
+
+
+def read_locks(repository, *names):
     lines = [line for name in names for line in (repository / name).read_text().splitlines()]
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {re.sub("[-_.]+", "-", pin.name).lower(): pin.specifier for pin in pins}
 
 
-def test_every_range_of_pyproject_holds_its_locked_version(project, locked):
+def test_every_range_of_pyproject_holds_its_locked_version(project, locked, apart):
     extras = project["optional-dependencies"]
-    ranges = [*project["dependencies"], *extras["dev"], *extras["slurm"]]
+    ranges = [*project["dependencies"], *extras["dev"], *extras["slurm"], *extras["docs"]]
     for requirement in map(Requirement, ranges):
-        pin = next(iter(locked[re.sub("[-_.]+", "-", requirement.name).lower()]))
+        pin = next(iter((locked | apart)[re.sub("[-_.]+", "-", requirement.name).lower()]))
         assert pin.operator == "==", f"{requirement.name} is not pinned"
         assert requirement.specifier.contains(pin.version), f"run `make lock`: {requirement}"
 
@@ -47,7 +56,7 @@ def test_the_lock_without_cuda_has_the_same_versions_and_lacks_no_other(locked, 
     pins = {pin.name: pin.specifier for pin in without_cuda}
     assert pins.items() <= locked.items()
     of_cuda = {name for name in {*locked} - {*pins} if re.match("cuda-|nvidia-|triton", name)}
-    assert {name for name in {*locked} - {*pins} - of_cuda if "slurm" not in name} == set()
+    assert {*locked} - {*pins} == of_cuda
 
 
 def test_the_lock_without_cuda_is_for_macos_too(project, without_cuda):

@@ -1,0 +1,85 @@
+"""Pages of the site that lie elsewhere or are made of the code; a hook of MkDocs."""
+
+import html
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import typer
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import lanistr.__main__
+import preprocessing.__main__
+from preprocessing.audit.leakage.gates import list_gates
+
+REPOSITORY = Path(__file__).parents[1]
+# Each page's source in the repository.
+ELSEWHERE = {
+    "index.md": "README.md",
+    "config.md": "config/README.md",
+    "results.md": "results/README.md",
+    "deviations.md": "lanistr/README.md",
+    "contributing.md": "CONTRIBUTING.md",
+}
+PROGRAMS = {"lanistr": lanistr.__main__, "python -m preprocessing": preprocessing.__main__}
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages; those of `docs` lead to them instead of to files of the repository."""
+    sources = {f"docs/{file.src_uri}": file.src_uri for file in files.documentation_pages()}
+    sources |= {source: page for page, source in ELSEWHERE.items()}
+    for source, page in sources.items():
+        text = (REPOSITORY / source).read_text(encoding="utf-8")
+        add(files, config, page, with_links(text, source, sources))
+    add(files, config, "commands.md", "\n".join(describe_commands()))
+    add(files, config, "gates.md", "# Gates of the leakage audit\n\n" + "\n".join(list_gates()))
+    return files
+
+
+def add(files: Files, config: MkDocsConfig, page: str, text: str) -> None:
+    """Add a page, in place of one of that name."""
+    if (known := files.get_file_from_path(page)) is not None:
+        files.remove(known)
+    files.append(File.generated(config, page, content=text))
+
+
+def with_links(text: str, source: str, sources: Mapping[str, str]) -> str:
+    """A text whose links lead to pages; a link to what is none becomes its words.
+
+    Args:
+        text: Markdown.
+        source: its file in the repository.
+        sources: pages by their file.
+    """
+
+    def lead(match: re.Match[str]) -> str:
+        words, place, anchor = match.groups("")
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), place))
+        return f"[{words}]({sources[target]}{anchor})" if target in sources else words
+
+    return LINK.sub(lead, text)
+
+
+def describe_commands() -> Iterator[str]:
+    """Every command with its options, from the code."""
+    yield "# Commands"
+    for program, module in PROGRAMS.items():
+        group = typer.main.get_command(module.app)
+        yield f"\n## {program}"
+        for name, (_, words) in module.STEPS.items():
+            _, command, _ = group.resolve_command(typer.Context(group), [name])
+            yield f"\n### {name}\n\n{words}.\n"
+            yield from describe_options(command)
+
+
+def describe_options(command: typer.core.TyperCommand) -> Iterator[str]:
+    """A command's options as a table."""
+    yield "| option | meaning | if it is left out |\n|---|---|---|"
+    for option in command.params:
+        name = ", ".join(f"`{each}`" for each in option.opts)
+        left_out = "refused" if option.required else f"`{option.default}`"
+        meaning = html.escape(getattr(option, "help", None) or "", quote=False)
+        yield f"| {name} | {meaning} | {left_out} |".replace("`None`", "")

@@ -1,0 +1,33 @@
+"""Pages lead where they say, and the site has all of them."""
+
+import re
+
+import yaml
+
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+
+
+def pages(repository):
+    """Every page that people read, in the repository."""
+    folders = (
+        repository,
+        *(repository / name for name in ("docs", "config", "results", "lanistr")),
+    )
+    return [page for folder in folders for page in folder.glob("*.md")]
+
+
+def test_every_link_leads_to_a_file(repository):
+    broken = [
+        f"{page.relative_to(repository)}: {link}"
+        for page in pages(repository)
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert not broken
+
+
+def test_the_site_has_every_page_of_docs(repository):
+    sections = yaml.safe_load((repository / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    text = yaml.safe_dump(sections)
+    left_out = [page.name for page in (repository / "docs").glob("*.md") if page.name not in text]
+    assert not left_out
