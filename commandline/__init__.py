@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from commandline.disks import tell_disk
+from commandline.unforeseen import tell_unforeseen
 
 M = TypeVar("M")
 
@@ -75,6 +76,8 @@ def command_line(steps: Mapping[str, tuple[str, str]], words: str) -> typer.Type
 def run_command(app: typer.Typer, expected: type[Exception]) -> int:
     """Run one command; what is expected and what a disk refuses becomes one message.
 
+    Of another error the traceback is shown without its message, which may quote the data.
+
     Args:
         app: made by `command_line`.
         expected: errors whose message is all that has to be said.
@@ -86,9 +89,10 @@ def run_command(app: typer.Typer, expected: type[Exception]) -> int:
         app()
     except Exception as error:
         said = str(error) if isinstance(error, expected) else tell_disk(error)
-        if said is None:
+        # Errors of torch, which are of sizes and devices, keep their words.
+        if said is None and (sys.flags.dev_mode or isinstance(error, RuntimeError)):
             raise
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {said}" if said else tell_unforeseen(error), file=sys.stderr)
         return 1
     return 0
 

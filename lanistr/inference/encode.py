@@ -25,6 +25,7 @@ from lanistr.data.tokenizer import saved_tokenizer
 from lanistr.errors import DataContractError
 from lanistr.inference.rows import IMAGE, OBSERVED, SERIES, TEXT, Inputs, Rows
 from lanistr.modality import Modality
+from reading.columns import type_name
 from reading.pictures import UndecodableError
 from reading.squares import colour_square, grey_square
 
@@ -97,7 +98,9 @@ class Encoder:
             expected = dict.fromkeys(self.spec.number_names, NUMBERS)
             self._count_unseen(rows.table)
         found = {name: rows.table.schema[name] for name in expected if name in rows.table.columns}
-        if wrong := [f"{n}: {t}" for n, t in found.items() if t not in (*expected[n], pl.Null)]:
+        if wrong := [
+            f"{n}: {type_name(t)}" for n, t in found.items() if t not in (*expected[n], pl.Null)
+        ]:
             raise DataContractError(
                 f"rows: columns of another type than in training, {', '.join(wrong)}. Give "
                 "numbers as numbers, times in seconds since 1970, flags as true or false."
@@ -233,7 +236,7 @@ def grid(column: pl.Series, hours: int, width: int) -> np.ndarray:
     """Lists of hours * width numbers, or of hours lists, as (N, hours, width) float32.
 
     Raises:
-        DataContractError: they have another length.
+        DataContractError: they have another length, or are no numbers.
 
     >>> grid(pl.Series([[1, 2, 3, 4]]), 2, 2).tolist()
     [[[1.0, 2.0], [3.0, 4.0]]]
@@ -245,9 +248,14 @@ def grid(column: pl.Series, hours: int, width: int) -> np.ndarray:
     if lengths == {hours} and _lengths(flat) == {width}:
         flat = flat.explode()
     elif lengths != {hours * width}:
+        found = sorted(lengths) or type_name(column.dtype)
         raise DataContractError(
-            f"rows: {column.name} has lists of {sorted(lengths) or column.dtype} values, expected "
-            f"are {hours * width} each, or {hours} lists of {width}."
+            f"rows: {column.name} has lists of {found} values, "
+            f"expected are {hours * width} each, or {hours} lists of {width}."
+        )
+    if not (flat.dtype.is_numeric() or flat.dtype in (pl.Boolean, pl.Null)):
+        raise DataContractError(
+            f"rows: {column.name} has lists of type {type_name(flat.dtype)}, allowed are numbers."
         )
     return flat.cast(pl.Float32).to_numpy().reshape(len(column), hours, width)
 

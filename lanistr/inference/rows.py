@@ -27,6 +27,7 @@ import polars as pl
 
 from lanistr.errors import DataContractError
 from lanistr.modality import Modality
+from reading.columns import type_name
 from reading.delimited import NULLS, DelimitedError, read_delimited
 
 log = logging.getLogger(__name__)
@@ -195,7 +196,8 @@ def checked(table: pl.DataFrame, inputs: Inputs) -> Rows:
 def _check_names(found: list[str], inputs: Inputs) -> None:
     """Refuse unknown columns, and modalities with some of their columns only."""
     known = [name for names in inputs.values() for name in names]
-    unknown = [name for name in found if name not in (SAMPLE_ID, *known)]
+    # By their places, as a name that is not known may be a cell.
+    unknown = [n for n, name in enumerate(found, start=1) if name not in (SAMPLE_ID, *known)]
     if unknown and not set(found) & {SAMPLE_ID, *known}:
         raise DataContractError(
             f"rows: none of the {len(found)} columns is one of the model's, {', '.join(known)}. "
@@ -211,18 +213,23 @@ def _check_names(found: list[str], inputs: Inputs) -> None:
     if unknown or missing or not set(found) & set(known):
         listed = "; ".join(f"{modality}: {', '.join(names)}" for modality, names in inputs.items())
         raise DataContractError(
-            f"rows: unknown columns {unknown}, missing columns {missing}. Allowed are {SAMPLE_ID} "
-            f"and, all or none of a modality, {listed}. Null stands for what is absent."
+            f"rows: unknown columns, by place from 1: {unknown}; missing columns: {missing}. "
+            f"Allowed are {SAMPLE_ID} and, all or none of a modality, {listed}. Null is absence."
         )
 
 
 def _check_types(table: pl.DataFrame) -> None:
-    """Refuse texts and images of another type."""
+    """Refuse texts and images of another type, and columns of a table that hold lists or bytes."""
     allowed = {TEXT: (pl.String,), IMAGE: (pl.String, pl.Binary)}
+    for name, kind in table.schema.items():
+        if name not in (TEXT, IMAGE, SERIES, OBSERVED) and (kind.is_nested() or kind == pl.Binary):
+            raise DataContractError(
+                f"rows: {name} is of type {type_name(kind)}, allowed are texts and numbers."
+            )
     for name, types in allowed.items():
         if name in table.columns and table.schema[name] not in (*types, pl.Null):
             raise DataContractError(
-                f"rows: {name} is of type {table.schema[name]}, allowed is "
+                f"rows: {name} is of type {type_name(table.schema[name])}, allowed is "
                 f"{' or '.join(map(str, types))}."
             )
 

@@ -47,7 +47,7 @@ def converts(column: str, wanted: str, found: pl.DataType) -> str:
     cast = f"TRY_CAST({column} AS {wanted})"
     if wanted == "VARCHAR":
         return "true"
-    if found in (pl.String, pl.Categorical, pl.Null):
+    if found in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         text = f"CAST({column} AS VARCHAR)"
         tests = [f"regexp_full_match({text}, '{TEXTS[wanted]}')", f"{cast} IS NOT NULL"]
     elif found.is_temporal():

@@ -39,11 +39,13 @@ def lines(**changes: Any) -> bytes:
     return "".join(written(reviewerID=f"A{n}", **changes) for n in range(WHOLE)).encode()
 
 
-def read_dumps(folder: Path, reviews: bytes, metadata: bytes | None = None) -> Seen:
+def read_dumps(
+    folder: Path, reviews: bytes, metadata: bytes | None = None, ending: str = ".gz"
+) -> Seen:
     """What `amazon-reviews` makes of the bytes of dumps, of which a tenth may be malformed."""
-    (folder / "All_Beauty.json.gz").write_bytes(reviews)
+    (folder / f"All_Beauty.json{ending}").write_bytes(reviews)
     files: dict[str, str] = {
-        "--reviews": "All_Beauty.json.gz",
+        "--reviews": f"All_Beauty.json{ending}",
         "--output": "r.parquet",
         "--products": "p.parquet",
         "--links": "l.parquet",
@@ -51,8 +53,8 @@ def read_dumps(folder: Path, reviews: bytes, metadata: bytes | None = None) -> S
         "--ledger": "ledger.json",
     }
     if metadata is not None:
-        (folder / "meta_All_Beauty.json.gz").write_bytes(metadata)
-        files["--metadata"] = "meta_All_Beauty.json.gz"
+        (folder / f"meta_All_Beauty.json{ending}").write_bytes(metadata)
+        files["--metadata"] = f"meta_All_Beauty.json{ending}"
     words = [word for option, name in files.items() for word in (option, folder / name)]
     return run_step(folder, ["amazon-reviews", "--max-malformed", "0.1", *words])
 

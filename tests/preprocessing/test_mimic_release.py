@@ -102,7 +102,7 @@ def test_mixture_is_refused(tmp_path: Path) -> None:
         (lambda c: c[:-1], ["missing: warning", "found 10"]),
         (lambda c: [*c, "site"], ["unexpected: site"]),
         (lambda c: ["unit" if n == "valueuom" else n for n in c],
-         ["missing: valueuom", "unexpected: unit"]),
+         ["missing: valueuom", "unexpected: column 10, whose name no table has\n"]),
         (lambda c: [*c[:3], *c[4:], c[3]], ["out of order: caregiver_id"]),
         (lambda c: [*c, c[-1]], ["repeated: warning"]),
         (lambda c: [n.upper() for n in c], ["missing: subject_id", "unexpected: SUBJECT_ID"]),

@@ -88,7 +88,7 @@ def test_texts_that_come_again_are_told_of(tmp_path: Path) -> None:
 
 def test_unknown_label_names_the_nearest(tmp_path: Path) -> None:
     write_own(tmp_path)
-    with pytest.raises(ConfigError, match="Did you mean late"):
+    with pytest.raises(ConfigError, match="Is column 3 meant"):
         guessed(tmp_path, "lates")
 
 

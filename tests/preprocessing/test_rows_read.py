@@ -138,7 +138,7 @@ def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
         (changed(size=[1.0] * ROWS), "column size: has the same value in every row"),
         (changed(note=[None] * ROWS), "column note: has no value in any row"),
         (changed(colour=[f"c{n}" for n in range(ROWS)]), "column colour: is a category, but 60"),
-        (changed(extra=["x"] * ROWS), "column extra: is not in the description"),
+        (changed(extra=["x"] * ROWS), "column 12: its name is not in the description"),
         (changed(colours=["x"] * ROWS), "Did you mean colour"),
     ],
 )

@@ -3,9 +3,11 @@
 import errno
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+import commandline
 from commandline import command_line, run_command
 from commandline.disks import is_full, tell_full
 
@@ -31,9 +33,15 @@ def test_what_a_disk_refuses_is_one_message(number, says, monkeypatch, capsys):
     assert line.startswith(f"error: {says}")
 
 
-def test_another_error_keeps_its_traceback(monkeypatch):
+def test_another_error_is_told_without_its_words(monkeypatch, capsys):
+    """They may quote a cell; Python's development mode shows them."""
     monkeypatch.setattr(sys, "argv", ["step", "refuse", str(errno.EBADF)])
     app = command_line({"refuse": (f"{__name__}:refuse", "Refuse")}, "Steps")
+    assert run_command(app, ZeroDivisionError) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback ") and "in refuse\n" in told and "\nOSError\n" in told
+    assert "Bad file descriptor" not in told
+    monkeypatch.setattr(commandline, "sys", SimpleNamespace(flags=SimpleNamespace(dev_mode=True)))
     with pytest.raises(OSError, match="Bad file descriptor"):
         run_command(app, ZeroDivisionError)
 

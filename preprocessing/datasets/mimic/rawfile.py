@@ -11,6 +11,7 @@ from preprocessing.engine import cells
 from preprocessing.engine.duckdb import connect, quoted, text_file
 from preprocessing.engine.intact import GET_ANEW, without_rows
 from preprocessing.errors import DataContractError
+from reading.columns import type_name
 
 SQL_TYPES = {
     "int16": "SMALLINT",
@@ -87,7 +88,9 @@ def parquet_schema(path: Path) -> Mapping[str, pl.DataType]:
     try:
         return pl.read_parquet_schema(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataContractError(f"{path} is not a readable Parquet file: {error}") from None
+        raise DataContractError(
+            f"{path} is not a readable Parquet file ({type(error).__name__}). {GET_ANEW}"
+        ) from None
 
 
 def check_parquet(path: Path, layout: Layout) -> None:
@@ -98,7 +101,8 @@ def check_parquet(path: Path, layout: Layout) -> None:
     """
     schema = parquet_schema(path)
     broken = [
-        f"  {c.header}: found {schema[c.header]}, allowed {c.type} and what converts to it"
+        f"  {c.header}: found {type_name(schema[c.header])}, "
+        f"allowed {c.type} and what converts to it"
         for c in layout
         if not _converts(schema[c.header], c)
     ]
@@ -113,7 +117,7 @@ def check_parquet(path: Path, layout: Layout) -> None:
 
 def _converts(found: pl.DataType, wanted: Column) -> bool:
     """Text converts as it would in csv; numbers do not to text, lest 007 has become 7."""
-    if found in (pl.String, pl.Categorical, pl.Null):
+    if found in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         return True
     if wanted.type == "string" and wanted.name not in NUMBERS_AS_TEXT:
         return False

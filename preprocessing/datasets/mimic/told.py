@@ -1,8 +1,7 @@
 """Which MIMIC-IV release raw tables belong to: told by their headers, never by a folder's name.
 
 Of a table that no release has the nearest one is named, and what differs. A first line may be a
-row of data, or the middle of a note: a field is shown only if it is a column that some table has,
-or looks like a name in a line that is a header for the most part.
+row of data, or the middle of a note: a field is shown only if it is a column that some table has.
 """
 
 import re
@@ -13,7 +12,6 @@ from functools import cache
 from preprocessing.datasets.mimic.release import RELEASES, Header, layouts, releases_of
 from preprocessing.errors import DataContractError
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,29}")
 # How pandas calls its index: in csv, read again and saved again, and in Parquet.
 INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -88,29 +86,27 @@ def describe_unknown(table: str, header: Header, likely: Collection[str] = RELEA
                 "  It is another table, or has lost its header line. Get the file anew.",
             ]
         )
-    unnamed = [name for name in names if INDEX.fullmatch(name)]
-    if unnamed:
+    if unnamed := sum(map(_is_unnamed, names)):
         first = (
-            f"{header.file} has {len(unnamed)} {'column' if len(unnamed) == 1 else 'columns'} "
+            f"{header.file} has {unnamed} {'column' if unnamed == 1 else 'columns'} "
             "without a name, as pandas writes the index of a table."
         )
         remedy = "  Write it with to_csv(index=False) or to_parquet(index=False), or get it anew."
     else:
         first, remedy = f"{header.file} has a layout that no known release has.", f"  {GET_ANEW}"
-    named = [name for name in names if name not in unnamed]
-    return "\n".join([first, nearest, *_differences(expected, named), allowed, remedy])
+    return "\n".join([first, nearest, *_differences(expected, names), allowed, remedy])
 
 
 def _differences(expected: Sequence[str], found: Sequence[str]) -> list[str]:
     matcher = SequenceMatcher(None, expected, found, autojunk=False)
     in_place = {expected[b.a + i] for b in matcher.get_matching_blocks() for i in range(b.size)}
-    unexpected = [name for name in found if name not in expected]
-    shown = [name for name in unexpected if _is_known(name) or NAME.fullmatch(name)]
-    if hidden := len(unexpected) - len(shown):
-        shown.append(f"{hidden} more that cannot be {'a name' if hidden == 1 else 'names'}")
     differences = {
         "missing": [c for c in expected if c not in found],
-        "unexpected": shown,
+        "unexpected": [
+            name if _is_known(name) else f"column {place}, whose name no table has"
+            for place, name in enumerate(found, start=1)
+            if name not in expected and not _is_unnamed(name)
+        ],
         "out of order": [c for c in found if c in expected and c not in in_place],
         "repeated": sorted({c for c in expected if found.count(c) > 1}),
     }
@@ -134,6 +130,10 @@ def _nearest(table: str, header: Header, likely: Collection[str]) -> str:
 def _are_known(names: Sequence[str]) -> bool:
     """Whether most of a line are columns, so that it is a header."""
     return 2 * sum(map(_is_known, names)) >= len(names)
+
+
+def _is_unnamed(name: str) -> bool:
+    return INDEX.fullmatch(name) is not None
 
 
 def _is_known(name: str) -> bool:

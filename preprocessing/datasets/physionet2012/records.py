@@ -58,7 +58,7 @@ def read_records(source: Path) -> pl.DataFrame:
         }
         if found := next((flaw for flaw, is_so in flaws.items() if is_so), None):
             raise DataContractError(
-                f"{source}: {name}: {found}. Allowed: one file per record, which begins with "
+                f"{source}: {record}.txt: {found}. Allowed: one file per record, which begins with "
                 f"{HEADER} and ends in a line end. {GET_ANEW}"
             )
         texts[record] = lines
@@ -97,7 +97,8 @@ def _record_id(source: Path, name: str) -> int:
     stem = PurePosixPath(name).stem
     if not stem.isascii() or not stem.isdigit():
         raise DataContractError(
-            f"{source}: {name} is not named as a record. Allowed: <RecordID>.txt. {GET_ANEW}"
+            f"{source} has a .txt file whose name is no RecordID. Allowed: <RecordID>.txt. "
+            f"{GET_ANEW}"
         )
     return int(stem)
 

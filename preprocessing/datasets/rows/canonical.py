@@ -4,9 +4,8 @@
 has: answers, units, splits, and checks of columns as a whole.
 """
 
-import difflib
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,12 @@ import pyarrow.parquet as pq
 
 from preprocessing.card import Noun
 from preprocessing.datasets.rows.answers import card_tasks, read_answers
-from preprocessing.datasets.rows.checks import check_columns, check_ids, check_splits
+from preprocessing.datasets.rows.checks import (
+    check_columns,
+    check_ids,
+    check_names,
+    check_splits,
+)
 from preprocessing.datasets.rows.contents import Contents, Grid, TableColumn
 from preprocessing.datasets.rows.description import CLASSED, Description
 from preprocessing.datasets.rows.inputs import pictures_named, read_inputs
@@ -115,7 +119,7 @@ def read_new(
     known = description.columns.keys() | description.roles()
     named_id = {description.id} if series_files else set()
     inputs_of = {name for name, c in description.columns.items() if c.type != "ignore"}
-    _check_names(source, known, inputs_of | start | named_id, problems)
+    check_names(source, known, inputs_of | start | named_id, problems)
     problems.stop()
     inputs = read_inputs(description, source, ledger, problems)
     ids = _row_ids(description, source, problems)
@@ -138,36 +142,13 @@ def _labelled_source(description: Description, problems: Problems) -> tuple[Sour
     known = description.columns.keys() | description.roles()
     optional = answers | {description.split.column, description.split.time}
     count = len(description.source)
-    _check_names(source, known, known, problems, range(count))
-    _check_names(source, known, known - optional, problems, range(count, len(paths)))
+    check_names(source, known, known, problems, range(count))
+    check_names(source, known, known - optional, problems, range(count, len(paths)))
     labelled = source.places["file"] < count
     kept = [pl.when(labelled).then(name).alias(name) for name in answers & {*source.frame.columns}]
     # A column that no file of labelled rows has is among the problems already.
     frame = source.frame.with_columns(kept)
     return Source(frame, source.places, source.files, source.columns), labelled
-
-
-def _check_names(
-    source: Source,
-    known: Collection[str],
-    wanted: Collection[str],
-    problems: Problems,
-    files: Sequence[int] | None = None,
-) -> None:
-    for number in range(len(source.files)) if files is None else files:
-        name, found = source.files[number].name, source.columns[number]
-        if not set(found) & set(known):
-            what = f"none of the {len(found)} columns is in the description"
-            problems.add(name, what, "Does its first line name the columns? Name them as it does.")
-            continue
-        for column in (column for column in found if column not in known):
-            near = difflib.get_close_matches(column, set(known) - set(found), 1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            remedy = f"{hint}Name it in rows.columns, with ignore if it is no input."
-            problems.add(f"{name}, column {column}", "is not in the description", remedy)
-        for column in sorted(set(wanted) - set(found)):
-            remedy = "Add it, empty where nothing is known, or take it out of the description."
-            problems.add(f"{name}, column {column}", "is not in the file", remedy)
 
 
 def _row_ids(description: Description, source: Source, problems: Problems) -> pl.Series:

@@ -1,4 +1,7 @@
-"""Columns and answers that look wrong as a whole: refused before anything is learned from them."""
+"""Names, columns and answers that are wrong as a whole: refused before anything is learned."""
+
+import difflib
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
@@ -10,6 +13,40 @@ from preprocessing.splits import SPLITS
 
 # A category with as many values as this share of its rows, and at least so many, names rows.
 ID_SHARE, ID_ROWS = 0.9, 20
+
+
+def check_names(
+    source: Source,
+    known: Collection[str],
+    wanted: Collection[str],
+    problems: Problems,
+    files: Sequence[int] | None = None,
+) -> None:
+    """Names of columns that the description does not know, or that a file lacks.
+
+    Args:
+        source: the rows.
+        known: names that the description has.
+        wanted: those of them that each file must have.
+        problems: gets them, those that are not known by their place.
+        files: numbers of the files that are looked at; None = all.
+    """
+    for number in range(len(source.files)) if files is None else files:
+        name, found = source.files[number].name, source.columns[number]
+        if not set(found) & set(known):
+            what = f"none of the {len(found)} columns is in the description"
+            problems.add(name, what, "Does its first line name the columns? Name them as it does.")
+            continue
+        for column in (column for column in found if column not in known):
+            near = difflib.get_close_matches(column, set(known) - set(found), 1)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            remedy = f"{hint}Name it in rows.columns, with ignore if it is no input."
+            # By its place: a name that nobody has stated may be a cell.
+            where = f"{name}, column {found.index(column) + 1}"
+            problems.add(where, "its name is not in the description", remedy)
+        for column in sorted(set(wanted) - set(found)):
+            remedy = "Add it, empty where nothing is known, or take it out of the description."
+            problems.add(f"{name}, column {column}", "is not in the file", remedy)
 
 
 def check_ids(ids: pl.Series, column: str, source: Source, problems: Problems) -> None:

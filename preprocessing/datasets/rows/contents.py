@@ -74,7 +74,10 @@ class Contents(Part):
         except FileNotFoundError:
             raise SourceMissingError(f"{path} is not there: the step rows-read makes it.") from None
         except (ValidationError, json.JSONDecodeError) as error:
-            raise DataContractError(f"{path} is not of this version: {error}") from None
+            raise DataContractError(
+                f"{path} is not of this version ({type(error).__name__}): make it again with the "
+                "step rows-read."
+            ) from None
 
     def write(self, path: Path) -> None:
         """Write the file."""

@@ -13,6 +13,7 @@ from preprocessing.datasets.rows.description import RESERVED
 from preprocessing.datasets.rows.partition import NAMES
 from preprocessing.datasets.rows.source import Source
 from preprocessing.datasets.rows.values import parse_category, parse_number, parse_text, parse_time
+from reading.columns import type_name
 
 PICTURES = r"(?i)\.(jpe?g|png|gif|webp|bmp|tiff?)$"
 NAMES_ROWS = re.compile(r"(^|[_\W])(id|uuid|key|code|nr)$|[a-z](Id|ID)$")
@@ -50,7 +51,7 @@ def guess_column(source: Source, name: str, folder: Path) -> Guess:
     if raw.dtype == pl.Binary:
         return Guess("image", "bytes; taken for those of picture files")
     if raw.dtype.is_nested() or raw.dtype in (pl.Time, pl.Duration):
-        return Guess("ignore", f"{raw.dtype}: no column of a table")
+        return Guess("ignore", f"{type_name(raw.dtype)}: no column of a table")
     words = parse_category(raw).drop_nulls()
     if words.n_unique() < 2:
         return Guess("ignore", "the same in every row" if len(words) else "empty")

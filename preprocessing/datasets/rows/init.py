@@ -64,7 +64,8 @@ def write_configuration(
     source = read_source([rows], NULLS)
     if label not in source.frame.columns:
         near = difflib.get_close_matches(label, source.frame.columns, 1)
-        hint = f"Did you mean {near[0]}?" if near else "Its first line must name the columns."
+        place = source.frame.columns.index(near[0]) + 1 if near else 0
+        hint = f"Is column {place} meant?" if near else "Its first line must name the columns."
         raise ConfigError(f"--label {label}: {rows.name} has no such column. {hint}")
     columns = [name for name in source.frame.columns if name != label]
     guesses = _settled({name: guess_column(source, name, rows.parent) for name in columns})
