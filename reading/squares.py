@@ -5,6 +5,7 @@ Radiographs become grey, pictures of products stay in colour.
 
 import functools
 import io
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reading.pictures import MISSING, Mode, UndecodableError, decode
+from reading.pictures import MISSING, NOT_A_PICTURE, Mode, UndecodableError, decode
 
 JPEG_QUALITY = 95
 START_OF_IMAGE, END_OF_IMAGE = b"\xff\xd8", b"\xff\xd9"
@@ -67,6 +68,9 @@ def _square(source: Path | bytes, px: int, mode: Mode) -> tuple[bytes, Image.Ima
 
 def _read(path: Path) -> bytes:
     try:
+        # A pipe or a device may have no end; of a folder the system says so.
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+            raise UndecodableError(NOT_A_PICTURE)
         return path.read_bytes()
     except (FileNotFoundError, ValueError):  # a zero byte, which no path holds
         raise UndecodableError(MISSING) from None

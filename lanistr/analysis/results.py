@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lanistr.evaluation.predictions import LEVEL, interval
+from reading.spreadsheets import escape_formula
 
 
 def estimate(values: np.ndarray) -> dict[str, float | None]:
@@ -31,7 +32,7 @@ def write_results(
     with csv.open("w", newline="", encoding="utf-8") as file:
         writer = tables.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: escape_formula(cell) for name, cell in row.items()} for row in rows)
     json.write_text(
         documents.dumps({"level": LEVEL, **document}, indent=2) + "\n", encoding="utf-8"
     )

@@ -15,6 +15,7 @@ from lanistr.data.manifest import Manifest
 from lanistr.evaluation.layout import Layout
 from lanistr.evaluation.metrics import KIND_OF, METRIC, Metric
 from lanistr.task import Kind
+from reading.spreadsheets import escape_formula, read_escaped
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,9 @@ def write_csv(path: Path, table: Table) -> None:
         names = ["table", *used, *stamped]
         writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows({"table": table.name, **line, **stamped} for line in lines)
+        for line in lines:
+            cells = {"table": table.name, **line, **stamped}
+            writer.writerow({key: escape_formula(cell) for key, cell in cells.items()})
 
 
 def point_of(table: Table, row: Row) -> dict[str, Any]:
@@ -230,7 +233,8 @@ def read_csv(path: Path) -> tuple[list[Row], Stamp]:
     """The rows of a table's csv and its stamp; a column that is not there says nothing."""
     with path.open(newline="", encoding="utf-8") as file:
         lines = [
-            {name: text for name, text in line.items() if text} for line in csv.DictReader(file)
+            {name: read_escaped(text) for name, text in line.items() if text}
+            for line in csv.DictReader(file)
         ]
     rows = [TypeAdapter(Row).validate_python({"experiment": None, **line}) for line in lines]
     first = lines[0]

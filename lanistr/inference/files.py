@@ -14,6 +14,7 @@ from lanistr.inference.predictor import Predictor
 from lanistr.modality import Modality
 from lanistr.options import ModelName, OnDevice, RowsFile, Threads
 from lanistr.training.distributed import world
+from reading.spreadsheets import escape_formula
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def embed_rows(
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:
-    """Write a table as its file's ending says.
+    """Write a table as its file's ending says; no spreadsheet runs a cell or a name of a CSV.
 
     Raises:
         DataContractError: another ending than .parquet or .csv, or lists for a CSV.
@@ -82,5 +83,9 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     if path.suffix not in allowed:
         raise DataContractError(f"{path}: found the ending {path.suffix!r}, allowed are {allowed}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    table.write_csv(path) if path.suffix == ".csv" else table.write_parquet(path)
+    if path.suffix == ".csv":
+        escaped = pl.col(pl.String).map_elements(escape_formula, return_dtype=pl.String)
+        table.with_columns(escaped).rename(escape_formula).write_csv(path)
+    else:
+        table.write_parquet(path)
     log.info("%d rows written to %s", table.height, path)

@@ -41,6 +41,7 @@ from lanistr.training.encoder_files import architectures, initial_weights, regis
 from lanistr.training.fit import check_fit
 from lanistr.training.objective import merit
 from lanistr.training.output import write_predictions, write_run
+from lanistr.training.seal import check_seal, seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +119,7 @@ def train(
             column_types=column_types(learned, train.spec),
             seed=seed,
         )
+        seal(folder / "predictor")
         model = predictor._learner._model  # it offers no other way to its weights
         history = epochs(folder / "predictor", metric, len(train))
         write_run(
@@ -158,12 +160,18 @@ def problem_type(task: Task) -> str:
 def answers_of(
     run: Path, experiment: Experiment, samples: Samples, cache_folder: Path
 ) -> np.ndarray:
-    """What the predictor of a run says of each sample, (samples, task.outputs)."""
+    """What the predictor of a run says of each sample, (samples, task.outputs).
+
+    Raises:
+        WeightsError: the predictor is not of this user and machine.
+    """
+    folder = (run / FOLDER / "predictor").resolve()
+    check_seal(folder)
     task = samples.spec.task
     assert task is not None  # AutoGluon has no pretraining
     with autogluon_class() as predictor_class:
         register_vit(experiment.encoders.image, samples.spec)
-        predictor = predictor_class.load(str((run / FOLDER / "predictor").resolve()))
+        predictor = predictor_class.load(str(folder))
         predictor.set_verbosity(0)
         predictor._learner._enable_progress_bar = False  # `load` forgets it
         return answers(predictor, frame(samples, cache_folder), task)

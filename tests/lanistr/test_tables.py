@@ -13,7 +13,7 @@ from lanistr.errors import ConfigError, DataContractError
 from lanistr.evaluation.metrics import METRIC
 from lanistr.evaluation.predictions import read_predictions
 from lanistr.evaluation.render import escaped, latex, markdown, write_table
-from lanistr.evaluation.row import ALWAYS, Row, read_csv
+from lanistr.evaluation.row import ALWAYS, Row, read_csv, write_csv
 from lanistr.evaluation.trace import trace
 from lanistr.experiments import methods
 from tests.lanistr.made_predictions import MORTALITY, PHENOTYPES, STAY, write
@@ -210,6 +210,11 @@ def test_the_three_forms_agree_and_are_stamped(results, cache, repository, tmp_p
     paths = {kind: tmp_path / f"tables/table1.{kind}" for kind in ("csv", "md", "tex")}
     write_table(made, **paths)
     assert read_csv(paths["csv"]) == (rows, made.stamp)
+    # A spreadsheet would run this name.
+    odd = replace(made, rows=[replace(rows[0], row="=1+1"), *rows[1:]])
+    write_csv(tmp_path / "odd.csv", odd)
+    assert "\ntable1,'=1+1," in (tmp_path / "odd.csv").read_text()
+    assert read_csv(tmp_path / "odd.csv") == (odd.rows, made.stamp)
     with paths["csv"].open() as lines:
         table = list(csv.DictReader(lines))
     assert float(table[1]["mean"]) == rows[1].mean

@@ -17,10 +17,11 @@ from lanistr.data.caching import build_cache
 from lanistr.data.card import Card
 from lanistr.data.frames import frame, words
 from lanistr.data.selection import select
-from lanistr.errors import ConfigError, NotInstalledError
+from lanistr.errors import ConfigError, NotInstalledError, WeightsError
 from lanistr.inference.export import export
 from lanistr.training import autogluon
 from lanistr.training.predict import predict
+from lanistr.training.seal import check_seal
 from tests.lanistr.review_shards import CARD, RECIPE, on_beauty, write_reviews
 
 pytestmark = pytest.mark.usefixtures("no_network")
@@ -116,6 +117,11 @@ def test_a_run_leaves_what_every_run_leaves_and_predicts_the_same_when_loaded(fo
     assert [record["epoch"] for record in history] == [1, 2]
     assert story["selected"] in history
     predict(run, folder, again, device="cpu", threads=1)
+    check_seal(run / "autogluon/predictor")  # predicting leaves it as it was
+    with (run / "autogluon/predictor/df_preprocessor.pkl").open("ab") as file:
+        file.write(b".")
+    with pytest.raises(WeightsError, match="no seal of this user and machine"):
+        predict(run, folder, tmp_path / "elsewhere", device="cpu", threads=1)
     table = pl.read_parquet(said)
     assert table.equals(pl.read_parquet(again))
     test = select(open_cache(folder), experiment, "test")

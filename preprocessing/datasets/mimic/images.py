@@ -14,7 +14,7 @@ from typer import Option
 
 from preprocessing.datasets.mimic.image_tally import Tally
 from preprocessing.datasets.mimic.options import CohortFile
-from preprocessing.datasets.mimic.radiograph_files import found_instead, paths_of
+from preprocessing.datasets.mimic.radiograph_files import FILE_NAME, found_instead, paths_of
 from preprocessing.datasets.mimic.raw import Source, has_table, open_source
 from preprocessing.datasets.mimic.release import layouts
 from preprocessing.datasets.mimic.schemas import Images
@@ -86,6 +86,12 @@ def radiographs(metadata: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
         distinct,
         pl.all_horizontal(pl.col(keys).is_not_null()),
         reason=f"one of {', '.join(keys)} is missing",
+    )
+    distinct = ledger.keep(
+        METADATA,
+        distinct,
+        pl.col("dicom_id").str.contains(FILE_NAME),
+        reason="dicom_id cannot be the name of a file",
     )
     repeated = distinct.height - distinct["dicom_id"].n_unique()
     if repeated:

@@ -6,6 +6,8 @@ from pathlib import Path
 import polars as pl
 
 KEYS = ("subject_id", "study_id", "dicom_id")
+# An identifier with a slash, or one of dots, would lead to files elsewhere.
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 # How the release names the folders below its root, one below the other, and the file.
 LAYOUT = ("files", "p<NN>", "p<subject_id>", "s<study_id>", "<dicom_id>.jpg")
 # Endings that say something; any other may be part of an identifier.
