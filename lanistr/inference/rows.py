@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,8 @@ NewRows = pl.DataFrame | Iterable[Mapping[str, Any]]
 """A table, or one mapping per row."""
 
 SAMPLE_ID = "sample_id"
+# What columns of csv may be; an id of digits that no whole number holds stays as it is.
+NUMBERS, IDS = (pl.Int64, pl.Float64), (pl.Int64,)
 TEXT, IMAGE, SERIES, OBSERVED = "text", "image", "timeseries", "observed"
 
 Inputs = Mapping[Modality, tuple[str, ...]]
@@ -126,19 +128,27 @@ def _read_csv(path: Path) -> pl.DataFrame:
         raise DataContractError(str(error)) from None
     words = words.select(pl.all().replace("", None))
     return words.with_columns(
-        _typed(words[name]) for name in words.columns if name not in (TEXT, IMAGE)
+        _typed(words[name], IDS if name == SAMPLE_ID else NUMBERS)
+        for name in words.columns
+        if name not in (TEXT, IMAGE)
     )
 
 
-def _typed(words: pl.Series) -> pl.Series:
-    """Strings as whole numbers or numbers if all of them are; none for what stands for nothing.
+def _typed(words: pl.Series, kinds: Sequence[type[pl.DataType]] = NUMBERS) -> pl.Series:
+    """Strings as the first kind that all of them are; null for what stands for nothing.
+
+    A column of codes with leading zeros keeps its strings.
 
     >>> _typed(pl.Series(["1", " ", "2.5", "NA"])).to_list()
     [1.0, None, 2.5, None]
+    >>> _typed(pl.Series(["007", "12"])).to_list()
+    ['007', '12']
     """
     plain = words.str.strip_chars()
     known = plain.set(plain.is_in(NULLS), None)
-    for kind in (pl.Int64, pl.Float64):
+    if known.str.contains(r"^0\d").any():
+        return known
+    for kind in kinds:
         numbers = known.cast(kind, strict=False)
         if numbers.count() == known.count():
             return numbers

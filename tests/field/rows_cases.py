@@ -205,6 +205,7 @@ for what, written in (
     ("an underscore", "6_1"),
     ("hexadecimal digits", "0x3D"),
     ("a unit", f"5 {SECRET}"),
+    ("more than 32 bits hold", "1e39"),
 ):
 
     @case(
@@ -223,6 +224,22 @@ def flags(folder: Path) -> Seen:
     sizes = pl.read_parquet(folder / "csv/rows.parquet")["size"]
     assert sizes.head(3).to_list() == [1.0, 0.0, None]
     return seen
+
+
+for what, written in (
+    ("a year of two digits, 02-01-24", "02-01-24"),
+    ("seven digits, 2024111", "2024111"),
+    ("second 60", "2024-01-01 08:00:60"),
+):
+
+    @case(
+        SAVED_AGAIN,
+        f"a date of {what}, in csv or Parquet",
+        "refused",
+        "parcels.csv, row 3, column sent: no date of the format ..., in 1 row. ...",
+    )
+    def no_date(folder: Path, written: str = written) -> Seen:
+        return read_both(folder, {"sent": ["2024-01-01", "2024-01-02", written] + [None] * 57})
 
 
 @case(SAVED_AGAIN, "times with a zone, in csv or Parquet", "read", "as that instant")
@@ -255,19 +272,3 @@ def outside(folder: Path) -> Seen:
     pictures = list(parcels()["picture"])
     pictures[1] = f"../{SECRET}.jpg"
     return read_both(folder, {"picture": pictures})
-
-
-@case(
-    SAVED_AGAIN,
-    "infinite numbers of new rows in Parquet",
-    "refused",
-    "rows: infinite numbers, size: 2. Leave the cells empty where a number is not known.",
-)
-def infinite(folder: Path) -> Seen:
-    path = folder / "new.parquet"
-    pl.DataFrame({"size": [1.5, float("inf"), -float("inf"), None]}).write_parquet(path)
-    try:
-        checked(read_table(path), {Modality.TABULAR: ("size",)})
-    except LanistrError as error:
-        return Seen(str(error))
-    return Seen()

@@ -4,11 +4,18 @@ One meaning has one spelling, whatever file it comes from: 2013, 2013.0 and "201
 category, and so are True and "true".
 """
 
+import numpy as np
 import polars as pl
 
 # ISO 8601, and spellings in which day and month cannot be mistaken for each other.
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y%m%d")
 TIMES = ("", " %H:%M", " %H:%M:%S%.f")
+# Outside of these years are two digits of one: the parser takes 01-02-24 for a day of the year 1.
+YEARS = (1000, 9999)
+# Second 60, which it takes for that of the next minute.
+LEAP = r":60(\.|$)"
+# The models calculate in 32 bits, where a larger number is infinite.
+LARGEST = float(np.finfo(np.float32).max)
 CLOCK = r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d))?$"
 
 
@@ -39,10 +46,12 @@ def parse_category(column: pl.Series) -> pl.Series:
 
 
 def parse_number(column: pl.Series) -> pl.Series:
-    """Finite numbers as Float64; of a column of flags alone, 0 and 1, whatever file it is from.
+    """Numbers that are finite in 32 bits, as Float64; of a column of flags alone, 0 and 1.
 
-    >>> parse_number(pl.Series(["1.5", "-2e3", "1,5", "inf"])).to_list()
-    [1.5, -2000.0, None, None]
+    It is the same for csv and Parquet.
+
+    >>> parse_number(pl.Series(["1.5", "-2e3", "1,5", "inf", "1e39"])).to_list()
+    [1.5, -2000.0, None, None, None]
     >>> parse_number(pl.Series(["True", "false", ""])).to_list()
     [1.0, 0.0, None]
     """
@@ -52,7 +61,7 @@ def parse_number(column: pl.Series) -> pl.Series:
     if not (plain.dtype.is_numeric() or plain.dtype in (pl.String, pl.Boolean, pl.Null)):
         return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
     number = plain.cast(pl.Float64, strict=False)
-    return number.set(~number.is_finite(), None)
+    return number.set(~(number.abs() <= LARGEST), None)
 
 
 def parse_time(column: pl.Series, written: str = "") -> pl.Series:
@@ -67,8 +76,8 @@ def parse_time(column: pl.Series, written: str = "") -> pl.Series:
     [86400.0, 86400.0, 60.0]
     >>> parse_time(pl.Series(["2/1/1970"]), "%d/%m/%Y").to_list()
     [86400.0]
-    >>> parse_time(pl.Series(["2/1/1970"])).to_list()
-    [None]
+    >>> parse_time(pl.Series(["2/1/1970", "02-01-70", "1970-01-02 00:00:60"])).to_list()
+    [None, None, None]
     """
     if column.dtype == pl.String:
         words = parse_text(column)
@@ -123,4 +132,7 @@ def _instant(words: pl.Series, written: str) -> pl.Series:
         if has_time
         else words.str.to_date(written, strict=False).cast(pl.Datetime("us"))
     )
-    return parsed.dt.epoch("us") / 1e6
+    mistaken = ~parsed.dt.year().is_between(*YEARS) | words.str.contains(LEAP)
+    if written.startswith("%Y%m%d"):  # of 2024111 it would make a day of November
+        mistaken |= ~words.str.contains(r"^\d{8}")
+    return parsed.set(mistaken, None).dt.epoch("us") / 1e6
