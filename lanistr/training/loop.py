@@ -133,6 +133,11 @@ class Trainer:
             "valid": made(self.valid, folder=folder / "valid", views=1),
         }
 
+    @property
+    def _valid_batch(self) -> int:
+        """Samples at once in validation: more without gradients, unless masks go by the batch."""
+        return self.micro_batch * (1 if self.experiment.stage == "pretrain" else 4)
+
     def _is_over(self) -> bool:
         return is_over(self.position.epoch, self.position.best, self.experiment.optim)
 
@@ -235,7 +240,7 @@ class Trainer:
             "samples_per_second": speed,
             **means,
             **objective.validate(
-                self.model, self.read["valid"], self.experiment, self.world, self.micro_batch
+                self.model, self.read["valid"], self.experiment, self.world, self._valid_batch
             ),
         }
         record["seconds"] = self.seconds
