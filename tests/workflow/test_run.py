@@ -156,6 +156,16 @@ def test_killed_in_training_again_and_again_it_ends_with_the_same_table(
     assert without_times(read_table(folder)).equals(without_times(undisturbed["table1"]))
 
 
+def test_fewer_parts_leave_none_of_before(undisturbed, snakemake, folder):
+    """The last test here: the tables are then of different parts."""
+    tabular = "results/toy/shards/mimic/tabular"
+    assert len([*(folder / tabular).iterdir()]) == 2
+    fewer = ("--config", 'mimic={"parts": 1}')
+    run = snakemake(f"{tabular}/part-00000.parquet", "--cores", "1", *CONFIG, *fewer)
+    assert run.returncode == 0, run.stdout
+    assert [path.name for path in (folder / tabular).iterdir()] == ["part-00000.parquet"]
+
+
 def when_saved(run):
     """When a training saved its state; 0 without one."""
     state = run / "state/state.pt"

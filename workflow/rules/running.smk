@@ -96,6 +96,28 @@ def drop_rate_limit():
         workflow.scheduler.job_rate_limiter = None
 
 
+def is_part(file):
+    """Whether a file is one of those that a table lies in."""
+    return Path(file).name.startswith("part-")
+
+
+def remove_surplus_parts():
+    """Remove what an earlier run with more parts left in the tables that this one writes anew.
+
+    Later steps read all that lies in a table's folder.
+    """
+    asked = {Path(f) for job in workflow.dag.jobs for f in job.output if is_part(f)}
+    anew = {
+        Path(f).parent
+        for job in workflow.dag.needrun_jobs()
+        for f in job.output
+        if is_part(f)
+    }
+    for folder in anew:
+        for path in set(folder.glob("part-*")) - asked:
+            path.unlink()
+
+
 onstart:
     drop_rate_limit()
     refuse_temp_dir()
@@ -117,4 +139,5 @@ onstart:
             " are not kept apart: start one at a time.",
             file=sys.stderr,
         )
+    remove_surplus_parts()
     start_forkserver()
