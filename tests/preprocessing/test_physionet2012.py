@@ -124,6 +124,8 @@ def test_the_description_names_every_column_that_is_written(root: Path) -> None:
     [
         (record(100, ["00:07,HR,secret"]), "1 of .* line 8 of 100.txt"),
         (record(100, ["7,HR,80"]), "line 8 of 100.txt"),
+        (record(100, ["00:07,HR,٨٢"]), "line 8 of 100.txt"),
+        (record(100, ["٢٢:07,HR,80"]), "line 8 of 100.txt"),
         (record(100, ["48:01,HR,80"]), "up to 48:00"),
         (record(100, ["00:07,HR,80,1"]), "line 8 of 100.txt"),
         (record(100, ["00:07,Pulse,80"]), "1 lines of 1 records have a parameter"),

@@ -149,6 +149,13 @@ def test_problems_name_file_column_and_row(tmp_path: Path, columns: dict, told: 
     assert "parcels.csv" in message and told in message
 
 
+@pytest.mark.parametrize("name", ["note", "parcel", "sender", "colour", "size", "late", "weight"])
+def test_lists_and_bytes_are_no_text_and_no_number(tmp_path: Path, name: str) -> None:
+    for values, kind in (([["a"]] * ROWS, "List"), ([b"a"] * ROWS, "Binary")):
+        message = refusal(write_own(tmp_path, changed(**{name: values}), ending="parquet"))
+        assert f"parcels.parquet, column {name}: holds {kind}. Write texts" in message
+
+
 def test_messages_hold_no_values(tmp_path: Path) -> None:
     columns = replaced("size", 2, "secret") | {"sent": ["secret"] * ROWS}
     columns["picture"] = ["secret.jpg"] * ROWS

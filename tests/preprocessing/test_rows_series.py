@@ -106,6 +106,7 @@ def test_wide_and_long_are_the_same(tmp_path: Path) -> None:
     ("column", "value", "told"),
     [
         ("hour", "noon", "row 2 (line 3), column hour: no time that can be read"),
+        ("hour", "٢٢:٣٣", "row 2 (line 3), column hour: no time that can be read"),
         ("value", "high", "row 2 (line 3), column value: no number"),
     ],
 )

@@ -16,7 +16,9 @@ HEADER = "Time,Parameter,Value"
 LAST_HOUR = 48
 LINE_ENDS = (b"\n", b"\r")
 
-_LINE = r"^(\d\d):([0-5]\d),([^,]*),(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$"
+# Not \d, which stands for the digits of every script, and those are no numbers here.
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_LINE = rf"^([0-9]{{2}}):([0-5][0-9]),([^,]*),({_NUMBER})$"
 
 GET_ANEW = "Get it anew from https://physionet.org/content/challenge-2012/1.0.0/."
 

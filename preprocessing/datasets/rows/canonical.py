@@ -19,6 +19,7 @@ from preprocessing.datasets.rows.checks import (
     check_ids,
     check_names,
     check_splits,
+    check_types,
 )
 from preprocessing.datasets.rows.contents import Contents, Grid, TableColumn
 from preprocessing.datasets.rows.description import CLASSED, Description
@@ -120,6 +121,7 @@ def read_new(
     named_id = {description.id} if series_files else set()
     inputs_of = {name for name, c in description.columns.items() if c.type != "ignore"}
     check_names(source, known, inputs_of | start | named_id, problems)
+    check_types(source, description.plain(), problems)
     problems.stop()
     inputs = read_inputs(description, source, ledger, problems)
     ids = _row_ids(description, source, problems)
@@ -144,6 +146,7 @@ def _labelled_source(description: Description, problems: Problems) -> tuple[Sour
     count = len(description.source)
     check_names(source, known, known, problems, range(count))
     check_names(source, known, known - optional, problems, range(count, len(paths)))
+    check_types(source, description.plain(), problems)
     labelled = source.places["file"] < count
     kept = [pl.when(labelled).then(name).alias(name) for name in answers & {*source.frame.columns}]
     # A column that no file of labelled rows has is among the problems already.

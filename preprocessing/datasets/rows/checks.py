@@ -10,6 +10,7 @@ from preprocessing.datasets.rows.partition import read_times
 from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
 from preprocessing.splits import SPLITS
+from reading.columns import type_name
 
 # A category with as many values as this share of its rows, and at least so many, names rows.
 ID_SHARE, ID_ROWS = 0.9, 20
@@ -47,6 +48,14 @@ def check_names(
         for column in sorted(set(wanted) - set(found)):
             remedy = "Add it, empty where nothing is known, or take it out of the description."
             problems.add(f"{name}, column {column}", "is not in the file", remedy)
+
+
+def check_types(source: Source, names: Collection[str], problems: Problems) -> None:
+    """Columns of lists, structures or bytes, which are no text, number or time."""
+    for name, kind in source.frame.schema.items():
+        if name in names and (kind.is_nested() or kind == pl.Binary):
+            where = f"{source.files[0].name}, column {name}"
+            problems.add(where, f"holds {type_name(kind)}", "Write texts, numbers or times.")
 
 
 def check_ids(ids: pl.Series, column: str, source: Source, problems: Problems) -> None:

@@ -169,6 +169,11 @@ class Description(Part):
         found = {self.id, self.group, self.split.column, self.split.time, start, *answers}
         return found - {""}
 
+    def plain(self) -> set[str]:
+        """Columns of the files that are read, but for pictures: text, numbers and times."""
+        kinds = {name for name, c in self.columns.items() if c.type not in ("ignore", "image")}
+        return kinds | self.roles()
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         problems = [*self._column_problems(), *self._task_problems(), *self._series_problems()]

@@ -10,7 +10,6 @@ from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
 from preprocessing.datasets.rows.values import parse_category, parse_number, parse_text, parse_time
 from preprocessing.ledger import Ledger
-from reading.columns import type_name
 
 NO_FILE = "a path is given, but there is no file"
 
@@ -55,10 +54,6 @@ def _converted(source: Source, name: str, column: Column, problems: Problems) ->
             f'Write them alike, or say columns: {name}: {{type: date, format: "%d/%m/%Y"}}.',
         )
         return seconds
-    if raw.dtype.is_nested() or raw.dtype == pl.Binary:
-        what = f"column {name} holds {type_name(raw.dtype)}"
-        problems.add(source.files[0].name, what, "Set it to ignore.")
-        return pl.repeat(None, len(raw), dtype=pl.String, eager=True)
     return parse_category(raw)
 
 

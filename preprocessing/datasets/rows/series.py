@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from preprocessing.datasets.rows.checks import check_types
 from preprocessing.datasets.rows.description import Series
 from preprocessing.datasets.rows.inputs import converted_numbers
 from preprocessing.datasets.rows.problems import Problems
@@ -62,7 +63,9 @@ def series_columns(series: Series, source: Source, problems: Problems) -> bool:
             f"lacks the columns {missing}",
             f"It has {source.frame.width} others: correct rows.series, or name them in line 1.",
         )
-    return not missing
+    before = len(problems.lines)
+    check_types(source, named, problems)
+    return not missing and len(problems.lines) == before
 
 
 def bin_cells(

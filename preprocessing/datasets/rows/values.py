@@ -16,7 +16,9 @@ YEARS = (1000, 9999)
 LEAP = r":60(\.|$)"
 # The models calculate in 32 bits, where a larger number is infinite.
 LARGEST = float(np.finfo(np.float32).max)
-CLOCK = r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d))?$"
+# Not \d, which stands for the digits of every script, and those are no numbers here.
+CLOCK = r"^([0-9]{1,4}):([0-5][0-9])(?::([0-5][0-9]))?$"
+ZONE = r"(:[0-9]{2}(?:\.[0-9]+)?) ?([+-][01][0-9]:?[0-5][0-9])$"
 
 
 def parse_text(column: pl.Series) -> pl.Series:
@@ -114,8 +116,7 @@ def parse_hours(column: pl.Series) -> pl.Series:
 def _parsed(words: pl.Series, formats: list[str]) -> pl.Series:
     """Seconds of the first format that fits each string."""
     plain = words.str.replace(r"^([\d./-]+)[T ]", "$1 ").str.replace(" ?Z$", "+00:00")
-    zone = plain.str.extract(r"\d(?::\d\d)+(?:\.\d+)?( ?[+-]\d\d:?\d\d)$").str.strip_chars()
-    local = plain.str.replace(r"(:\d\d(?:\.\d+)?) ?[+-]\d\d:?\d\d$", "$1")
+    zone, local = plain.str.extract(ZONE, 2), plain.str.replace(ZONE, "$1")
     found = [_instant(local, written) for written in formats]
     seconds = pl.select(pl.coalesce(found)).to_series() if len(found) > 1 else found[0]
     sign = pl.select(pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)).to_series()
