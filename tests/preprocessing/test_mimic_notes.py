@@ -110,6 +110,7 @@ def test_every_dropped_note_has_a_reason(tmp_path):
         note(1),
         note(2),
         note(3, note_type="XX"),
+        note(9, note_type=None),
         note(4, text=" \n "),
         note(5, text=""),
         note(6, text=note(2)["text"]),
@@ -119,7 +120,7 @@ def test_every_dropped_note_has_a_reason(tmp_path):
     found, facts, entries = run(tmp_path, source(tmp_path / "raw", rows))
     assert lost(entries) == {
         "one of note_id, subject_id, charttime is missing": 2,
-        "note_type is none of RR, AR": 1,
+        "note_type is none of RR, AR": 2,
         "row repeated": 1,
         "text empty": 2,
     }

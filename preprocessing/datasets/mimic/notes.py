@@ -94,7 +94,8 @@ def load(con: duckdb.DuckDBPyConnection, source: Source, text: TextSource, ledge
     rows = _drop(con, ledger, text.table, rows, f"one of {required} is missing", where)
     of_source = ", ".join(f"'{name}'" for name in text.types)
     reason = f"note_type is none of {', '.join(text.types)}"
-    rows = _drop(con, ledger, text.table, rows, reason, f"note_type NOT IN ({of_source})")
+    other = f"coalesce(note_type NOT IN ({of_source}), true)"
+    rows = _drop(con, ledger, text.table, rows, reason, other)
     con.execute(
         "CREATE TEMP TABLE repeated AS SELECT note_id, min(rowid) AS first FROM notes "
         "GROUP BY note_id HAVING count(*) > 1"
