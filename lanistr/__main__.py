@@ -31,11 +31,11 @@ STEPS = {
     ),
     "export": (
         "lanistr.inference.export:export",
-        "Make a folder of a run that needs nothing else: weights, tokenizer, statistics, labels",
+        "Export a trained run as a folder that works on its own: weights, tokenizer, statistics",
     ),
     "predict": (
         "lanistr.commands.inference:predict",
-        "Answer for new rows by a model, or for every test sample of a cache by a run",
+        "Predict for new rows with a model, or for every test sample of a cache with a run",
     ),
     "embed": (
         "lanistr.inference.files:embed_rows",
@@ -55,11 +55,11 @@ STEPS = {
     ),
     "trace": (
         "lanistr.evaluation.trace:trace",
-        "Name the files behind a cell and make its number again; 1 if it differs",
+        "Name the files behind a cell and compute its number again; exit code 1 if it differs",
     ),
     "cost": (
         "lanistr.commands.cost:cost",
-        "Tell hours, memory and disk of all that tables are trained from, counted on the models",
+        "Estimate hours, memory and disk of the trainings behind tables, from their sizes",
     ),
     "parameters": (
         "lanistr.commands.parameters:parameters",

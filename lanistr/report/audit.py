@@ -10,6 +10,7 @@ from typing import Any
 from lanistr.errors import DataContractError
 from lanistr.report.glossary import with_glossary
 from lanistr.report.page import Section, explain_scale, page
+from lanistr.report.provenance import told_day
 
 
 def read_audit(path: Path) -> dict[str, Any]:
@@ -30,11 +31,10 @@ def read_audit(path: Path) -> dict[str, Any]:
 
 
 def write_audit_page(
-    title: str, sections: Sequence[Section], scales: Iterable[str], output: Path
+    title: str, sections: Sequence[Section], scales: Iterable[str], audit_path: Path, output: Path
 ) -> None:
-    """One self-contained HTML file that says first what data it is of."""
+    """One self-contained HTML file that says first what data it is of, and when they were read."""
+    stamp = [explain_scale(scale) for scale in sorted(set(scales))]
+    stamp.append(f"Counted on {told_day(audit_path.stat().st_mtime)}.")
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(
-        page(title, with_glossary(sections), stamp=[explain_scale(s) for s in sorted(set(scales))]),
-        encoding="utf-8",
-    )
+    output.write_text(page(title, with_glossary(sections), stamp=stamp), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from lanistr.report.provenance import manifests
 Entry = Mapping[str, Any]
 
 
-def giveaway_cells(results: Path, layout: Layout, rows: list[Row]) -> list[dict[str, str]]:
+def giveaway_cells(results: Path, layout: Layout, rows: Sequence[Row]) -> list[dict[str, str]]:
     """Cells of a table, a line per giveaway that is better than chance; none without an audit.
 
     Args:
@@ -45,7 +45,7 @@ def giveaway_cells(results: Path, layout: Layout, rows: list[Row]) -> list[dict[
     ]
 
 
-def measures(entries: list[Entry], data: str, task: str | None) -> Iterator[Entry]:
+def measures(entries: Sequence[Entry], data: str, task: str | None) -> Iterator[Entry]:
     """What the audit measured of a data set, for a task.
 
     Args:

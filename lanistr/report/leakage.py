@@ -54,7 +54,7 @@ def write_page(
     """Write audit/leakage.html."""
     audit = read_audit(audit_path)
     scales = (entry["scale"] for entry in audit["datasets"])
-    write_audit_page("Leakage audit", sections(audit), scales, output)
+    write_audit_page("Leakage audit", sections(audit), scales, audit_path, output)
 
 
 def read_selection(folder: Path) -> dict[str, Entry]:
@@ -83,7 +83,7 @@ def sections(audit: Entry, level: int = 2, *, runs: Mapping[str, Entry] = NONE) 
         found.append(Section("leakage-runs", "Were the runs selected on test cases?", body, level))
     for entry in audit["datasets"]:
         anchor = "leakage-" + entry["dataset"].replace("/", "-")
-        heading = f"{entry['dataset']}, text: {entry['text_source']}"
+        heading = f"{entry['title']}, text: {entry['text_source']}"
         found.append(Section(anchor, heading, _drawn(entry), level))
         worst_first = sorted(entry["gates"], key=lambda gate: list(ANSWERS).index(gate["status"]))
         found += [
@@ -102,7 +102,7 @@ def _overview(audit: Entry, level: int) -> Section:
     rows: list[dict[str, Cell]] = [
         {
             "question": gate["question"],
-            "data": entry["dataset"],
+            "data": entry["title"],
             "answer": ANSWERS[gate["status"]],
             "gate": gate["gate"],
         }

@@ -37,7 +37,7 @@ def write_page(
     """Write audit/missingness.html."""
     audit = read_audit(audit_path)
     scales = (dataset["provenance"]["scale"] for dataset in audit["datasets"])
-    write_audit_page("Missingness audit", sections(audit), scales, output)
+    write_audit_page("Missingness audit", sections(audit), scales, audit_path, output)
 
 
 def sections(audit: Audit) -> list[Section]:

@@ -28,7 +28,13 @@ def measure(**changes: Any) -> dict[str, Any]:
 
 
 def audit(*gates: dict[str, Any]) -> dict[str, Any]:
-    dataset = {"dataset": "mimic", "scale": "smoke", "text_source": "discharge", "digest": "0"}
+    dataset = {
+        "dataset": "mimic",
+        "title": "Visits",
+        "scale": "smoke",
+        "text_source": "discharge",
+        "digest": "0",
+    }
     return {
         "limit": 10,
         "acknowledged": ["words"],
