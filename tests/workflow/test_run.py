@@ -47,6 +47,9 @@ def undisturbed(snakemake, folder):
     """Tables of a run that nobody disturbed, by name."""
     run = snakemake("all", "--cores", "2", *CONFIG)
     assert run.returncode == 0, run.stdout
+    told = run.stdout[run.stdout.index("\nTable 1: mortality") :]
+    for part in ("Method", "LANISTR w/o pretraining", "The report: results/toy/report.html", "Done in"):
+        assert part in told, told
     return {name: read_table(folder, name) for name in ROWS}
 
 
@@ -113,6 +116,9 @@ def test_a_training_that_fails_stops_no_other_row(undisturbed, snakemake, folder
     change(folder / "registry.yaml", "mimic-latefusion", optim={"lr": 2e-3})
     run = snakemake("all", "--cores", "2", *options)
     assert run.returncode != 0
+    told = run.stdout[run.stdout.index("\nfailed: Training mimic-without-mim") :]
+    assert "why: " in told and "again: snakemake --cores 1 " in told
+    assert "jobs are not done" in told
 
     failed = read_table(folder, "table3").filter(row="w/o MIM")
     assert (failed["status"].item(), failed["mean"].item()) == ("failed", None)

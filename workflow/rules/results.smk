@@ -168,3 +168,5 @@ onerror:
                 ),
             ],
         )
+    if PROGRESS:
+        tell_failures()

@@ -98,6 +98,23 @@ TARGETS = {
 }
 
 
+TOLD = {
+    "shards": "The data, validated, as Parquet files with a manifest",
+    "tables": "The tables that the configuration has data for",
+    "metrics": "Metrics of every fine-tuned model, shown by a table or not",
+    "audit": "Who has which modalities, and what gives the answer away",
+    "analysis": "What each modality brings, and what is lost without it",
+    "report": "One page with everything, and a figure of the training of each experiment",
+}
+
+
+def describe_targets():
+    """What `snakemake --list` says of the targets."""
+    for target in (*TARGETS, *TABLES):
+        told = TOLD.get(target) or TABLES[target]["title"]
+        workflow.get_rule(target).docstring = told
+
+
 def files_of(target):
     """What a target is for; the target of a table may be for more than the table."""
     if target in TARGETS:

@@ -1,0 +1,79 @@
+"""What a terminal shows of a run, told from Snakemake's records."""
+
+import logging
+
+import pytest
+
+from commandline.progress import Progress, is_wanted
+
+
+def record(event, **told):
+    made = logging.makeLogRecord({"msg": "", "event": event, **told})
+    assert not is_wanted(made) or event == "job_error"
+    return made
+
+
+def begin(progress, job, rule="train"):
+    message = f"Training {job}"
+    progress.handle(record("job_info", jobid=job, rule_name=rule, rule_msg=message))
+
+
+def fail(progress, job, log):
+    told = {"log": [str(log)], "output": ["runs/a.json"], "rule_name": "train"}
+    progress.handle(record("job_error", jobid=job, **told))
+
+
+def test_a_job_that_ends_has_a_line_and_what_is_left_an_estimate(capsys):
+    progress = Progress({"train": 2, "all": 1})
+    for job in (1, 2):
+        begin(progress, job)
+        progress.handle(record("job_finished", job_id=job))
+    begin(progress, 3, "all")
+    progress.handle(record("job_finished", job_id=3))
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("1 of 3  Training 1 (0 s), less than a minute left")
+    assert "2 of 3  Training 2" in second
+    assert last.endswith("3 of 3  Training 3 (0 s)")
+
+
+def test_jobs_that_are_left_take_as_long_as_those_of_their_rule():
+    progress = Progress({"train": 4, "table": 1})
+    progress.started -= 60  # two trainings beside each other
+    progress.took["train"] = [50.0, 70.0]
+    progress.left["train"] -= 2
+    assert progress.seconds_left() == pytest.approx((2 * 60 + 60) / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("12:00:00 began\nerror: the loss is not finite.\n", "why: the loss is not finite."),
+        ("12:00:00 began\n", "why: it ended without a message, see "),
+        (None, "why: it left no log"),
+    ],
+)
+def test_what_failed_says_why_and_how_to_repeat_it(tmp_path, said, told):
+    log = tmp_path / "train.log"
+    if said is not None:
+        log.write_text(said)
+    progress = Progress({"train": 1})
+    begin(progress, 1)
+    fail(progress, 1, f"{log} (check log file(s) for error details)")
+    name, why, again = progress.told_failures()
+    assert name == "failed: Training 1"
+    assert told in why
+    assert again == "  again: snakemake --cores 1 runs/a.json"
+
+
+def test_a_job_that_succeeded_when_it_was_tried_again_has_not_failed(tmp_path):
+    progress = Progress({"train": 1})
+    begin(progress, 1)
+    fail(progress, 1, tmp_path / "train.log")
+    begin(progress, 1)
+    progress.handle(record("job_finished", job_id=1))
+    assert progress.told_failures() == []
+
+
+def test_messages_are_shown_and_the_scheduler_is_not():
+    for message, wanted in (("Select jobs to execute...", False), ("Trying to restart", True)):
+        assert is_wanted(logging.makeLogRecord({"msg": message})) is wanted
