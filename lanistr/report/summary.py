@@ -168,9 +168,9 @@ def told_missing(results: Path, layouts: Mapping[str, Layout], made: Sequence[Ta
         f"{what} (not run)" for what, file in PARTS.items() if not (results / file).is_file()
     ]
     told = (
-        f"Of the results: {enumerated(lacking)}."
+        f"Results of {enumerated(lacking)}."
         if lacking
-        else f"Of the results nothing: all {len(rows)} rows of all tables have all their runs."
+        else f"No result: all {len(rows)} rows of all tables have all their runs."
     )
     return " ".join([told, *told_incomplete(results)])
 
@@ -197,7 +197,7 @@ def told_incomplete(results: Path) -> list[str]:
             for each in dataset["completeness"]
             if each["unit"] == sampled and each["share"] is not None
         ]
-    return [f"Of the data at least one modality in {enumerated(told)}."] if told else []
+    return [f"At least one modality is missing in {enumerated(told)}."] if told else []
 
 
 def told_leaks(results: Path) -> str:

@@ -135,7 +135,7 @@ def test_the_page_is_navigable_and_holds_no_identifier(results):
         "train: mimic-latefusion",
         "What leaks?",
         "Not known: the leakage audit was not run.",
-        "MedFuse of table1 (not built)",
+        "Results of MedFuse of table1 (not built)",
         "Area under the ROC curve",
         "812",  # MB
     ):
