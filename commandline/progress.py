@@ -7,6 +7,7 @@ nothing of Snakemake is imported.
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -80,15 +81,20 @@ class Progress(logging.Handler):
         beside = max(1.0, spent / (time.monotonic() - self.started))
         return sum(count * known.get(rule, mean) for rule, count in self.left.items()) / beside
 
-    def told_failures(self) -> list[str]:
-        """What failed, why, and the command that repeats it, as lines."""
+    def told_failures(self, options: Sequence[str]) -> list[str]:
+        """What failed, why, and the command that repeats it, as lines.
+
+        Args:
+            options: words of the command line that say which configuration it was.
+        """
         lines = []
         for told in self.failed.values():
             _, name, _ = self.running.get(told["jobid"], ("", told["rule_name"], 0))
             lines += [f"failed: {name}", f"  why: {told_reason(told['log'])}"]
             # Snakemake says of some files more than their names.
             file = str(next(iter(told["output"]), "")).partition(" (")[0]
-            lines += [f"  again: snakemake --cores 1 {file}"] if file else []
+            again = shlex.join(["snakemake", file, "--cores", "1", *options])
+            lines += [f"  again: {again}"] if file else []
         return lines
 
 

@@ -59,10 +59,10 @@ def test_what_failed_says_why_and_how_to_repeat_it(tmp_path, said, told):
     progress = Progress({"train": 1})
     begin(progress, 1)
     fail(progress, 1, f"{log} (check log file(s) for error details)")
-    name, why, again = progress.told_failures()
+    name, why, again = progress.told_failures(["--config", "name=a b"])
     assert name == "failed: Training 1"
     assert told in why
-    assert again == "  again: snakemake --cores 1 runs/a.json"
+    assert again == "  again: snakemake runs/a.json --cores 1 --config 'name=a b'"
 
 
 def test_a_job_that_succeeded_when_it_was_tried_again_has_not_failed(tmp_path):
@@ -71,7 +71,7 @@ def test_a_job_that_succeeded_when_it_was_tried_again_has_not_failed(tmp_path):
     fail(progress, 1, tmp_path / "train.log")
     begin(progress, 1)
     progress.handle(record("job_finished", job_id=1))
-    assert progress.told_failures() == []
+    assert progress.told_failures([]) == []
 
 
 def test_messages_are_shown_and_the_scheduler_is_not():

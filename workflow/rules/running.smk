@@ -154,7 +154,16 @@ def tell_results():
 def tell_failures():
     """What failed, why, and the command that repeats it."""
     waiting = sum(not workflow.dag.finished(job) for job in workflow.dag.needrun_jobs())
-    print("", *PROGRESS[0].told_failures(), sep="\n", file=sys.stderr)
+    told = workflow.config_settings
+    options = [
+        *(
+            ["--configfile", *map(os.path.relpath, told.configfiles)]
+            if told.configfiles
+            else []
+        ),
+        *(["--config", *told.config_args] if told.config_args else []),
+    ]
+    print("", *PROGRESS[0].told_failures(options), sep="\n", file=sys.stderr)
     print(
         f"{waiting} of {PROGRESS[0].total} jobs are not done; the same command goes on with them.",
         file=sys.stderr,
