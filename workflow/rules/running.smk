@@ -1,9 +1,7 @@
 """One run of a configuration at a time, whose jobs end with it."""
 
-import collections
 import fcntl
 import shutil
-import time
 from functools import partial
 from tempfile import TemporaryFile
 
@@ -11,7 +9,6 @@ from snakemake.logging import logger
 
 from commandline import forkserver
 from commandline.retries import end_retries
-from commandline.progress import Progress, is_wanted, narrow, told_time
 from commandline.shipped import point_to_packages
 
 # Jobs run the Python that runs Snakemake, also where no environment is activated, and the code
@@ -121,55 +118,6 @@ def remove_surplus_parts():
             path.unlink()
 
 
-PROGRESS = []
-
-
-def show_progress():
-    """A line per finished job in the terminal; asked for more or less, as Snakemake has it."""
-    told = workflow.output_settings
-    if told.verbose or "progress" in map(str, told.quiet or ()):
-        return
-    rules = [job.rule.name for job in workflow.dag.needrun_jobs()]
-    PROGRESS.append(Progress(collections.Counter(rules)))
-    logger = workflow.logger_manager.logger
-    for handler in logger.handlers:
-        if handler not in workflow.logger_manager.logfile_handlers:
-            handler.addFilter(is_wanted)
-    logger.addHandler(PROGRESS[0])
-
-
-def tell_results():
-    """The first table that was asked for, where the report is, and how long all took."""
-    asked = [file for job in workflow.dag.jobs for file in job.output]
-    tables = [results(f"tables/{table}.md") for table in TABLES]
-    for table in [file for file in tables if file in asked][:1]:
-        text = Path(table).read_text(encoding="utf-8")
-        print(f"\n{TABLES[Path(table).stem]['title']}\n")
-        print(narrow(text, ["Method", "Ours", "95 % interval", "Paper"]))
-    if results("report.html") in asked:
-        print(f"\nThe report: {results('report.html')}")
-    print(f"Done in {told_time(time.monotonic() - PROGRESS[0].started)}.")
-
-
-def tell_failures():
-    """What failed, why, and the command that repeats it."""
-    waiting = sum(not workflow.dag.finished(job) for job in workflow.dag.needrun_jobs())
-    told = workflow.config_settings
-    options = [
-        *(
-            ["--configfile", *map(os.path.relpath, told.configfiles)]
-            if told.configfiles
-            else []
-        ),
-        *(["--config", *told.config_args] if told.config_args else []),
-    ]
-    print("", *PROGRESS[0].told_failures(options), sep="\n", file=sys.stderr)
-    print(
-        f"{waiting} of {PROGRESS[0].total} jobs are not done; the same command goes on with them.",
-        file=sys.stderr,
-    )
-
-
 onstart:
     show_progress()
     drop_rate_limit()
@@ -194,8 +142,3 @@ onstart:
         )
     remove_surplus_parts()
     start_forkserver()
-
-
-onsuccess:
-    if PROGRESS:
-        tell_results()
