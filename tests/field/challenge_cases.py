@@ -94,6 +94,14 @@ declare(
 )
 
 
+declare(
+    SAVED_AGAIN,
+    "a record whose values have other digits than 0 to 9",
+    "challenge/set-a: 1 of ... lines are not HH:MM,Parameter,number with a time up to 48:00; ...",
+    lambda root: (root / "set-a/100.txt").write_bytes(record(100, ["01:00,HR,٨٢"]).encode()),
+)
+
+
 @case(
     SAVED_AGAIN,
     "records and outcomes with a byte order mark, CR LF and 5.0 for 5 days",

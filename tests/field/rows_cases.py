@@ -218,6 +218,17 @@ for what, written in (
         return read_both(folder, sizes(written))
 
 
+@case(
+    SAVED_AGAIN,
+    "lists or structures in Parquet, in a column of text, numbers, times or answers",
+    "refused",
+    "parcels.parquet, column colour: holds Struct. Write texts, numbers or times.",
+)
+def structures(folder: Path) -> Seen:
+    write_own(folder, parcels() | {"colour": [{SECRET: SECRET}] * 60}, ending="parquet")
+    return read_training(folder)
+
+
 @case(SAVED_AGAIN, "true and false as numbers, in csv or Parquet", "read", "1 and 0")
 def flags(folder: Path) -> Seen:
     seen = read_both(folder, {"size": [True, False, None] * 20})
