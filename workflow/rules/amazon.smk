@@ -143,6 +143,7 @@ rule amazon_reviews:
             each("--metadata", [input.metadata] if input.metadata else [])
         ),
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=AMAZON["parts"],
         raw_contents=contents(DUMP, METADATA),
         source=source_digest("preprocessing.datasets.amazon.reviews"),
     message:
@@ -170,6 +171,7 @@ rule amazon_text:
         summary=[] if AMAZON["summary"] else ["--without-summary"],
         reviews=lambda wildcards, input: each("--reviews", input.reviews),
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=AMAZON["parts"],
         source=source_digest("preprocessing.datasets.amazon.text"),
     message:
         "Joining summaries and reviews of {wildcards.category}"
@@ -194,6 +196,7 @@ rule amazon_tabular:
         fitted=fitted_options,
         reviews=lambda wildcards, input: each("--reviews", input.reviews),
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=AMAZON["parts"],
         source=source_digest("preprocessing.datasets.amazon.tabular"),
     message:
         "Encoding the columns of {wildcards.category}"
@@ -227,6 +230,7 @@ rule amazon_samples:
             for word in each(f"--{table}", input[table])
         ],
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=AMAZON["parts"],
         source=source_digest("preprocessing.datasets.amazon.samples"),
     message:
         "Pairing the modalities of {wildcards.category}"

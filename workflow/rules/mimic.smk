@@ -122,6 +122,7 @@ rule mimic_timeseries:
         root=raw_root("root"),
         switches=switch_options,
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=MIMIC["parts"],
         raw_contents=contents(raw("root", *RAW_TABLES["root"])),
         source=source_digest("preprocessing.datasets.mimic.timeseries"),
     message:
@@ -224,6 +225,7 @@ rule mimic_notes:
         split=split_options,
         text_source=text_source,
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=MIMIC["parts"],
         raw_contents=contents(raw_notes, SUBJECT_LISTS),
         source=source_digest("preprocessing.datasets.mimic.notes"),
     message:
@@ -250,6 +252,7 @@ rule mimic_tabular:
     params:
         root=raw_root("root"),
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=MIMIC["parts"],
         raw_contents=contents(raw("root", "hosp/patients", "hosp/admissions")),
         source=source_digest("preprocessing.datasets.mimic.tabular"),
     message:
@@ -289,6 +292,7 @@ rule mimic_samples:
             for word in each(f"--{table}", input[table])
         ],
         outputs=lambda wildcards, output: each("--output", output.parts),
+        parts=MIMIC["parts"],
         source=source_digest("preprocessing.datasets.mimic.samples"),
     message:
         "Pairing the modalities of {wildcards.data} into samples"

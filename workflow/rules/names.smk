@@ -62,7 +62,11 @@ def part_names(number):
 
 
 def parts(folder, number):
-    """The Parquet files of a table in a folder of results; it may hold wildcards."""
+    """The Parquet files of a table in a folder of results; it may hold wildcards.
+
+    Their number is a param of the rule that writes them: of params that derive from outputs
+    Snakemake does not see that they changed.
+    """
     return [results(f"{folder}/{name}") for name in part_names(number)]
 
 
