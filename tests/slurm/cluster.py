@@ -150,7 +150,7 @@ class Cluster:
         conf = CONF.format(**told, nodes="\n".join(nodes), accounting=accounting)
         (self.folder / "slurm.conf").write_text(conf)
         (self.folder / "state").mkdir()
-        gres = [f"NodeName={name} Name=gpu File=/dev/null,/dev/zero\n" for name in NODES]
+        gres = [f"NodeName={name} Name=gpu File=/dev/zero,/dev/full\n" for name in NODES]
         (self.folder / "gres.conf").write_text("".join(gres))
         key = self.folder / "munge.key"
         self.run("mungekey", "--create", f"--keyfile={key}")
