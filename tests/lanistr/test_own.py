@@ -149,7 +149,7 @@ def test_a_frame_is_described_by_its_label(tmp_path):
         find_description(rows, None, "tiny", tmp_path)
     told = find_description(rows.to_pandas(), "life", "small", tmp_path)
     assert read_settings(told).recipe.name == "rows-small.yaml"
-    with pytest.raises(ProcessError, match=r"lief.*life"):
+    with pytest.raises(ProcessError, match=r"lief.*column 5"):
         find_description(rows, "lief", "tiny", tmp_path)
 
 
