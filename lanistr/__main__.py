@@ -53,6 +53,10 @@ STEPS = {
         "lanistr.evaluation.render:write_table",
         "Make a table, one row per method: ours with interval, and published numbers beside it",
     ),
+    "subgroups": (
+        "lanistr.evaluation.subgroup_table:write_subgroups",
+        "Make the table of results by subgroup, with the gap between groups and its interval",
+    ),
     "trace": (
         "lanistr.evaluation.trace:trace",
         "Name the files behind a cell and compute its number again; exit code 1 if it differs",

@@ -24,6 +24,10 @@ STEPS = {
         f"{MIMIC}.switches:table",
         "Print every switch, its value in both profiles and its meaning, as Markdown",
     ),
+    "subgroups": (
+        "preprocessing.audit.subgroups:write_groups",
+        "Say which subgroups each test sample is of, and of which results may be told",
+    ),
     "mimic-cohort": (
         f"{MIMIC}.cohort:select_cohort",
         "Choose the ICU stays, their splits and outcomes",

@@ -46,6 +46,16 @@ class Phrase(Part):
     )
 
 
+class Subgroup(Part):
+    """A column by whose values results are told apart."""
+
+    column: str = Field(description="Column of the table of the modality tabular.")
+    title: str = Field(description="What the column is called in captions.")
+    cuts: tuple[float, ...] = Field(
+        (), description="Of a number where each band but the first begins; () = a category."
+    )
+
+
 class Task(Part):
     """One question about a sample; its answer stands in the column of `samples` of its name."""
 
@@ -75,6 +85,7 @@ class Card(Part):
     variants: str = Field("", description="What variants are, such as 'category'; '' = none.")
     tasks: tuple[Task, ...] = Field(min_length=1, description="The first is the default.")
     words: tuple[Phrase, ...] = Field((), description="Columns as words; most telling first.")
+    subgroups: tuple[Subgroup, ...] = Field((), description="What results are told by.")
     mirror: bool = Field(True, description="Whether a mirrored picture shows the same.")
     leaky: str = Field("may name the label", description="Why a text that leaks does so.")
 

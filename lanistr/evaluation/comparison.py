@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -76,7 +76,17 @@ def interval_of_mean(runs: Sequence[Predictions], resamples: int) -> tuple[float
     return interval(runs[0].primary.factor * means)
 
 
-def resampled_means(methods: Sequence[Sequence[Predictions]], resamples: int) -> list[np.ndarray]:
+@cache
+def resample_primary(run: Predictions, resamples: int) -> np.ndarray:
+    """The reported metric of a run, had other subjects been tested, (R,); once for all rows."""
+    return run.measure(run.primary, draw_subjects(run.subject_id.tobytes(), resamples))
+
+
+def resampled_means(
+    methods: Sequence[Sequence[Predictions]],
+    resamples: int,
+    measure: Callable[[Predictions, int], np.ndarray] = resample_primary,
+) -> list[np.ndarray]:
     """The mean over runs of each method, had other subjects been tested and other seeds drawn.
 
     Every run answers for the same subjects, so that both are drawn anew independently, and the
@@ -89,6 +99,7 @@ def resampled_means(methods: Sequence[Sequence[Predictions]], resamples: int) ->
     Args:
         methods: runs of each, on the same test samples.
         resamples: R.
+        measure: what is resampled of a run, (R,).
 
     Returns:
         Per method (R,); NaN where the metric is not defined, or no run of the method was drawn.
@@ -101,16 +112,10 @@ def resampled_means(methods: Sequence[Sequence[Predictions]], resamples: int) ->
     means = []
     for runs in methods:
         count = drawn[:, [seeds.index(run.seed) for run in runs]].T
-        values = np.stack([resample_primary(run, resamples) for run in runs])
+        values = np.stack([measure(run, resamples) for run in runs])
         with np.errstate(invalid="ignore"):  # none of its runs was drawn
             means.append((count * values).sum(axis=0) / count.sum(axis=0))
     return means
-
-
-@cache
-def resample_primary(run: Predictions, resamples: int) -> np.ndarray:
-    """The reported metric of a run, had other subjects been tested, (R,); once for all rows."""
-    return run.measure(run.primary, draw_subjects(run.subject_id.tobytes(), resamples))
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,7 @@ from lanistr.report import (
     modalities,
     predicted,
     provenance,
+    subgroups,
     tables,
 )
 from lanistr.report.glossary import with_glossary
@@ -74,6 +75,7 @@ def parts(
     yield from tables.sections(results, layouts)
     yield from predicted.sections(results, layouts)
     yield from modalities.sections(results)
+    yield from subgroups.sections(results)
     yield from curves.sections(results)
     yield from audits(results)
     yield from flow.sections(results)

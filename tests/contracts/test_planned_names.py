@@ -39,6 +39,13 @@ def test_tasks_are_those_of_the_cards(repository, tasks):
         assert told(repository, family, "tasks") == names
 
 
+def test_subgroups_are_those_of_the_cards(repository):
+    assert told(repository, "mimic", "subgroups") == [each.column for each in card.SUBGROUPS]
+    challenge = repository / "preprocessing/datasets/physionet2012/description.yaml"
+    described = yaml.safe_load(challenge.read_text())["rows"]["subgroups"]
+    assert told(repository, "physionet2012", "subgroups") == described
+
+
 def test_modalities_of_reviews_are_those_of_their_card(repository):
     assert set(told(repository, "amazon", "modalities")) == set(describe_reviews().modalities)
 

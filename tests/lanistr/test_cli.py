@@ -143,7 +143,7 @@ def test_what_is_wrong_is_one_message_and_a_failure(files):
         text=True,
     )
     assert done.returncode == 1
-    assert "has no experiment 'pree'. Allowed: ['full', 'late', 'pre']." in done.stderr
+    assert "has no experiment 'pree'. Did you mean pre? Allowed: full, late, pre." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (files / "run").exists()
 

@@ -77,6 +77,7 @@ def test_audits_analysis_figures_and_report_are_there(undisturbed, folder):
         assert pl.read_csv(results / f"{name}.csv").height > 0, name
         assert (results / f"{name}.json").stat().st_size > 0
     assert (results / "audit/leakage.json").stat().st_size > 0
+    assert set(pl.read_csv(results / "tables/subgroups.csv")["subgroup"]) >= {"Sex", "Age", "Race"}
     files = (results / f"audit/{name}.json" for name in ("missingness", "leakage"))
     attack = Attack(*files)
     assert attack.targets

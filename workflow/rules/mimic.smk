@@ -67,6 +67,7 @@ register(
         "readmission_30d",
         "phenotypes",
     ],
+    subgroups=["gender", "age", "race", "insurance", "careunit"],
     acknowledge=lambda data: TEXT_LEAKS.get(data.partition("/")[2], []),
     audit=raw("root", "hosp/patients", "hosp/admissions"),
     audit_options=each("--mimic-root", [raw_root("root")]),

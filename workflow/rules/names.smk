@@ -133,6 +133,7 @@ class Registration:
         complete: whether there can be no other data than these.
         modalities: those of every data.
         tasks: what can be learned of it, by name; of some data perhaps not all.
+        subgroups: columns that results are told by.
         optional: whether what asks for a modality that the data lack is left out, not refused.
         vocabulary: the data whose tokenizer serves a data; None = its own.
         gate: the data whose leakage gate covers a data.
@@ -152,6 +153,7 @@ class Registration:
     complete: bool = True
     modalities: Sequence[str] = ()
     tasks: Sequence[str] = ()
+    subgroups: Sequence[str] = ()
     optional: bool = False
     vocabulary: Callable = lambda data: None
     gate: Callable = lambda data: data

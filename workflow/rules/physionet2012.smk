@@ -22,6 +22,7 @@ register(
     tables=lambda data: parts_of_rows(data, ["tabular", "timeseries"]),
     modalities=["tabular", "timeseries"],
     tasks=["in_hospital_mortality", "length_of_stay"],
+    subgroups=["sex", "age", "icu_type"],
 )
 
 

@@ -73,6 +73,7 @@ register(
     tables=lambda data: parts_of_rows(data, own_modalities()),
     modalities=own_modalities(),
     tasks=[*OWN_ROWS.get("tasks", {})],
+    subgroups=OWN_ROWS.get("subgroups", []),
     optional=True,
 )
 

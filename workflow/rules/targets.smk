@@ -76,7 +76,12 @@ def analysis_files():
     """Those of the analysis, where there is something to analyse."""
     kinds = ("shapley", "removal") if analysed() else ()
     return [
-        results(f"analysis/{kind}.{form}") for kind in kinds for form in ("csv", "json")
+        *(
+            results(f"analysis/{kind}.{form}")
+            for kind in kinds
+            for form in ("csv", "json")
+        ),
+        *forms_of(["subgroups"] if subgrouped() else []),
     ]
 
 

@@ -8,7 +8,7 @@ billing, which do, are not among them (`tabular`).
 from collections.abc import Mapping
 from typing import Any
 
-from preprocessing.card import Card, Noun, Place, Task, Unit
+from preprocessing.card import Card, Noun, Place, Subgroup, Task, Unit
 from preprocessing.datasets.mimic import phenotypes
 from preprocessing.errors import DataContractError
 
@@ -27,6 +27,15 @@ TASKS = (
         classes=("not readmitted", "readmitted"),
     ),
     Task(name="phenotypes", kind="multilabel", title="25 phenotypes", classes=phenotypes.names()),
+)
+
+
+SUBGROUPS = (
+    Subgroup(column="gender", title="Sex"),
+    Subgroup(column="age", title="Age", cuts=(45, 65, 80)),
+    Subgroup(column="race", title="Race"),
+    Subgroup(column="insurance", title="Insurance"),
+    Subgroup(column="careunit", title="First care unit"),
 )
 
 
@@ -63,6 +72,7 @@ def describe_mimic(answered: Mapping[str, Mapping[str, Any]]) -> Card:
         },
         variants="text source",
         tasks=tuple(tasks),
+        subgroups=SUBGROUPS,
         mirror=False,
         leaky="written after the outcome",
     )

@@ -279,6 +279,7 @@ def _contents(
         image_px=description.image_px if "image" in inputs.columns else None,
         columns=columns,
         series=grid,
+        subgroups=description.subgroups,
         mirror=description.mirror,
         description=resolved.model_dump(mode="json"),
     )

@@ -56,6 +56,7 @@ class Contents(Part):
     image_px: int | None = Field(None, description="Side of stored pictures; None = no pictures.")
     columns: dict[str, TableColumn] = Field({}, description="Columns of the table, in order.")
     series: Grid | None = Field(None, description="Grid of the series, if there are any.")
+    subgroups: tuple[str, ...] = Field((), description="Columns by which results are told.")
     mirror: bool = Field(True, description="Whether a mirrored picture shows the same.")
     leaky: str = Field("may name the label", description="Why a text that leaks does so.")
     inputs: dict[str, str] = Field({}, description="Digest of each file that was read.")

@@ -110,6 +110,9 @@ class Description(Part):
     columns: dict[str, Annotated[Column, BeforeValidator(_typed)]] = Field(
         min_length=1, description="Every column of the files that has no other part."
     )
+    subgroups: tuple[str, ...] = Field(
+        (), description="Columns by which results are told: categories, and numbers in quarters."
+    )
     text_separator: Literal["\n", ". "] = Field("\n", description="Between joined texts.")
     nulls: tuple[str, ...] = Field(NULLS, description="What stands for nothing.")
     missing_pictures: Literal["refuse", "absent"] = Field(
@@ -194,6 +197,9 @@ class Description(Part):
             yield f"columns.{name}: is a name of the shards; rename the column in the file"
         if len(images := self.named("image")) > 1:
             yield f"columns: {images} are pictures, allowed is one; set the others to ignore"
+        for name in self.subgroups:
+            if self.table.get(name) not in ("category", "number"):
+                yield f"subgroups: {name} is no column of type category or number; name one that is"
         answers = {column for columns in self.answers().values() for column in columns}
         for name in sorted(answers & {*self.named("text"), *self.named("image")}):
             yield f"columns.{name}: is the answer of a task, so it cannot be text or image"

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from preprocessing.card import Card, Phrase, Place, Task, Unit
+from preprocessing.card import Card, Phrase, Place, Subgroup, Task, Unit
 from preprocessing.contracts import Table
 from preprocessing.datasets.rows import schemas
 from preprocessing.datasets.rows.contents import Contents
@@ -41,9 +41,20 @@ def write_card(contents: Contents, rows: pl.DataFrame, family: str) -> Card:
             )
             for name, column in contents.columns.items()
         ),
+        subgroups=tuple(_subgroup(name, contents, rows) for name in contents.subgroups),
         mirror=contents.mirror,
         leaky=contents.leaky,
     )
+
+
+def _subgroup(name: str, contents: Contents, rows: pl.DataFrame) -> Subgroup:
+    """A column by which results are told, a number cut at the quartiles of train."""
+    column = contents.columns[name]
+    if column.type == "category":
+        return Subgroup(column=name, title=column.title)
+    known = rows.filter(pl.col("split") == "train")[name].drop_nulls()
+    cuts = {known.quantile(share, "nearest") for share in (0.25, 0.5, 0.75)}
+    return Subgroup(column=name, title=column.title, cuts=tuple(sorted(cuts - {None})))
 
 
 def _scaled(task: Task, rows: pl.DataFrame) -> Task:
