@@ -67,7 +67,8 @@ class Progress(logging.Handler):
         done = self.total - sum(self.left.values())
         rest = f", {told_left(self.seconds_left())}" if done < self.total else ""
         seconds = told_time(self.took[rule][-1])
-        print(f"{time.strftime('%H:%M')}  {done} of {self.total}  {name} ({seconds}){rest}")
+        line = f"{time.strftime('%H:%M')}  {done} of {self.total}  {name} ({seconds}){rest}"
+        print(line, flush=True)
 
     def seconds_left(self) -> float:
         """What the jobs that are left will take, if they are like those of their rules so far.
