@@ -30,6 +30,9 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         TrainingError: the disk is full; libraries say so in ways of their own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        write(path)  # a device or a pipe, whose place no file may take
+        return
     partial = path.with_name(f"{path.name}.partial")
     try:
         write(partial)
