@@ -9,6 +9,8 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+import yaml
+
 SETTINGS = ("--config", "-C")
 FILES = ("--configfile", "--configfiles")
 KEY = re.compile(r"[a-zA-Z_][\w-]*\w")  # of Snakemake
@@ -53,6 +55,11 @@ def problems(arguments: Sequence[str]) -> Iterator[str]:
     for name in files:
         if not Path(name).exists():
             yield f"--configfile {name}: there is no such file. config/README.md names those here."
+        elif line := broken_line(Path(name)):
+            yield (
+                f"--configfile {name}: is not YAML, as line {line} says. Indent with spaces, not "
+                "tabs, and close what is opened; config/ has examples."
+            )
     if any("." in word.partition("=")[0] for word in settings):
         yield (
             f"--config {' '.join(map(quote, settings))}: keys have no dots; write --config "
@@ -61,6 +68,16 @@ def problems(arguments: Sequence[str]) -> Iterator[str]:
     for word in settings:
         if not KEY.fullmatch(key := word.partition("=")[0]):
             yield f"--config {word}: {key!r} is no key. config/README.md lists the keys."
+
+
+def broken_line(path: Path) -> int | None:
+    """The number of the line at which a file stops being YAML; None if it is YAML to its end."""
+    try:
+        yaml.load(path.read_bytes(), yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        return mark.line + 1 if mark else 1
+    return None
 
 
 def words_after(options: Collection[str], arguments: Sequence[str]) -> Iterator[str]:

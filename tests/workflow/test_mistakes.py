@@ -90,8 +90,24 @@ def test_without_a_recipe_there_is_nothing_to_make(refused, tmp_path):
 
 
 def test_a_recipe_of_another_data_set_is_refused(refused):
-    told = refused("-n", *TOY, 'recipes={"mimic": "config/recipes/amazon-tiny.yaml"}')
+    told = refused("-n", "--config", 'recipes={"mimic": "config/recipes/amazon-tiny.yaml"}')
     assert "recipes.mimic: config/recipes/amazon-tiny.yaml is a recipe of amazon." in told
+
+
+def test_a_configuration_that_is_no_yaml_is_told_with_its_line(refused, tmp_path):
+    config = tmp_path / "tab.yaml"
+    config.write_text("name: x\nmimic:\n\troot: y\n")
+    told = refused("all", "-n", "--configfile", str(config))
+    assert f"{config}: is not YAML, as line 3 says." in told
+
+
+def test_a_column_of_no_kind_is_told_with_the_nearest(refused, tmp_path):
+    own = {"title": "Mine", "source": "rows.csv", "columns": {"colour": "categry"}}
+    own["tasks"] = {"good": {"kind": "binary"}}
+    config = tmp_path / "own.yaml"
+    config.write_text(yaml.safe_dump({"name": "own", "scale": "own", "size": "tiny", "rows": own}))
+    told = refused("own", "-n", "--configfile", str(config))
+    assert "rows.columns.colour: found 'categry'. Did you mean category?" in told
 
 
 @pytest.mark.parametrize("beside", ["", "dump/hosp"])

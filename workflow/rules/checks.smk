@@ -48,7 +48,7 @@ def unfit_recipe(family, recipe):
     """What is wrong with a recipe of a data set."""
     of = [name for name, other in config["recipes"].items() if other == recipe]
     title = Path(recipe).stem.split("-")[0]
-    if Path(recipe).parent == Path("config/recipes") and title not in (*of, "rows"):
+    if Path(recipe).parent == Path("config/recipes") and title not in (family, "rows"):
         yield f"recipes.{family}: {recipe} is a recipe of {title}."
     try:
         yield from (

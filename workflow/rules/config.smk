@@ -72,14 +72,10 @@ def error_in_words(error):
         known = error.schema["properties"]
         unknown = [key for key in error.instance if key not in known]
         meant = "".join(f" {key}:{nearest(key, known)}" for key in unknown)
-        is_recipe = {"shared", "finetune"} & {*unknown} and "name" not in config
-        other = (
-            " This is a recipe: a configuration names it in recipes."
-            if is_recipe
-            else ""
-        )
-        return f"{error.message}.{meant}{other}"
-    if error.validator == "anyOf" and "recipes" not in error.instance:
+        if {"shared", "finetune"} & {*unknown} and "name" not in config:
+            return "this is a recipe: a configuration names it in recipes."
+        return f"{error.message}.{meant}"
+    if error.validator == "anyOf" and not error.absolute_path:
         return "neither recipes nor size is there, which say how models are trained."
     if names := [each for each in error.context if each.validator == "enum"]:
         return error_in_words(names[0])

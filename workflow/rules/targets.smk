@@ -115,7 +115,9 @@ TOLD = {
 
 def describe_targets():
     """What `snakemake --list` says of the targets."""
-    for target in (*TARGETS, *TABLES):
+    # Where this is a module of another workflow, rules have other names.
+    known = (*TARGETS, *TABLES) if workflow.modifier.is_main_snakefile() else ()
+    for target in known:
         told = TOLD.get(target) or TABLES[target]["title"]
         workflow.get_rule(target).docstring = told
 
