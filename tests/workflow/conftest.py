@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.running import PYTHON, link_sources, run_snakemake
 from commandline import forkserver
+from tests.workflow.running import PYTHON, link_sources, run_snakemake
 
 
 @pytest.fixture(scope="module")

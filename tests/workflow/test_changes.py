@@ -133,9 +133,7 @@ def test_an_optional_table_that_comes_and_another_format_run_again_what_reads_th
     (raw / "cxr/mimic-cxr-2.0.0-chexpert.csv").unlink()
 
 
-def test_own_rows_are_read_again_when_a_picture_comes_and_then_no_more(
-    snakemake, folder, tmp_path
-):
+def test_own_rows_are_read_again_when_a_picture_comes_and_then_no_more(snakemake, folder, tmp_path):
     config = write_own(tmp_path, missing_pictures="absent")
     (tmp_path / "pictures/5.jpg").rename(tmp_path / "late.jpg")
     target = "results/own/ledger/rows_read.json"

@@ -87,7 +87,9 @@ def test_models_that_want_a_gpu_are_not_trained_on_cpus_unasked(snakemake, tmp_p
     assert "confirm with engine.train_on_cpu: true" in run.stdout
     confirmed = snakemake(0, settings, train_on_cpu=True)
     assert confirmed.returncode == 0, confirmed.stdout
-    assert {line.split()[3] for line in (tmp_path / "noted.txt").read_text().splitlines()} == {"cpu"}
+    assert {line.split()[3] for line in (tmp_path / "noted.txt").read_text().splitlines()} == {
+        "cpu"
+    }
 
 
 def test_what_does_not_fit_the_machine_is_told_before_the_first_job(snakemake, tmp_path):

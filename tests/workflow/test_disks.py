@@ -11,6 +11,7 @@ import commandline
 from commandline import command_line, run_command
 from commandline.disks import is_full, tell_full
 
+
 def refuse(number: int) -> None:
     raise OSError(number, os.strerror(number), "results/a.parquet")
 

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from preprocessing.sightings import AT_MOST, write_sightings
 from commandline import changes
+from preprocessing.sightings import AT_MOST, write_sightings
 
 
 @pytest.fixture

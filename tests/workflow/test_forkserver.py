@@ -13,7 +13,9 @@ import pytest
 
 from commandline import forkserver
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has what it needs")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="only Linux has what it needs"
+)
 JOB = """
 import json, os, sys, time
 print(json.dumps({

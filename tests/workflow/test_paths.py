@@ -7,7 +7,6 @@ import re
 
 import pytest
 
-
 COMMAND = re.compile(r"shell(?::\n|\()((?:\s*\"[^\"\n]*\")+)")
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
 

@@ -248,7 +248,9 @@ def test_own_rows_are_planned_with_the_modalities_they_have(snakemake, tmp_path)
     run = snakemake("own", "-n", "--configfile", str(tmp_path / "own.yaml"))
     assert run.returncode == 0, run.stdout
     whole = {"rows-lanistr", "rows-lanistr-scratch", "rows-latefusion", "rows-pretrain"}
-    ablated = {f"rows-{stage}without-{m}" for stage in ("", "pretrain-") for m in ("text", "tabular")}
+    ablated = {
+        f"rows-{stage}without-{m}" for stage in ("", "pretrain-") for m in ("text", "tabular")
+    }
     known = {name for name in trained(run.stdout) if "autogluon" not in name}
     assert known == whole | ablated | {"rows-logistic", "rows-boosting"}
     jobs = planned(run.stdout)

@@ -1,8 +1,8 @@
 """The whole road on a toy configuration: raw dumps to the report, failed, killed and resumed."""
 
 import os
-import signal
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -48,7 +48,12 @@ def undisturbed(snakemake, folder):
     run = snakemake("all", "--cores", "2", *CONFIG)
     assert run.returncode == 0, run.stdout
     told = run.stdout[run.stdout.index("\nTable 1: mortality") :]
-    for part in ("Method", "LANISTR w/o pretraining", "The report: results/toy/report.html", "Done in"):
+    for part in (
+        "Method",
+        "LANISTR w/o pretraining",
+        "The report: results/toy/report.html",
+        "Done in",
+    ):
         assert part in told, told
     return {name: read_table(folder, name) for name in ROWS}
 
@@ -148,14 +153,7 @@ def test_killed_in_training_again_and_again_it_ends_with_the_same_table(
     (folder / "results/toy/tables/table1.csv").unlink()
     log = folder / "results/toy/logs/train/mimic-pretrain_seed0.log"
     for victim in ("snakemake", "forkserver.py ask"):
-        saved = when_saved(run)
-        process = snakemake("table1", "--cores", "2", *CONFIG, python=PYTHON, start=subprocess.Popen)
-        wait_for(lambda: when_saved(run) > saved or process.poll() is not None, seconds=120)
-        assert process.poll() is None, "training ended before it saved a state"
-        started = [process.pid, *descendants(process.pid)]
-        os.kill(next(pid for pid in started if victim in command(pid)), signal.SIGKILL)
-        assert process.wait(timeout=60) != 0
-        wait_for(lambda: not any(map(is_alive, started)), seconds=10)
+        kill_once_saved(snakemake, run, victim)
 
     run = snakemake("table1", "--cores", "2", *CONFIG)
     assert run.returncode == 0, run.stdout
@@ -171,6 +169,18 @@ def test_fewer_parts_leave_none_of_before(undisturbed, snakemake, folder):
     run = snakemake(f"{tabular}/part-00000.parquet", "--cores", "1", *CONFIG, *fewer)
     assert run.returncode == 0, run.stdout
     assert [path.name for path in (folder / tabular).iterdir()] == ["part-00000.parquet"]
+
+
+def kill_once_saved(snakemake, run, victim):
+    """Start the workflow and kill a process of it after a training's next state."""
+    saved = when_saved(run)
+    process = snakemake("table1", "--cores", "2", *CONFIG, python=PYTHON, start=subprocess.Popen)
+    wait_for(lambda: when_saved(run) > saved or process.poll() is not None, seconds=120)
+    assert process.poll() is None, "training ended before it saved a state"
+    started = [process.pid, *descendants(process.pid)]
+    os.kill(next(pid for pid in started if victim in command(pid)), signal.SIGKILL)
+    assert process.wait(timeout=60) != 0
+    wait_for(lambda: not any(map(is_alive, started)), seconds=10)
 
 
 def when_saved(run):
