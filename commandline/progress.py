@@ -136,15 +136,17 @@ def told_left(seconds: float) -> str:
 
 
 def narrow(markdown: str, wanted: Sequence[str]) -> str:
-    r"""Some columns of the table in a Markdown file, for a terminal.
+    r"""Some columns of the table in a Markdown file, for a terminal; nothing of an empty one.
 
     >>> print(narrow("**T**\n\n| A | B | C |\n| :-- | --: | --: |\n| x | 1 | 2 |\n", ["A", "C"]))
     A  C
     x  2
     """
     lines = [line for line in markdown.splitlines() if line.startswith("| ")]
-    head, _, *rows = [line.strip("|").split(" | ") for line in lines]
-    cells = [[cell.strip() for cell in line] for line in (head, *rows)]
+    del lines[1:2]  # the rule below the head
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    if not cells:
+        return ""
     places = [place for place, name in enumerate(cells[0]) if name in wanted]
     widths = [max(len(line[place]) for line in cells) for place in places]
     return "\n".join(

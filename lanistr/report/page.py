@@ -114,7 +114,7 @@ def table(
     Returns:
         HTML; columns of numbers are flush right.
 
-    >>> "<td class=number>1,234</td>" in table([{"a": "x", "n": 1234}], ["a", "n"], "Counts")
+    >>> ">1,234</td>" in table([{"a": "x", "n": 1234}], ["a", "n"], "Counts")
     True
     """
     headings = columns if isinstance(columns, Mapping) else {name: name for name in columns}

@@ -28,8 +28,10 @@ def tell_results():
     tables = [results(f"tables/{table}.md") for table in TABLES]
     for table in [file for file in tables if file in asked][:1]:
         text = Path(table).read_text(encoding="utf-8")
-        print(f"\n{TABLES[Path(table).stem]['title']}\n")
-        print(narrow(text, ["Method", "Ours", "95 % interval", "Paper"]), end="\n\n")
+        columns = ["Method", "Ours", "95 % interval", "Paper"]
+        print(
+            f"\n{TABLES[Path(table).stem]['title']}\n\n{narrow(text, columns)}\n"
+        )
     if results("report.html") in asked:
         print(f"The report: {results('report.html')}")
     print(f"Done in {told_time(time.monotonic() - PROGRESS[0].started)}.")
