@@ -57,6 +57,10 @@ STEPS = {
         "lanistr.evaluation.subgroup_table:write_subgroups",
         "Make the table of results by subgroup, with the gap between groups and its interval",
     ),
+    "effects": (
+        "lanistr.evaluation.effects:write_effects",
+        "Write what pretraining gains in a table and what its parts carry, as JSON",
+    ),
     "trace": (
         "lanistr.evaluation.trace:trace",
         "Name the files behind a cell and compute its number again; exit code 1 if it differs",

@@ -35,3 +35,18 @@ rule control_rows:
     shell:
         "python -m preprocessing generate-control --arm {wildcards.arm:q} {params.counts:q}"
         " --output-dir {params.folder:q} > {log:q} 2>&1"
+
+
+rule control_effects:
+    input:
+        table=results("tables/control.csv"),
+    output:
+        effects=results("control/control.json"),
+    log:
+        results("logs/control_effects.log"),
+    params:
+        source=source_digest("lanistr.evaluation.effects"),
+    message:
+        "Telling what pretraining and its parts gain on the control"
+    shell:
+        "python -m lanistr effects --table {input.table:q} --output {output.effects:q} > {log:q} 2>&1"

@@ -100,6 +100,7 @@ TARGETS = {
     "audit": audit_files,
     "analysis": analysis_files,
     "report": lambda: [results("report.html"), results("figures/runs")],
+    "effects": lambda: [results("control/control.json")],
 }
 
 
@@ -109,6 +110,7 @@ TOLD = {
     "metrics": "Metrics of every fine-tuned model, shown by a table or not",
     "audit": "Who has which modalities, and what gives the answer away",
     "analysis": "What each modality brings, and what is lost without it",
+    "effects": "What pretraining gains on the control, and what its parts carry, as JSON",
     "report": "One page with everything, and a figure of the training of each experiment",
 }
 
