@@ -14,7 +14,9 @@ from lanistr.evaluation.row import read_csv
 
 
 def write_effects(
-    table: Annotated[Path, Option(help="csv of a table with rows of LANISTR, and without parts")],
+    table: Annotated[
+        Path, Option(help="Table as csv, with rows of LANISTR and of LANISTR without parts")
+    ],
     output: Annotated[Path, Option(help="JSON to write")],
 ) -> None:
     """Write the gain by pretraining of the table's first data set, and what ablations lose.

@@ -119,14 +119,14 @@ LOADERS = (
     Loader(
         "mimic-cohort",
         write_mimic,
-        ("mimic/icu/icustays.csv", "mimic/hosp/admissions.csv", "mimic/hosp/diagnoses_icd.csv"),
+        ("mimic/icu/icustays.csv", "mimic/hosp/diagnoses_icd.csv"),
         lambda folder: MimicRoot(folder).cohort().message,
     ),
     # Labels of dictionaries, which are of nobody, are told where an item means something else.
     Loader(
         "mimic-timeseries",
         write_mimic,
-        ("mimic/icu/chartevents.csv", "mimic/hosp/labevents.csv"),
+        ("mimic/icu/chartevents.csv",),
         lambda folder: MimicRoot(folder).series().message,
     ),
     Loader(
