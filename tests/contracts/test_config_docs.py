@@ -73,7 +73,17 @@ def test_every_key_of_an_experiment_is_documented(documented):
 
 def test_nothing_else_is_documented(documented, settings, tables):
     layers = {"shared", "pretrain", "finetune", "like", "without"}
-    targets = {"all", "shards", "tables", "metrics", "audit", "analysis", "effects", "report"}
+    targets = {
+        "all",
+        "shards",
+        "tables",
+        "metrics",
+        "audit",
+        "analysis",
+        "effects",
+        "figures",
+        "report",
+    }
     known = settings | keys_of_experiments() | layers | targets | TABLE_KEYS | set(tables)
     assert not set(documented) - known
 
