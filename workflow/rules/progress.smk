@@ -29,9 +29,7 @@ def tell_results():
     for table in [file for file in tables if file in asked][:1]:
         text = Path(table).read_text(encoding="utf-8")
         columns = ["Method", "Ours", "95 % interval", "Paper"]
-        print(
-            f"\n{TABLES[Path(table).stem]['title']}\n\n{narrow(text, columns)}\n"
-        )
+        print(f"\n{TABLES[Path(table).stem]['title']}\n\n{narrow(text, columns)}\n")
     if results("report.html") in asked:
         print(f"The report: {results('report.html')}")
     print(f"Done in {told_time(time.monotonic() - PROGRESS[0].started)}.")
