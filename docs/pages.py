@@ -29,9 +29,10 @@ LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages; those of `docs` lead to them instead of to files of the repository."""
-    sources = {f"docs/{file.src_uri}": file.src_uri for file in files.documentation_pages()}
-    sources |= {source: page for page, source in ELSEWHERE.items()}
-    for source, page in sources.items():
+    pages = {f"docs/{file.src_uri}": file.src_uri for file in files.documentation_pages()}
+    pages |= {source: page for page, source in ELSEWHERE.items()}
+    sources = {f"docs/{file.src_uri}": file.src_uri for file in files} | pages
+    for source, page in pages.items():
         text = (REPOSITORY / source).read_text(encoding="utf-8")
         add(files, config, page, with_links(text, source, sources))
     add(files, config, "commands.md", "\n".join(describe_commands()))
