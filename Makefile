@@ -34,7 +34,7 @@ slurm: env ## add to .venv what sends jobs to a Slurm cluster
 all: env ## every table for config/config.yaml, from raw dumps on
 	snakemake --cores $(CORES) all
 
-demo: env ## one small table, a minute and a half after the environment
+demo: env ## one small table, a minute after the environment
 	snakemake --cores $(CORES) demo --configfile config/demo.yaml
 
 test: env ## the whole test suite

@@ -11,6 +11,7 @@ from lanistr.experiments.recipes import load_experiment, read_registry, started_
 
 RECIPES = [
     "mimic-tiny",
+    "mimic-demo",
     "mimic-few",
     "mimic-small",
     "mimic-paper",
