@@ -10,7 +10,7 @@ import logging
 import shlex
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ SPARED = {"job_info", "job_finished", "progress", "shellcmd"}
 """Events that our line stands for."""
 CHATTER = ("Select jobs to execute", "Execute ")
 FAILURE = "error: "
+SOON = 60.0  # seconds; what is shown at the end anyway is not shown within a minute of it
 
 
 def event_of(record: logging.LogRecord) -> str:
@@ -36,10 +37,15 @@ class Progress(logging.Handler):
 
     Args:
         planned: jobs of each rule that are to be done.
+        early: called when a file is made, by file, unless the end is near.
     """
 
-    def __init__(self, planned: Mapping[str, int]) -> None:
+    def __init__(
+        self, planned: Mapping[str, int], early: Mapping[str, Callable[[], None]] | None = None
+    ) -> None:
         super().__init__()
+        self.early = early or {}
+        self.makes: dict[int, list[str]] = {}
         self.left = Counter(planned)
         self.total, self.started = sum(planned.values()), time.monotonic()
         self.running: dict[int, tuple[str, str, float]] = {}
@@ -53,6 +59,7 @@ class Progress(logging.Handler):
             case "job_info":
                 name = told["rule_msg"] or told["rule_name"]
                 self.running[told["jobid"]] = (told["rule_name"], name, time.monotonic())
+                self.makes[told["jobid"]] = files_of(told["output"])
             case "job_finished" if told["job_id"] in self.running:
                 self.finish(told["job_id"])
             case "job_error":
@@ -69,6 +76,9 @@ class Progress(logging.Handler):
         seconds = told_time(self.took[rule][-1])
         line = f"{time.strftime('%H:%M')}  {done} of {self.total}  {name} ({seconds}){rest}"
         print(line, flush=True)
+        if self.seconds_left() > SOON:
+            for file in self.early.keys() & self.makes[job]:
+                self.early[file]()
 
     def seconds_left(self) -> float:
         """What the jobs that are left will take, if they are like those of their rules so far.
@@ -92,17 +102,21 @@ class Progress(logging.Handler):
         for told in self.failed.values():
             _, name, _ = self.running.get(told["jobid"], ("", told["rule_name"], 0))
             lines += [f"failed: {name}", f"  why: {told_reason(told['log'])}"]
-            # Snakemake says of some files more than their names.
-            file = str(next(iter(told["output"]), "")).partition(" (")[0]
+            file = next(iter(files_of(told["output"])), "")
             again = shlex.join(["snakemake", file, "--cores", "1", *options])
             lines += [f"  again: {again}"] if file else []
         return lines
 
 
+def files_of(told: Iterable[object]) -> list[str]:
+    """The names of files; Snakemake says of some more than that, in brackets."""
+    return [str(file).partition(" (")[0] for file in told]
+
+
 def told_reason(logs: Sequence[str]) -> str:
     """The message that a job ended with, or where to look."""
-    for log in logs:
-        path = Path(str(log).partition(" (")[0])
+    for log in files_of(logs):
+        path = Path(log)
         if path.is_file():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             said = next((line for line in reversed(lines) if line.startswith(FAILURE)), None)

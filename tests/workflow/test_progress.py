@@ -13,9 +13,9 @@ def record(event, **told):
     return made
 
 
-def begin(progress, job, rule="train"):
-    message = f"Training {job}"
-    progress.handle(record("job_info", jobid=job, rule_name=rule, rule_msg=message))
+def begin(progress, job, rule="train", output=()):
+    told = {"jobid": job, "rule_name": rule, "rule_msg": f"Training {job}", "output": output}
+    progress.handle(record("job_info", **told))
 
 
 def fail(progress, job, log):
@@ -42,6 +42,17 @@ def test_jobs_that_are_left_take_as_long_as_those_of_their_rule():
     progress.took["train"] = [50.0, 70.0]
     progress.left["train"] -= 2
     assert progress.seconds_left() == pytest.approx((2 * 60 + 60) / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(("took", "shown"), [(50.0, ["table"]), (5.0, [])])
+def test_a_file_is_told_when_it_is_made_unless_the_end_is_near(took, shown):
+    told = []
+    progress = Progress({"train": 4, "table": 1}, {"table.md": lambda: told.append("table")})
+    progress.started -= took
+    progress.took["train"] = [took]
+    begin(progress, 1, "table", ["table.md (checksum)", "table.csv"])
+    progress.handle(record("job_finished", job_id=1))
+    assert told == shown
 
 
 @pytest.mark.parametrize(

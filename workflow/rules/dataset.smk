@@ -51,7 +51,7 @@ rule cache:
         results("logs/cache/{data}.log"),
     benchmark:
         results("benchmarks/cache/{data}.tsv")
-    priority: 2  # many cores are seldom free at once when trainings have begun
+    priority: 4  # many cores are seldom free at once when trainings have begun
     threads: max(1, ENGINE["threads"] // 2)  # two side by side: much of one is done on one core
     params:
         vocabulary=vocabulary_option,

@@ -14,7 +14,8 @@ def show_progress():
     if told.verbose or {"PROGRESS", "ALL"} & {each.name for each in told.quiet or ()}:
         return
     rules = [job.rule.name for job in workflow.dag.needrun_jobs()]
-    PROGRESS.append(Progress(collections.Counter(rules)))
+    early = {first_table(): tell_table} if first_table() else {}
+    PROGRESS.append(Progress(collections.Counter(rules), early))
     logger = workflow.logger_manager.logger
     for handler in logger.handlers:
         if handler not in workflow.logger_manager.logfile_handlers:
@@ -22,15 +23,30 @@ def show_progress():
     logger.addHandler(PROGRESS[0])
 
 
+def asked_files():
+    """The files that the targets need, whether or not they are there."""
+    return {file for job in workflow.dag.jobs for file in job.output}
+
+
+def first_table():
+    """The first of the tables that were asked for, its Markdown; None without one."""
+    tables, asked = [results(f"tables/{table}.md") for table in TABLES], asked_files()
+    return next((file for file in tables if file in asked), None)
+
+
+def tell_table():
+    """The first table, in columns for a terminal."""
+    title = TABLES[Path(first_table()).stem]["title"]
+    text = Path(first_table()).read_text(encoding="utf-8")
+    columns = ["Method", "Ours", "95 % interval", "Paper"]
+    print(f"\n{title}\n\n{narrow(text, columns)}\n", flush=True)
+
+
 def tell_results():
     """The first table that was asked for, where the report is, and how long all took."""
-    asked = [file for job in workflow.dag.jobs for file in job.output]
-    tables = [results(f"tables/{table}.md") for table in TABLES]
-    for table in [file for file in tables if file in asked][:1]:
-        text = Path(table).read_text(encoding="utf-8")
-        columns = ["Method", "Ours", "95 % interval", "Paper"]
-        print(f"\n{TABLES[Path(table).stem]['title']}\n\n{narrow(text, columns)}\n")
-    if results("report.html") in asked:
+    if first_table():
+        tell_table()
+    if results("report.html") in asked_files():
         print(f"The report: {results('report.html')}")
     print(f"Done in {told_time(time.monotonic() - PROGRESS[0].started)}.")
 

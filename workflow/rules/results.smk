@@ -55,6 +55,7 @@ rule evaluate:
         metrics=results("metrics/{experiment}/seed{seed}.json"),
     log:
         results("logs/evaluate/{experiment}_seed{seed}.log"),
+    priority: urgency(2)
     localrule: True
     params:
         resamples=config["bootstrap"],
@@ -73,6 +74,7 @@ rule leakage_selection:
         gate=results("audit/leakage/selection/{table}.json"),
     log:
         results("logs/leakage_selection/{table}.log"),
+    priority: 4
     localrule: True
     params:
         runs=lambda wildcards, input: each("--run", input.runs),
@@ -104,6 +106,7 @@ rule table:
         tex=results("tables/{table}.tex"),
     log:
         results("logs/{table}.log"),
+    priority: 4
     localrule: True
     params:
         rows=lambda wildcards: {

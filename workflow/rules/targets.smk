@@ -1,5 +1,7 @@
 """Tables, and the files that each target is for."""
 
+import functools
+
 FORMS = ["csv", "md", "tex"]
 
 
@@ -21,6 +23,20 @@ def behind(table):
 def made_tables():
     """The tables of the target `tables`: those that the configuration has data for."""
     return [name for name in TABLES if TABLES[name].get("all") and rows_of(name)]
+
+
+@functools.cache
+def needed_first():
+    """Experiments that the first table is made of."""
+    return set(behind(made_tables()[0])) if made_tables() else set()
+
+
+def urgency(base):
+    """Priority of an experiment's job: above that of others if the first table needs it.
+
+    A reader has that table long before the rest, and the terminal shows it at once.
+    """
+    return lambda wildcards: base + 2 * (wildcards.experiment in needed_first())
 
 
 def seeds_of_table(table):

@@ -39,7 +39,7 @@ rule pretrain:
         results("logs/train/{experiment}_seed{seed}.log"),
     wildcard_constraints:
         experiment=any_of(stage="pretrain"),
-    priority: 1  # the long ones first; below 0 a job would wait for all others to end
+    priority: urgency(1)  # the long ones first; below 0 a job would wait for all others to end
     threads: TRAIN_THREADS
     resources:
         **TRAIN_DEVICES,
@@ -78,7 +78,7 @@ use rule pretrain as finetune with:
         predictions=results("predictions/{experiment}/seed{seed}.parquet"),
     wildcard_constraints:
         experiment=any_of(stage="finetune"),
-    priority: 0
+    priority: urgency(0)
     params:
         predictions=lambda wildcards, output: each(
             "--predictions", [output.predictions]
