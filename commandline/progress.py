@@ -16,7 +16,9 @@ from typing import Any
 
 SPARED = {"job_info", "job_finished", "progress", "shellcmd"}
 """Events that our line stands for."""
-CHATTER = ("Select jobs to execute", "Execute ")
+CHATTER = ("Select jobs to execute", "Execute ", "Exiting because a job execution failed")
+ENDED = ("CalledProcessError in file ", "At least one job did not complete successfully")
+"""Errors that say no more than that a command failed, or that one did."""
 FAILURE = "error: "
 SOON = 60.0  # seconds; what is shown at the end anyway is not shown within a minute of it
 
@@ -29,6 +31,11 @@ def event_of(record: logging.LogRecord) -> str:
 
 def is_wanted(record: logging.LogRecord) -> bool:
     """Whether a record says what our lines do not."""
+    match event_of(record):
+        case "job_error":  # a cluster says why it ended a job
+            return bool(record.__dict__["rule_msg"]) or not record.__dict__["log"]
+        case "error":
+            return not any(told in str(record.msg) for told in ENDED)
     return event_of(record) not in SPARED and not str(record.msg).startswith(CHATTER)
 
 
@@ -63,7 +70,7 @@ class Progress(logging.Handler):
             case "job_finished" if told["job_id"] in self.running:
                 self.finish(told["job_id"])
             case "job_error":
-                self.failed[told["jobid"]] = told
+                self.fail(told)
 
     def finish(self, job: int) -> None:
         """Print that a job is done."""
@@ -74,11 +81,20 @@ class Progress(logging.Handler):
         done = self.total - sum(self.left.values())
         rest = f", {told_left(self.seconds_left())}" if done < self.total else ""
         seconds = told_time(self.took[rule][-1])
-        line = f"{time.strftime('%H:%M')}  {done} of {self.total}  {name} ({seconds}){rest}"
+        line = f"{now()}  {done} of {self.total}  {name} ({seconds}){rest}"
         print(line, flush=True)
         if self.seconds_left() > SOON:
             for file in self.early.keys() & self.makes[job]:
                 self.early[file]()
+
+    def fail(self, told: dict[str, Any]) -> None:
+        """Print that a job failed, and why."""
+        self.failed[told["jobid"]] = told
+        print(f"{now()}  failed: {self.name(told)}: {told_reason(told['log'])}", flush=True)
+
+    def name(self, told: Mapping[str, Any]) -> str:
+        """What a job is called that failed."""
+        return self.running.get(told["jobid"], ("", told["rule_name"], 0))[1]
 
     def seconds_left(self) -> float:
         """What the jobs that are left will take, if they are like those of their rules so far.
@@ -100,8 +116,7 @@ class Progress(logging.Handler):
         """
         lines = []
         for told in self.failed.values():
-            _, name, _ = self.running.get(told["jobid"], ("", told["rule_name"], 0))
-            lines += [f"failed: {name}", f"  why: {told_reason(told['log'])}"]
+            lines += [f"failed: {self.name(told)}", f"  why: {told_reason(told['log'])}"]
             file = next(iter(files_of(told["output"])), "")
             again = shlex.join(["snakemake", file, "--cores", "1", *options])
             lines += [f"  again: {again}"] if file else []
@@ -122,6 +137,11 @@ def told_reason(logs: Sequence[str]) -> str:
             said = next((line for line in reversed(lines) if line.startswith(FAILURE)), None)
             return said.removeprefix(FAILURE) if said else f"it ended without a message, see {path}"
     return "it left no log"
+
+
+def now() -> str:
+    """The time of day, of this machine."""
+    return time.strftime("%H:%M")
 
 
 def told_time(seconds: float) -> str:

@@ -9,7 +9,7 @@ from commandline.progress import Progress, is_wanted
 
 def record(event, **told):
     made = logging.makeLogRecord({"msg": "", "event": event, **told})
-    assert not is_wanted(made) or event == "job_error"
+    assert not is_wanted(made)
     return made
 
 
@@ -20,7 +20,7 @@ def begin(progress, job, rule="train", output=()):
 
 def fail(progress, job, log):
     told = {"log": [str(log)], "output": ["runs/a.json"], "rule_name": "train"}
-    progress.handle(record("job_error", jobid=job, **told))
+    progress.handle(record("job_error", rule_msg=None, jobid=job, **told))
 
 
 def test_a_job_that_ends_has_a_line_and_what_is_left_an_estimate(capsys):
@@ -63,7 +63,7 @@ def test_a_file_is_told_when_it_is_made_unless_the_end_is_near(took, shown):
         (None, "why: it left no log"),
     ],
 )
-def test_what_failed_says_why_and_how_to_repeat_it(tmp_path, said, told):
+def test_what_failed_says_why_and_how_to_repeat_it(tmp_path, capsys, said, told):
     log = tmp_path / "train.log"
     if said is not None:
         log.write_text(said)
@@ -73,6 +73,7 @@ def test_what_failed_says_why_and_how_to_repeat_it(tmp_path, said, told):
     name, why, again = progress.told_failures(["--config", "name=a b"])
     assert name == "failed: Training 1"
     assert told in why
+    assert why.removeprefix("  why: ") in capsys.readouterr().out
     assert again == "  again: snakemake runs/a.json --cores 1 --config 'name=a b'"
 
 
@@ -85,6 +86,17 @@ def test_a_job_that_succeeded_when_it_was_tried_again_has_not_failed(tmp_path):
     assert progress.told_failures([]) == []
 
 
-def test_messages_are_shown_and_the_scheduler_is_not():
-    for message, wanted in (("Select jobs to execute...", False), ("Trying to restart", True)):
-        assert is_wanted(logging.makeLogRecord({"msg": message})) is wanted
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"msg": "Select jobs to execute..."}, False),
+        ({"msg": "Trying to restart"}, True),
+        ({"event": "error", "msg": 'CalledProcessError in file "a.smk", line 1'}, False),
+        ({"event": "error", "msg": "MissingOutputException in rule a"}, True),
+        ({"event": "job_error", "log": ["a.log"], "rule_msg": None}, False),
+        ({"event": "job_error", "log": ["a.log"], "rule_msg": "status is: TIMEOUT"}, True),
+        ({"event": "job_error", "log": [], "rule_msg": None}, True),
+    ],
+)
+def test_what_is_shown_is_what_our_lines_do_not_say(told, wanted):
+    assert is_wanted(logging.makeLogRecord(told)) is wanted
