@@ -90,9 +90,9 @@ class Progress(logging.Handler):
     def fail(self, told: dict[str, Any]) -> None:
         """Print that a job failed, and why."""
         self.failed[told["jobid"]] = told
-        print(f"{now()}  failed: {self.name(told)}: {told_reason(told['log'])}", flush=True)
+        print(f"{now()}  failed: {self.name_of(told)}: {told_reason(told['log'])}", flush=True)
 
-    def name(self, told: Mapping[str, Any]) -> str:
+    def name_of(self, told: Mapping[str, Any]) -> str:
         """What a job is called that failed."""
         return self.running.get(told["jobid"], ("", told["rule_name"], 0))[1]
 
@@ -116,7 +116,7 @@ class Progress(logging.Handler):
         """
         lines = []
         for told in self.failed.values():
-            lines += [f"failed: {self.name(told)}", f"  why: {told_reason(told['log'])}"]
+            lines += [f"failed: {self.name_of(told)}", f"  why: {told_reason(told['log'])}"]
             file = next(iter(files_of(told["output"])), "")
             again = shlex.join(["snakemake", file, "--cores", "1", *options])
             lines += [f"  again: {again}"] if file else []
