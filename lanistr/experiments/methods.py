@@ -46,7 +46,7 @@ class Method:
         stages: the sets of modalities that each of its stages can be trained on.
         build: "module:function" that makes the model of an experiment and an `InputSpec`;
             None = the method has a trainer of its own.
-        trainer: module with `train`, `probabilities_of` and `untrained`, for a library that
+        trainer: module with `train`, `answers_of` and `untrained`, for a library that
             insists on its own loop and files; see `lanistr.training.autogluon`.
         settings: kind of its section of recipes, which has the name of the method.
         ignores: settings such as `data.views` that must keep their defaults, as it has no use

@@ -20,6 +20,7 @@ from lanistr.data.selection import select
 from lanistr.errors import ConfigError, NotInstalledError, WeightsError
 from lanistr.inference.export import export
 from lanistr.training import autogluon
+from lanistr.training.autogluon_terms import hyperparameters
 from lanistr.training.predict import predict
 from lanistr.training.seal import check_seal
 from tests.lanistr.review_shards import CARD, RECIPE, on_beauty, write_reviews
@@ -72,7 +73,7 @@ def test_a_frame_has_a_row_per_sample_and_missing_is_missing(folder):
 
 
 def test_the_recipe_arrives_in_its_words():
-    settings = autogluon.hyperparameters(
+    settings = hyperparameters(
         made(autogluon={"fusion": "transformer", "layer_decay": 0.7}), torch.device("cpu")
     )
     names = settings["model.names"]
@@ -81,7 +82,7 @@ def test_the_recipe_arrives_in_its_words():
     assert (settings["optim.lr"], settings["optim.max_epochs"]) == (1e-3, 2)
     assert (settings["optim.lr_decay"], settings["optim.patience"]) == (0.7, 5)
     assert settings["model.hf_text.text_trivial_aug_maxscale"] == 0
-    only_text = autogluon.hyperparameters(made(modalities=["text"]), torch.device("cpu"))
+    only_text = hyperparameters(made(modalities=["text"]), torch.device("cpu"))
     assert only_text["model.names"] == ["hf_text", "fusion_mlp"]
 
 
