@@ -3,9 +3,10 @@
 import html
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import nbformat
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -18,6 +19,7 @@ REPOSITORY = Path(__file__).parents[1]
 # Each page's source in the repository.
 ELSEWHERE = {
     "index.md": "README.md",
+    "first-results.md": "docs/first-results.ipynb",
     "config.md": "config/README.md",
     "results.md": "results/README.md",
     "deviations.md": "lanistr/README.md",
@@ -33,11 +35,32 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages |= {source: page for page, source in ELSEWHERE.items()}
     sources = {f"docs/{file.src_uri}": file.src_uri for file in files} | pages
     for source, page in pages.items():
-        text = (REPOSITORY / source).read_text(encoding="utf-8")
-        add(files, config, page, with_links(text, source, sources))
+        add(files, config, page, with_links(read(REPOSITORY / source), source, sources))
     add(files, config, "commands.md", "\n".join(describe_commands()))
     add(files, config, "gates.md", "# Gates of the leakage audit\n\n" + "\n".join(list_gates()))
     return files
+
+
+def read(path: Path) -> str:
+    """A page of the repository; of a notebook its words, its cells and what these showed."""
+    if path.suffix != ".ipynb":
+        return path.read_text(encoding="utf-8")
+    return "\n\n".join(read_cells(nbformat.read(path, as_version=4).cells))
+
+
+def read_cells(cells: Iterable[nbformat.NotebookNode]) -> Iterator[str]:
+    """The cells of a notebook as Markdown."""
+    for cell in cells:
+        yield cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```"
+        for output in cell.get("outputs", ()):
+            match output.get("data", {"text/plain": output.get("text")}):
+                case {"image/png": picture}:
+                    address = f"data:image/png;base64,{picture.strip()}"
+                    yield f'<img alt="what the cell draws" src="{address}">'
+                case {"text/html": table}:
+                    yield table
+                case {"text/plain": words}:
+                    yield f"```text\n{words}\n```"
 
 
 def add(files: Files, config: MkDocsConfig, page: str, text: str) -> None:

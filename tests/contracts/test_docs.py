@@ -13,7 +13,9 @@ def pages(repository):
         repository,
         *(repository / name for name in ("docs", "config", "results", "lanistr")),
     )
-    return [page for folder in folders for page in folder.glob("*.md")]
+    return [
+        page for folder in folders for page in folder.iterdir() if page.suffix in (".md", ".ipynb")
+    ]
 
 
 def test_every_link_leads_to_a_file(repository):
@@ -29,5 +31,6 @@ def test_every_link_leads_to_a_file(repository):
 def test_the_site_has_every_page_of_docs(repository):
     sections = yaml.safe_load((repository / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
     text = yaml.safe_dump(sections)
-    left_out = [page.name for page in (repository / "docs").glob("*.md") if page.name not in text]
+    own = [page.stem for page in pages(repository) if page.parent.name == "docs"]
+    left_out = [name for name in own if f"{name}.md" not in text]
     assert not left_out
