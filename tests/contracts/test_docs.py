@@ -4,6 +4,7 @@ import re
 
 import yaml
 
+NAMED = re.compile(r"(?<![\w/])((?:docs|config|lanistr|results)/[\w./-]+\.(?:md|ipynb|yaml|tsv))")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
@@ -25,6 +26,19 @@ def test_every_link_leads_to_a_file(repository):
         for link in LINK.findall(page.read_text(encoding="utf-8"))
         if not (page.parent / link).exists()
     ]
+    assert not broken
+
+
+def test_every_page_that_a_program_names_is_there(repository):
+    folders = ("workflow", "commandline", "lanistr", "preprocessing", "reading", "synthetic")
+    broken = {
+        f"{path.relative_to(repository)}: {name}"
+        for folder in folders
+        for kind in ("*.py", "*.smk", "Snakefile", "*.html")
+        for path in (repository / folder).rglob(kind)
+        for name in NAMED.findall(path.read_text(encoding="utf-8"))
+        if not (repository / name).exists()
+    }
     assert not broken
 
 

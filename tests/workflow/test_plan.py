@@ -135,7 +135,7 @@ def test_every_missing_raw_file_is_named_at_once(snakemake):
     assert "data/mimic-cxr-jpg/2.0.0/files/" in run.stdout
     for name in REVIEWS:
         assert f"data/amazon-2018/{name}" in run.stdout
-    assert "README.md says how to obtain them" in run.stdout
+    assert "How to obtain them: docs/mimic.md and docs/amazon.md." in run.stdout
 
 
 def test_text_sources_need_the_notes_of_all_of_them(plan):

@@ -64,6 +64,7 @@ register(
     complete=False,
     missing=missing_amazon,
     keys="amazon.root",
+    page="docs/amazon.md",
     tables=shards_of_reviews,
     modalities=["text", "image", "tabular"],
     tasks=["stars"],

@@ -9,6 +9,7 @@ register(
     extra=[f"control/{arm}" for arm in ARMS],
     missing=lambda *wanted: [],
     keys="control",
+    page="docs/control.md",
     tables=lambda data: parts_of_rows(data, ["text", "image", "timeseries"]),
     modalities=["text", "image", "timeseries"],
     tasks=["positive"],

@@ -59,6 +59,7 @@ register(
     extra=[f"mimic/{source}" for source in TEXT_TABLES],
     missing=missing_mimic,
     keys="mimic.root, mimic.notes and mimic.cxr",
+    page="docs/mimic.md",
     tables=shards_of_stays,
     modalities=["text", "image", "tabular", "timeseries"],
     tasks=[

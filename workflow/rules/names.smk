@@ -128,6 +128,7 @@ class Registration:
         missing: raw files that are named and not there, as text; given names of more that are
             wanted.
         keys: which keys of the configuration say where the raw files lie.
+        page: what tells how to obtain and to use them.
         tables: the Parquet files of a data's shards.
         extra: further data, which only a table asks for.
         complete: whether there can be no other data than these.
@@ -148,6 +149,7 @@ class Registration:
     data: Sequence[str]
     missing: Callable
     keys: str
+    page: str
     tables: Callable
     extra: Sequence[str] = ()
     complete: bool = True

@@ -19,6 +19,7 @@ register(
     data=["physionet2012"],
     missing=lambda *wanted: [f for f in challenge_files() if not Path(f).exists()],
     keys="physionet2012.root",
+    page="docs/physionet-2012.md",
     tables=lambda data: parts_of_rows(data, ["tabular", "timeseries"]),
     modalities=["tabular", "timeseries"],
     tasks=["in_hospital_mortality", "length_of_stay"],

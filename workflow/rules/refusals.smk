@@ -19,9 +19,9 @@ def refuse_missing(family, *wanted):
     }
     if missing.get(family):
         lines = [f"  {line}\n" for found in missing.values() for line in found]
-        keys = " and ".join(
-            REGISTERED[name].keys for name, found in missing.items() if found
-        )
+        lacking = [REGISTERED[name] for name, found in missing.items() if found]
+        keys = " and ".join(each.keys for each in lacking)
+        pages = " and ".join(each.page for each in lacking)
         hints = [line for name in missing for line in other_roots(name, missing[name])]
         section, _, key = REGISTERED[family].keys.split(",")[0].partition(".")
         # Leaving through SystemExit: Snakemake would wrap an exception of an
@@ -30,7 +30,7 @@ def refuse_missing(family, *wanted):
             f"error: the configuration '{config['name']}' needs raw files that are not there:\n"
             + "".join(lines + hints)
             + f"Point {keys} to your copies, in the config file or with --config"
-            f""" '{section}={{"{key}": "/data"}}'; README.md says how to obtain them."""
+            f""" '{section}={{"{key}": "/data"}}'. How to obtain them: {pages}."""
         )
 
 

@@ -70,6 +70,7 @@ register(
     data=["rows"] if OWN_ROWS else [],
     missing=missing_own,
     keys="rows.root, rows.source",
+    page="docs/own-data.md",
     tables=lambda data: parts_of_rows(data, own_modalities()),
     modalities=own_modalities(),
     tasks=[*OWN_ROWS.get("tasks", {})],
