@@ -1,18 +1,22 @@
 """Pages of the site that lie elsewhere or are made of the code; a hook of MkDocs."""
 
 import html
+import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import typer
+import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import lanistr.__main__
 import preprocessing.__main__
+from lanistr.experiments.config import Experiment
 from preprocessing.audit.leakage.gates import list_gates
 
 REPOSITORY = Path(__file__).parents[1]
@@ -25,7 +29,23 @@ ELSEWHERE = {
     "deviations.md": "lanistr/README.md",
     "contributing.md": "CONTRIBUTING.md",
 }
+KINDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "array": "list",
+    "object": "mapping",
+    "null": "null",
+}
+LIMITS = {
+    "minimum": "from",
+    "exclusiveMinimum": "above",
+    "maximum": "to",
+    "exclusiveMaximum": "below",
+}
 PROGRAMS = {"lanistr": lanistr.__main__, "python -m preprocessing": preprocessing.__main__}
+Schema = Mapping[str, Any]
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -37,6 +57,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in pages.items():
         add(files, config, page, with_links(read(REPOSITORY / source), source, sources))
     add(files, config, "commands.md", "\n".join(describe_commands()))
+    add(files, config, "keys.md", "\n".join(describe_keys()))
     add(files, config, "gates.md", "# Gates of the leakage audit\n\n" + "\n".join(list_gates()))
     return files
 
@@ -107,3 +128,56 @@ def describe_options(command: typer.core.TyperCommand) -> Iterator[str]:
         left_out = "refused" if option.required else f"`{option.default}`"
         meaning = html.escape(getattr(option, "help", None) or "", quote=False)
         yield f"| {name} | {meaning} | {left_out} |".replace("`None`", "")
+
+
+def describe_keys() -> Iterator[str]:
+    """Every key of the configuration and of experiments, from their schemas."""
+    path = REPOSITORY / "workflow/schemas/config.schema.yaml"
+    yield "# Every key\n\n[config.md](config.md) says how they go together.\n"
+    for heading, schema in (
+        ("What to run: `config/*.yaml`", yaml.safe_load(path.read_text(encoding="utf-8"))),
+        ("How a model is trained: recipes and experiments", Experiment.model_json_schema()),
+    ):
+        yield f"\n## {heading}\n\n| key | meaning | allowed | if it is left out |"
+        yield "|---|---|---|---|"
+        yield from describe_properties(schema, schema["$defs"])
+
+
+def describe_properties(part: Schema, known: Schema, above: str = "") -> Iterator[str]:
+    """A line of a table for each key of a part of a schema, and for those below it.
+
+    Args:
+        part: a JSON schema of an object.
+        known: what its `$ref` name.
+        above: the part's own key, with a dot behind it.
+    """
+    for name, key in part.get("properties", {}).items():
+        found = resolve(key, known)
+        left_out = "refused" if name in part.get("required", ()) else ""
+        if found.get("default") not in (None, [], "") and found.get("type") != "object":
+            left_out = f"`{json.dumps(found['default'])}`"
+        told = (" ".join(found.get("description", "").split()), describe_allowed(found, known))
+        cells = (html.escape(text, quote=False).replace("|", "\\|") for text in told)
+        yield f"| `{above}{name}` | {' | '.join(cells)} | {left_out} |"
+        for form in (found, *(resolve(each, known) for each in found.get("anyOf", ()))):
+            yield from describe_properties(form, known, f"{above}{name}.")
+
+
+def resolve(key: Schema, known: Schema) -> Schema:
+    """A key with what it refers to; its own words go before."""
+    return {**known[key["$ref"].rpartition("/")[2]], **key} if "$ref" in key else key
+
+
+def describe_allowed(key: Schema, known: Schema) -> str:
+    """What may be given, in words."""
+    key = resolve(key, known)
+    if choices := key.get("enum"):
+        return ", ".join(map(str, choices))
+    if forms := key.get("anyOf") or key.get("oneOf"):
+        return " or ".join(dict.fromkeys(describe_allowed(form, known) for form in forms))
+    kinds = key.get("type", ())
+    words = " or ".join(KINDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    if isinstance(items := key.get("items"), dict):
+        words += f" of {describe_allowed(items, known)}"
+    limits = [f"{sign} {key[limit]}" for limit, sign in LIMITS.items() if limit in key]
+    return ", ".join([words, *limits])
