@@ -21,11 +21,11 @@ from lanistr.options import EstimatesCsv, EstimatesJson, PresenceFiles, Resample
 log = logging.getLogger(__name__)
 
 NOTE = (
-    "Exact Shapley values of the modalities for the metric of the trained model: its performance "
-    "over all 2^M choices of modalities that are kept at test time. They add up to `total`, the "
-    "performance with everything there minus that with nothing there. Of a metric of which less is "
-    "better, the values are what it falls by. Mean over runs; 95 % intervals by bootstrap over "
-    "subjects. Samples that lack a modality of themselves stay in."
+    "How much of what the trained model reaches each modality brings: its exact Shapley value, "
+    "from what is reached with each choice of modalities at test time. They add up to `total`, "
+    "what is reached with all modalities minus what is reached with none. Where a lower number is "
+    "better, the values are what it falls by. Mean over runs; 95 % intervals by bootstrap over subjects. "
+    "Samples that lack a modality of themselves stay in."
 )
 
 

@@ -11,6 +11,7 @@ from lanistr.evaluation.metrics import METRIC
 from lanistr.evaluation.row import Row
 from lanistr.report.audit import read_audit
 from lanistr.report.provenance import manifests
+from lanistr.report.words import measure_told
 
 Entry = Mapping[str, Any]
 
@@ -33,8 +34,8 @@ def giveaway_cells(results: Path, layout: Layout, rows: Sequence[Row]) -> list[d
     return [
         {
             "Method": f"Giveaway alone: {measure['of']}" + (f" ({dataset})" if several else ""),
-            "Ours": f"{100 * measure['value']:.0f}",
-            "95 % interval": f"{100 * measure['low']:.0f} to {100 * measure['high']:.0f}",
+            "Ours": measure_told(measure, "value"),
+            "95 % interval": f"{measure_told(measure, 'low')} to {measure_told(measure, 'high')}",
         }
         for dataset, metric in asked
         if METRIC[metric].percent

@@ -14,7 +14,7 @@ TERMS = {
     "AP": "Radiograph taken from front to back, as of patients in bed.",
     "AUPRC": "Area under the precision-recall curve; constant answers reach the prevalence.",
     "AUROC": "Area under the ROC curve: how often a positive case gets a higher answer than a "
-    "negative one. 50 % is chance, 100 % is perfect.",
+    "negative one. In percent: 50 is chance, 100 is perfect.",
     "CoCa": "Contrastive captioner: an image and text model (Yu et al., 2022).",
     "ECE": "Expected calibration error: how far predicted probabilities are from what came true.",
     "FLAVA": "An image and text model with masked pretraining (Singh et al., 2022).",

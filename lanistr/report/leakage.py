@@ -24,6 +24,7 @@ from lanistr.report.page import (
     paragraph,
     table,
 )
+from lanistr.report.words import measure_told, metric_of, named
 
 Entry = Mapping[str, Any]
 NONE: Mapping[str, Any] = MappingProxyType({})
@@ -152,14 +153,17 @@ def _told(gate: Entry) -> str:
 
 def _measure(measure: Entry) -> dict[str, Cell]:
     """A row of the table of measures."""
-    row: dict[str, Cell] = {"of": measure["of"], "metric": measure["metric"]}
+    metric = metric_of(measure)
+    named_so = named(metric, "") if metric else measure["metric"]
+    row: dict[str, Cell] = {"of": measure["of"], "metric": named_so}
     if measure["value"] is None:
         return row | {"value": f"withheld: {measure['withheld']}"}
     if measure["low"] is None:
         return row | {"value": f"{measure['value']:.2g}"}
-    value = f"{measure['value']:.2f} ({measure['low']:.2f} to {measure['high']:.2f})"
+    low, value, high = (measure_told(measure, end) for end in ("low", "value", "high"))
+    value += f" ({low} to {high})"
     if measure["metric"] == "accuracy":
-        value += f"; majority {measure['chance']:.2f}"
+        value += f"; majority {measure_told(measure, 'chance')}"
     return row | {"value": value, "n": "withheld" if measure["n"] is None else measure["n"]}
 
 
@@ -173,15 +177,15 @@ def _drawn(entry: Entry) -> str:
         for place, measure in enumerate(measures):
             stronger = measure["better_than_chance"]
             colour = PALETTE[1] if stronger else PALETTE[0]
-            ends = [measure["low"], measure["high"]]
+            ends = [100 * measure["low"], 100 * measure["high"]]
             axes.plot(ends, [place, place], color=colour, linestyle="-")
-            axes.plot(measure["value"], place, "D" if stronger else "o", color=colour)
-            axes.plot(measure["chance"], place, "|", color=GREY, markersize=12)
+            axes.plot(100 * measure["value"], place, "D" if stronger else "o", color=colour)
+            axes.plot(100 * measure["chance"], place, "|", color=GREY, markersize=12)
             what, across = textwrap.fill(measure["of"], 48), axes.get_yaxis_transform()
             axes.text(0, place - 0.2, what, va="bottom", transform=across)
         axes.set(yticks=[], ylim=(len(measures) - 0.6, -0.9))
-        axes.set_xlabel(metric)
-        axes.set_xlim(right=1)
+        axes.set_xlabel(f"{metric} in percent")
+        axes.set_xlim(right=100)
         drawn = svg(
             fig,
             title=f"What giveaways alone predict in {entry['dataset']}",
@@ -193,7 +197,7 @@ def _drawn(entry: Entry) -> str:
 def _spoken(measures: Sequence[Entry]) -> str:
     """The figure in words."""
     return " ".join(
-        f"{m['of']}: {m['metric']} {m['value']:.2f}, interval {m['low']:.2f} to {m['high']:.2f}, "
-        f"knowing nothing {m['chance']:.2f}."
+        f"{m['of']}: {m['metric']} {100 * m['value']:.0f}, interval {100 * m['low']:.0f} to "
+        f"{100 * m['high']:.0f}, knowing nothing {100 * m['chance']:.0f}."
         for m in measures
     )

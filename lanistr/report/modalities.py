@@ -20,6 +20,7 @@ from lanistr.report.page import (
     place_beside,
     table,
 )
+from lanistr.report.words import inside
 
 Entry = Mapping[str, Any]
 
@@ -66,7 +67,9 @@ def shares(one: Entry) -> str:
         axes.axvline(0, color=INK, linestyle="-", linewidth=0.8)
         axes.grid(False, axis="y")
         drawn = svg(fig, title=f"Shapley values of {name}", description=told(known, metric, points))
-    return captioned(drawn, f"Shapley values: shares of {metric.title}, with 95 % interval.")
+    return captioned(
+        drawn, f"Shapley values: parts of the {inside(metric.title)}, with 95 % intervals."
+    )
 
 
 def points_of(about: Entry) -> str:

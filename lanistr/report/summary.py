@@ -23,7 +23,7 @@ from lanistr.evaluation.row import Row, Table
 from lanistr.report import provenance, tables
 from lanistr.report.leakage import ANSWERS
 from lanistr.report.page import Cell, facts, paragraph, table
-from lanistr.report.words import enumerated, number_told
+from lanistr.report.words import enumerated, inside, measure_told, number_told
 
 ORIGINS = {
     "smoke": "generated, nobody in it is real",
@@ -83,7 +83,7 @@ def told_run(stories: Sequence[Mapping[str, Any]], made: Sequence[Table]) -> str
     titles = "; ".join(each.layout.title for each in made)
     return (
         f"{titles or 'No table yet'}. {len(stories)} training runs of {len(names)} experiments "
-        f"with {len(methods)} methods, {minutes:,.1f} minutes of training one after the other."
+        f"with {len(methods)} methods, {minutes:,.1f} minutes of training, one after the other."
     )
 
 
@@ -193,7 +193,7 @@ def told_incomplete(results: Path) -> list[str]:
         titles = {unit["name"]: unit["title"] for unit in dataset["units"]}
         sampled = next((r["unit"] for r in dataset["rows"] if r["kind"] == "absence"), None)
         told += [
-            f"{100 * each['share']:.0f} % of {titles[each['unit']]} ({dataset['title']})"
+            f"{100 * each['share']:.0f} % of {inside(titles[each['unit']])} ({dataset['title']})"
             for each in dataset["completeness"]
             if each["unit"] == sampled and each["share"] is not None
         ]
@@ -224,10 +224,11 @@ def told_leaks(results: Path) -> str:
 
 def told_measure(measure: Mapping[str, Any]) -> str:
     """What a giveaway reaches alone, with its interval."""
-    low, value, high = (f"{100 * measure[end]:.0f}" for end in ("low", "value", "high"))
+    ends = ("low", "value", "high", "chance")
+    low, value, high, chance = (measure_told(measure, end) for end in ends)
     return (
-        f"{measure['of']}, {measure['metric']} {value} % (95 % interval {low} to {high}) where "
-        f"knowing nothing reaches {100 * measure['chance']:.0f} %"
+        f"{measure['of']}, {measure['metric']} {value} (95 % interval {low} to {high}) where "
+        f"knowing nothing reaches {chance}"
     )
 
 

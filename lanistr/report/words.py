@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from lanistr.evaluation.metrics import Metric
+from lanistr.evaluation.metrics import METRIC, Metric
 from lanistr.evaluation.row import Row
 
 
@@ -17,6 +18,34 @@ def named(metric: Metric, unit: str) -> str:
     """
     known = metric.unit(unit)
     return metric.title + (f" in {known}" if known else "")
+
+
+def inside(title: str) -> str:
+    """A title as it stands inside a sentence.
+
+    >>> inside("Reviews"), inside("ICU stays")
+    ('reviews', 'ICU stays')
+    """
+    return title if title[:2].isupper() else title[0].lower() + title[1:]
+
+
+def metric_of(measure: Mapping[str, Any]) -> Metric | None:
+    """The metric of tables that a measure of the leakage audit is; None if it is none of these."""
+    titles = {metric.title.casefold(): metric for metric in METRIC.values()}
+    return titles.get(measure["metric"].casefold())
+
+
+def measure_told(measure: Mapping[str, Any], end: str) -> str:
+    """A number of a measure of the leakage audit, as tables have it and no finer than it is known.
+
+    >>> measure_told({"metric": "AUROC", "value": 0.76}, "value")
+    '76'
+    >>> measure_told({"metric": "R2", "low": 0.5}, "low")
+    '0.50'
+    """
+    metric = metric_of(measure)
+    percent = metric is not None and metric.percent
+    return f"{100 * measure[end]:.0f}" if percent else f"{measure[end]:.2f}"
 
 
 def told(rows: Sequence[Row]) -> str:

@@ -83,7 +83,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Text:
     "words",
     [
         "Is there words?", "found and acknowledged", "noticed", "not found", "12", "withheld",
-        "0.80 (0.70 to 0.90)", "withheld: too few", "switch horizon=charttime",
+        "AUROC in percent", "80 (70 to 90)", "withheld: too few", "switch horizon=charttime",
         "What to do: Take <it> out.",
         "Acknowledged in the configuration, but not found: idle-one.",
     ],
