@@ -24,8 +24,8 @@ NOTE = (
     "How much of what the trained model reaches each modality brings: its exact Shapley value, "
     "from what is reached with each choice of modalities at test time. They add up to `total`, "
     "what is reached with all modalities minus what is reached with none. Where a lower number is "
-    "better, the values are what it falls by. Mean over runs; 95 % intervals by bootstrap over subjects. "
-    "Samples that lack a modality of themselves stay in."
+    "better, the values are what it falls by. Mean over runs; 95 % intervals by bootstrap over "
+    "subjects. Samples that lack a modality of themselves stay in."
 )
 
 

@@ -111,7 +111,7 @@ def capital(folder: Path) -> Seen:
     KIND,
     "an experiment without a stage",
     "refused",
-    "own.yaml, staged: lanistr has no stage None. Allowed: pretrain, finetune.",
+    "own.yaml, staged: stage is missing. Of lanistr allowed: pretrain, finetune.",
 )
 def no_stage(folder: Path) -> Seen:
     return refused("staged")
@@ -131,7 +131,8 @@ def listed_rows(folder: Path) -> Seen:
     KIND,
     "experiments that start from each other",
     "refused",
-    "own.yaml, one and 1 more: starts from itself; name another experiment in init, or none.",
+    "own.yaml, one: starts from two, which starts from one. Name another experiment in init of one "
+    "of them, or none.",
 )
 def circle(folder: Path) -> Seen:
-    return refused("one and 1 more")
+    return refused("one")

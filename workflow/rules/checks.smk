@@ -58,14 +58,17 @@ def unfit_recipe(family, recipe):
         yield str(error)
 
 
-def ancestors(name):
-    """The experiments that an experiment starts from, and those that these start from."""
-    found, todo = set(), [name]
-    while todo:
-        new = set(started_from(REGISTRY.get(todo.pop(), {}))) - found
-        found |= new
-        todo += new
-    return found
+def circle_of(name):
+    """The experiments over which one starts from itself, it first; none if it does not."""
+    paths, seen = [[name]], {name}
+    for path in paths:  # which grow meanwhile
+        for other in started_from(REGISTRY.get(path[-1], {})):
+            if other == name:
+                return path
+            if other not in seen:
+                seen.add(other)
+                paths.append([*path, other])
+    return []
 
 
 def family_of(entry):
@@ -85,9 +88,12 @@ def unfit_names(name, entry):
         and stage not in methods()[method].stages
     ):
         stages = ", ".join(methods()[method].stages)
-        yield f"{method} has no stage {stage}. Allowed: {stages}."
-    if name in ancestors(name):
-        yield "starts from itself; name another experiment in init, or none."
+        found = "is missing" if stage is None else f"is {stage}"
+        yield f"stage {found}. Of {method} allowed: {stages}."
+    circle = circle_of(name)
+    if circle and name == min(circle):
+        over = ", which starts from ".join([*circle[1:], name])
+        yield f"starts from {over}. Name another experiment in init of one of them, or none."
     for other in started_from(entry):
         if other not in REGISTRY:
             yield f"starts from {other}, which is not there.{nearest(other, REGISTRY)}"
@@ -123,6 +129,12 @@ def unfit_rows(name, entry, taken):
             yield f"is the row {row} of {table}, as {other} is; name one of them otherwise."
 
 
+def without_odd_rows(entry):
+    """An entry without rows that `unfit_rows` tells of."""
+    odd = not isinstance(entry.get("rows") or {}, dict)
+    return {key: entry[key] for key in entry if not odd or key != "rows"}
+
+
 def tasks_of(entry):
     """The tasks of an entry's data; None = not known, as they are another configuration's."""
     of = REGISTERED.get(family_of(entry))
@@ -137,7 +149,7 @@ def unfit_entries():
             *unfit_names(name, entry),
             *unfit_data(entry),
             *unfit_rows(name, entry, taken),
-            *check_entry(entry, tasks_of(entry)),
+            *check_entry(without_odd_rows(entry), tasks_of(entry)),
         ):
             yield name, line
 
