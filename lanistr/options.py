@@ -33,9 +33,11 @@ Variant = Annotated[
 ]
 RunDir = Annotated[Path, Option("--run", help="Folder with checkpoint.safetensors")]
 ModelName = Annotated[str, Option("--model", help="Folder of `lanistr export`, or a hub name")]
-ROWS = "New rows, Parquet or CSV, own ones as the training rows stood; null = absent"
+ROWS = "File of new rows (Parquet or CSV) with the columns of the training rows; empty = absent"
 RowsFile = Annotated[Path, Option("--rows", help=ROWS)]
-OnDevice = Annotated[Device, Option("--device", help="Device of tensors; auto = a GPU if any")]
+OnDevice = Annotated[
+    Device, Option("--device", help="Where to compute; auto = on a GPU if there is one")
+]
 Threads = Annotated[
     int | None, Option("--threads", min=1, help="Number of torch threads; default: its own choice")
 ]

@@ -36,7 +36,7 @@ def describe_rows(
     series: Annotated[
         Path | None, Option(help="File of measurements over time, csv or Parquet")
     ] = None,
-    size: Annotated[Size, Option(help="Size of the models, a recipe of rows")] = "tiny",
+    size: Annotated[Size, Option(help="Size of the models")] = "tiny",
 ) -> None:
     """Write a configuration with guessed types; a person reads and corrects it.
 

@@ -12,7 +12,10 @@ FactsFile = Annotated[Path, Option("--facts", help="JSON of what the manifest ne
 LedgerFile = Annotated[Path, Option("--ledger", help="JSON of what was dropped, and why")]
 SightingsFile = Annotated[
     Path | None,
-    Option("--sightings", help="JSON of the pictures that were looked for, to be looked at again"),
+    Option(
+        "--sightings",
+        help="JSON to write of the pictures that were looked for, which the next plan compares",
+    ),
 ]
 AcknowledgedGates = Annotated[
     list[str] | None,

@@ -111,7 +111,8 @@ class Splitter:
             Path | None, Option(help="Published list of test subjects: csv of subject_id,flag")
         ] = None,
         valid_subjects: Annotated[
-            Path | None, Option(help="Published list of validation subjects, like the former")
+            Path | None,
+            Option(help="Published list of validation subjects: csv of subject_id,flag"),
         ] = None,
         split_seed: Annotated[int, Option(help="Seed of the hash that splits")] = 0,
         valid_share: Annotated[

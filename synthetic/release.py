@@ -30,12 +30,14 @@ def generate(
     mimic: Annotated[Path | None, Option(help="Folder to write hosp/ and icu/ to")] = None,
     notes: Annotated[Path | None, Option(help="Folder to write note/ to")] = None,
     cxr: Annotated[Path | None, Option(help="Folder to write files/ and its tables to")] = None,
-    stays: Annotated[int | None, Option(min=1, help="ICU stays; 900 if not given")] = None,
+    stays: Annotated[
+        int | None, Option(min=1, help="Number of ICU stays; 900 if not given")
+    ] = None,
     images: Annotated[
         int | None,
         Option(
             min=0,
-            help="Radiographs; if not given 3000, or what the patients of --patients-of need",
+            help="Number of radiographs; if not given 3000, or what --patients-of needs",
         ),
     ] = None,
     seed: Annotated[int, Option(min=0, help="Seed of the population")] = 0,

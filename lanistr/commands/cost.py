@@ -51,7 +51,7 @@ def cost(
         Option(min=0.1, help="TFLOP/s that one GPU sustains; default: engine.gpu_tflops, or 100"),
     ] = None,
     gpu_gb: Annotated[
-        float | None, Option(min=1, help="Memory of a GPU in GB, beside which runs are told")
+        float | None, Option(min=1, help="Memory of one GPU in GB; runs that need more are named")
     ] = None,
     seeds: Annotated[int, Option(min=1, help="Number of runs of each experiment")] = 1,
 ) -> None:

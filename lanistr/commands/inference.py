@@ -14,7 +14,8 @@ def predict(
     table: Annotated[Path | None, Argument(metavar="ROWS", help="The same as --rows")] = None,
     *,
     output: Annotated[
-        Path, Option("--output", "-o", help="Parquet to write, of rows also CSV; a row per sample")
+        Path,
+        Option("--output", "-o", help="Parquet to write, with --rows also CSV; a row per sample"),
     ],
     model: Annotated[
         str | None, Option(help="Folder of `lanistr export`, or a hub name; with --rows")
@@ -25,10 +26,10 @@ def predict(
     ] = None,
     calibrated: Annotated[
         bool,
-        Option(help="Probabilities under the temperature of the model, or as it gives them"),
+        Option(help="Calibrate probabilities by the temperature of the model, or leave them"),
     ] = True,
     run: Annotated[
-        Path | None, Option(help="Folder with checkpoint.safetensors; with --cache")
+        Path | None, Option(help="Folder of a training, with checkpoint.safetensors; with --cache")
     ] = None,
     cache: Annotated[Path | None, Option(help="Folder of `lanistr cache`")] = None,
     device: OnDevice = "auto",

@@ -34,7 +34,9 @@ def audit(
     vocabulary: Annotated[
         Path | None, Option(help="Cache whose tokenizer is used, as given to `cache`")
     ] = None,
-    output: Annotated[Path, Option(help="JSON for merge-leakage to write, in any case")],
+    output: Annotated[
+        Path, Option(help="JSON to write for merge-leakage, also where the tokenizers differ")
+    ],
 ) -> None:
     """Write what was found, for `python -m preprocessing merge-leakage`.
 

@@ -62,7 +62,8 @@ class FetchRequest:
         bool, Option("--retry-failed", help="Ask again for what failed for good")
     ] = False
     max_unanswered: Annotated[
-        float, Option(min=0, max=1, help="Share of rows that may lack a picture for want of answer")
+        float,
+        Option(min=0, max=1, help="Share of rows that may lack a picture as no host answered"),
     ] = 0.0
 
 

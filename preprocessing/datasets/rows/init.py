@@ -49,9 +49,7 @@ def write_configuration(
     series: Annotated[
         Path | None, Option(help="File of measurements over time, csv or Parquet")
     ] = None,
-    size: Annotated[
-        Literal["tiny", "small", "paper"], Option(help="Size of the models, a recipe of rows")
-    ] = "tiny",
+    size: Annotated[Literal["tiny", "small", "paper"], Option(help="Size of the models")] = "tiny",
 ) -> None:
     """Write a configuration with a section `rows`, to be read and corrected by a person.
 

@@ -29,7 +29,8 @@ def read_files(
     *,
     output: Annotated[Path, Option(help="Parquet of canonical rows to write")],
     contents: Annotated[
-        Path | None, Option(help="JSON to write of what the rows hold; needed but for new rows")
+        Path | None,
+        Option(help="JSON to write of what the rows hold; needed unless --new is given"),
     ] = None,
     new: Annotated[
         list[Path] | None, Option(help="New rows for a trained model; repeat it for more")
