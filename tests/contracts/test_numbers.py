@@ -32,8 +32,10 @@ NAMES = re.compile(
     r"|Tables? [1-4]( to 4)?|Apache-2\.0|US 2024/0386321 A1|95 % interval|set-[ab]"
 )
 """Names that have a digit, and no numbers."""
-NOT_READ = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|\S+\.md|https?:\S+", re.DOTALL)
-"""Commands, file names and addresses."""
+NOT_READ = re.compile(
+    r"```.*?```|`[^`]*`|\]\([^)]*\)|\S+\.md|https?:\S+|^\d+\. ", re.DOTALL | re.MULTILINE
+)
+"""Commands, file names, addresses, and the numbers of lists."""
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 with (NUMBERS / "sources.csv").open(encoding="utf-8") as file:
