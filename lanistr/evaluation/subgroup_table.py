@@ -1,4 +1,4 @@
-"""The table of results by subgroup: csv in full, Markdown and LaTeX for readers."""
+"""The table of results by subgroup as csv, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typer import Option
 
 from lanistr.data.manifest import read_manifest
 from lanistr.evaluation.metrics import primary_of
-from lanistr.evaluation.render import escaped, number
+from lanistr.evaluation.render import escaped
 from lanistr.evaluation.sources import Sources
 from lanistr.evaluation.subgroups import Line, adjusted, lines_of, read_subgroups
 from lanistr.experiments.recipes import read_registry
@@ -24,12 +24,12 @@ from reading.spreadsheets import escape_formula, read_escaped
 log = logging.getLogger(__name__)
 
 NOTE = (
-    "Mean over seeds, with its 95 % interval by bootstrap over subjects and seeds. Against others: "
-    "less the mean of all other test samples. Gap: the best group less the worst of those that are "
-    "told; both were chosen for being that, so p is multiplied by the pairs there were to choose "
-    "from, and then adjusted for the gaps of the table (Holm). Groups with fewer than 10 "
-    "samples, or of two classes fewer than 10 of one, are withheld, and those from which such a "
-    "count would follow."
+    "Mean over seeds, with its 95 % interval by bootstrap over subjects and seeds, rounded so that "
+    "no count follows. Against others: less the mean of all other test samples. Gap: the best "
+    "group less the worst of those that are told; both were chosen for being that, so p is "
+    "multiplied by the pairs there were to choose from, and then adjusted for the gaps of the "
+    "table (Holm). Groups with fewer than 10 samples, or of two classes fewer than 10 of one, are "
+    "withheld, and those from which such a count would follow."
 )
 
 
@@ -43,8 +43,9 @@ def write_subgroups(
         list[Path], Option("--manifest", help="manifest.json of shards; repeat it for more")
     ],
     groups: Annotated[Path, Option(help="Folder of what `preprocessing subgroups` writes")],
+    told: Annotated[Path, Option(help="audit/subgroups.json: groups whose results may be told")],
     resamples: Resamples = 2000,
-    csv: Annotated[Path, Option(help="CSV to write, in full precision")],
+    csv: Annotated[Path, Option(help="CSV to write")],
     md: Annotated[Path, Option(help="Markdown to write")],
     tex: Annotated[Path, Option(help="LaTeX to write, with booktabs")],
 ) -> None:
@@ -54,8 +55,7 @@ def write_subgroups(
         ConfigError: an experiment's data set has no such task.
         DataContractError: metrics and predictions disagree, or come from other shards.
     """
-    told = [read_manifest(path) for path in manifests]
-    by_dataset = {manifest.dataset: manifest for manifest in told}
+    by_dataset = {manifest.dataset: manifest for manifest in map(read_manifest, manifests)}
     entries = read_registry(registry)
     seeds_of = {
         name: [int(seed) for seed in some.split(",")]
@@ -69,7 +69,7 @@ def write_subgroups(
         unit = metric.unit(task.unit)
         about = Line(name, dataset, task.title, metric.title, unit, subgroup="", group="")
         runs = sources.read([name])[name]
-        lines += lines_of(runs, read_subgroups(groups, dataset), about, resamples)
+        lines += lines_of(runs, read_subgroups(groups, told, dataset), about, resamples)
     lines = adjusted(lines)
     write_csv(csv, lines)
     for path, render in ((md, markdown), (tex, latex)):
@@ -117,7 +117,7 @@ def cells(line: Line) -> dict[str, str]:
         "By": line.subgroup,
         "Group": f"gap: {line.group}" if line.is_gap else line.group,
         "Samples": "" if line.n_test is None else f"{line.n_test:,}",
-        line.metric: number(line.mean) or line.status,
+        line.metric: line.status if line.mean is None else f"{line.mean:g}",
         "95 % interval": between(line.low, line.high) + p,
         "Against others": difference(line),
     }
@@ -125,7 +125,7 @@ def cells(line: Line) -> dict[str, str]:
 
 def between(low: float | None, high: float | None) -> str:
     """An interval."""
-    return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    return "" if low is None or high is None else f"{low:g} to {high:g}"
 
 
 def difference(line: Line) -> str:
@@ -133,7 +133,7 @@ def difference(line: Line) -> str:
     if line.difference is None:
         return ""
     ends = between(line.difference_low, line.difference_high)
-    return f"{line.difference:+.2f} ({ends})"
+    return f"{line.difference:+g} ({ends})"
 
 
 def markdown(lines: Sequence[Line]) -> str:

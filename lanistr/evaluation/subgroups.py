@@ -1,8 +1,8 @@
 """Results by subgroup, such as sex or age, and how far apart the groups are. Works without torch.
 
-Groups are those of `preprocessing subgroups`, which also says of which results may be told. All
-groups of a run are resampled together, over subjects and seeds, so that a difference of two has an
-interval of its own.
+Groups are those of `preprocessing subgroups`; of which results may be told, `publish-audits` says,
+and what is told of them is rounded, so that it names no count. All groups of a run are resampled
+together, over subjects and seeds, so that a difference of two has an interval of its own.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lanistr.errors import DataContractError
 from lanistr.evaluation.comparison import draw_subjects, holm, resampled_means, two_sided
+from lanistr.evaluation.metrics import Metric
 from lanistr.evaluation.predictions import Predictions, interval, resampled
 from lanistr.evaluation.runs import Runs
+from reading.rounding import round_figure, round_number
 
 WITHHELD = "withheld"
+# A group is compared with all others if they are this many times `fewest`.
+FEWEST_OTHERS = 3
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,17 @@ class Subgroup:
 
     Attributes:
         title: name in captions, such as "Age".
-        groups: groups of which results may be told, in order.
-        withheld: number of the others.
+        groups: number of test samples of each group of which results may be told, in order.
+        withheld: number of the other groups.
         members: group of each test sample, by its id.
+        fewest: samples that results may be of.
     """
 
     title: str
-    groups: Sequence[str]
+    groups: Mapping[str, int]
     withheld: int
     members: Mapping[int, str]
+    fewest: int = 10
 
 
 @dataclass(frozen=True)
@@ -90,35 +95,40 @@ class Line:
         return self.p_value is not None
 
 
-def read_subgroups(folder: Path, dataset: str) -> list[Subgroup]:
+def read_subgroups(groups: Path, told: Path, dataset: str) -> list[Subgroup]:
     """The subgroups of a data set.
 
     Args:
-        folder: holds a .parquet and a .json per data set.
-        dataset: name, as an experiment has it.
+        groups: folder with a .parquet per data set.
+        told: audit/subgroups.json.
+        dataset: name, as an experiment has it; a variant has the samples of its data set.
 
     Raises:
-        DataContractError: the files are not those of `preprocessing subgroups`.
+        DataContractError: the files are not those of `preprocessing`.
     """
     import polars as pl
 
-    path = folder / f"{dataset}.json"
+    path = groups / f"{dataset}.parquet"
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))["subgroups"]
-        rows = pl.read_parquet(path.with_suffix(".parquet"), glob=False)
+        may = json.loads(told.read_text(encoding="utf-8"))
+        names = (dataset, dataset.partition("/")[0])
+        (own,) = (each for each in may["datasets"] if each["dataset"] in names)
+        rows = pl.read_parquet(path, glob=False)
         ids = rows["sample_id"].to_list()
         return [
             Subgroup(
                 each["title"],
-                each["groups"],
+                {group["group"]: group["samples"] for group in each["groups"]},
                 each["withheld"],
                 dict(zip(ids, rows[each["column"]], strict=True)),
+                may["limit"],
             )
-            for each in told
+            for each in own["subgroups"]
         ]
-    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+    except (OSError, KeyError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
         raise DataContractError(
-            f"{path} is not of `preprocessing subgroups` ({type(error).__name__}). Make it again."
+            f"{path} and {told} are not of `preprocessing subgroups` and `preprocessing "
+            f"publish-audits` ({type(error).__name__}). Make them again: snakemake analysis."
         ) from None
 
 
@@ -158,24 +168,50 @@ def told(
             "snakemake analysis."
         )
     group_of = np.array([subgroup.members[sample] for sample in first.sample_id.tolist()])
-    factor = first.primary.factor
     means: dict[str, np.ndarray] = {}
-    for group in subgroup.groups:
+    for group, size in subgroup.groups.items():
         inside = group_of == group
-        made = replace(
-            line,
-            group=group,
-            n_test=list(subgroup.members.values()).count(group),
-        )
-        own, others = (factor * means_within(runs, which, resamples) for which in (inside, ~inside))
+        made = replace(line, group=group, n_test=size)
+        own, others = (means_within(runs, which, resamples) for which in (inside, ~inside))
         if np.isnan(own[0]):
             yield replace(made, status="undefined")
             continue
         means[group] = own
-        low, high = interval(own[1:]) or (None, None)
-        yield replace(made, mean=float(own[0]), low=low, high=high, **difference(own, others))
+        mean, low, high = figures(own, first.primary, size, subgroup.fewest)
+        made = replace(made, mean=mean, low=low, high=high)
+        rest = len(group_of) - size
+        if rest >= FEWEST_OTHERS * subgroup.fewest:
+            fewer = min(size, rest)
+            mean, low, high = figures(own - others, first.primary, fewer, subgroup.fewest)
+            made = replace(made, difference=mean, difference_low=low, difference_high=high)
+        yield made
     if len(means) > 1:
-        yield gap(means, line, first.primary.higher_is_better)
+        yield gap(means, subgroup, line, first.primary)
+
+
+def figures(
+    values: np.ndarray, metric: Metric, samples: int, fewest: int
+) -> tuple[float | None, float | None, float | None]:
+    """A value and the ends of its interval for readers, rounded so that they name no count.
+
+    Args:
+        values: as it is, then resampled, (1 + R,).
+        metric: what it is of.
+        samples: number that it is about.
+        fewest: samples that a count may be told of.
+    """
+    is_share = "auroc" not in metric.name
+
+    def shown(value: float) -> float:
+        if not metric.percent:
+            return round_number(value)
+        return round(100 * round_figure(value, fewest, samples, is_share=is_share), 9)
+
+    if np.isnan(values[0]):
+        return None, None, None
+    ends = interval(values[1:])
+    low, high = map(shown, ends) if ends else (None, None)
+    return shown(values[0]), low, high
 
 
 def means_within(runs: Sequence[Predictions], inside: np.ndarray, resamples: int) -> np.ndarray:
@@ -198,33 +234,22 @@ def within(run: Predictions, inside: np.ndarray, weights: np.ndarray) -> np.ndar
     return resampled(run.primary, run.label[inside], run.answer[inside], weights[:, inside])
 
 
-def difference(own: np.ndarray, others: np.ndarray) -> dict[str, Any]:
-    """How far a group is from all other samples, with its interval; nothing where undefined."""
-    apart = own - others
-    if np.isnan(apart[0]) or not (ends := interval(apart[1:])):
-        return {}
-    return {
-        "difference": float(apart[0]),
-        "difference_low": ends[0],
-        "difference_high": ends[1],
-    }
-
-
-def gap(means: Mapping[str, np.ndarray], line: Line, higher_is_better: bool) -> Line:
+def gap(means: Mapping[str, np.ndarray], subgroup: Subgroup, line: Line, metric: Metric) -> Line:
     """The line of the best group less the worst, which were chosen for being that.
 
     Its interval is that of these two groups; p is multiplied by the pairs that there were to choose
     from (Bonferroni).
     """
-    ordered = sorted(means, key=lambda group: means[group][0], reverse=higher_is_better)
+    ordered = sorted(means, key=lambda group: means[group][0], reverse=metric.higher_is_better)
     best, worst = ordered[0], ordered[-1]
     apart = means[best] - means[worst]
-    low, high = interval(apart[1:]) or (None, None)
+    samples = min(subgroup.groups[best], subgroup.groups[worst])
+    mean, low, high = figures(apart, metric, samples, subgroup.fewest)
     pairs = len(list(combinations(means, 2)))
     return replace(
         line,
         group=f"{best} less {worst}",
-        mean=float(apart[0]),
+        mean=mean,
         low=low,
         high=high,
         p_value=min(1.0, pairs * two_sided(apart[1:])),

@@ -48,9 +48,12 @@ class Component:
     sums: "csr_array"
     pairs: np.ndarray
 
-    def protected(self, away: np.ndarray, limit: int) -> np.ndarray:
-        """All cells to withhold, given those withheld at first; both (cells,) bool."""
-        search = Search(self, away & ~self.forced_zeros(away), limit)
+    def protected(self, away: np.ndarray, free: np.ndarray, limit: int) -> np.ndarray:
+        """All cells to withhold, given those withheld at first and those that need no protection.
+
+        All are (cells,) bool.
+        """
+        search = Search(self, away & ~self.forced_zeros(away), free, limit)
         search.take(np.zeros_like(self.count))
         search.move_many()
         search.move_each(self.count < limit)
@@ -116,20 +119,23 @@ class Component:
 class Search:
     """The search for other tables that agree with what is published, for each withheld cell."""
 
-    def __init__(self, component: Component, away: np.ndarray, limit: int) -> None:
+    def __init__(
+        self, component: Component, away: np.ndarray, free: np.ndarray, limit: int
+    ) -> None:
         """Nothing is found yet.
 
         Args:
             component: the cells.
             away: which are withheld, (cells,) bool; more will be.
+            free: which are published nowhere and need no protection, (cells,) bool.
             limit: of small counts.
         """
-        self.component, self.away = component, away
+        self.component, self.away = component, away | free
         count = component.count
         self.up, self.down = np.zeros_like(count), np.zeros_like(count)
         self.wanted = np.where(count < limit, np.maximum(limit - count, RANGE), 0)
         self.wanted[count == 0] = RANGE
-        self.done = np.zeros_like(away)
+        self.done = free.copy()
 
     @property
     def todo(self) -> np.ndarray:

@@ -1,15 +1,16 @@
-"""Both audits together: one decision over all counts that may leave the machine."""
+"""Audits and subgroups together: one decision over all counts that may leave the machine."""
 
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-from preprocessing.audit import flow
+from preprocessing.audit import flow, subgroups
 from preprocessing.audit.leakage import publish as of_leakage
 from preprocessing.audit.leakage import report as leakage
 from preprocessing.audit.missingness import publish as of_missingness
 from preprocessing.audit.missingness import report as missingness
+from preprocessing.audit.shards import open_variants
 from preprocessing.audit.tables import Tables
 from preprocessing.engine.duckdb import Connection
 from preprocessing.options import (
@@ -35,10 +36,13 @@ def publish_audits(
     output_csv: MissingnessCsv,
     output_json: MissingnessJson,
     output_leakage: Annotated[Path, Option(help="audit/leakage.json to write")],
+    output_subgroups: Annotated[
+        Path | None, Option(help="audit/subgroups.json to write: groups whose results may be told")
+    ] = None,
     mimic_root: MimicRoot = None,
     amazon_interim: AmazonInterim = None,
 ) -> None:
-    """Count the data sets, and write what may be shared of that and of what the gates found.
+    """Count the data sets, and write what may be shared of that, of gates and of subgroups.
 
     Raises:
         ConfigError: a data set needs more than its shards, or a name is of no gate.
@@ -55,6 +59,14 @@ def publish_audits(
     for dataset in found:
         of_leakage.add_gates(tables, dataset, counted)
     flow.add_ways(tables, ways)
+    grouped = [
+        subgroups.group_samples(variant)
+        for folder in dict.fromkeys(shards)
+        for variant in open_variants(folder)
+        if variant.card.subgroups
+    ]
+    for each in grouped:
+        subgroups.add_groups(tables, each, counted)
     hidden = tables.withheld()
     missingness.write_audit(
         counted,
@@ -64,3 +76,5 @@ def publish_audits(
         output_json=output_json,
     )
     leakage.write_audit(found, hidden, acknowledged, output_leakage)
+    if output_subgroups:
+        subgroups.write_told(grouped, hidden, output_subgroups)

@@ -1,72 +1,92 @@
 """Which subgroups test samples are of, and of which of them results may be told.
 
-A group is told where nothing of it is withheld: neither its samples nor, of a task with two
-classes, those of each. `suppression` decides over all columns at once, as it does of the audits;
-which of the withheld groups are the small ones is not written.
+Of a group its samples are told, and results that name no outcome: of two classes that each is of
+ten samples or more, or one of none. `publish-audits` decides over these counts and those of both
+audits at once; which of the withheld groups are the small ones is not written.
 """
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import polars as pl
 from typer import Option
 
+from preprocessing.audit.missingness.cells import COUNT, SPLIT, WITH, WITHOUT, Cell
+from preprocessing.audit.missingness.dataset import Counts
 from preprocessing.audit.shards import Shards
 from preprocessing.audit.suppression import LIMIT
 from preprocessing.audit.tables import Key, Tables
-from preprocessing.card import Subgroup, Task
-from preprocessing.errors import DataContractError
+from preprocessing.card import Card, Subgroup
 from preprocessing.shards import write_facts
 
 UNKNOWN = "not known"
+# Readers can spare a group before what all groups add up to.
+WEIGHT_OF_TOTAL = 10.0
+
+# A task, empty for all samples, and the measure of its outcome.
+What = tuple[str, str]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """The test samples of a data set and the subgroups that they are of.
+
+    Attributes:
+        dataset: name in the manifest.
+        card: what the data set says of itself.
+        rows: sample_id, answers, and a column of groups per subgroup.
+    """
+
+    dataset: str
+    card: Card
+    rows: pl.DataFrame
+
+    def key(self, column: str, group: str, what: What) -> Key:
+        """The name of a count among those of all data sets."""
+        return (self.dataset, "subgroup", column, group, *what)
 
 
 def write_groups(
     shards: Annotated[Path, Option(help="Folder with a manifest.json")],
     *,
     groups: Annotated[Path, Option(help="Parquet to write: a column of groups per subgroup")],
-    told: Annotated[Path, Option(help="JSON to write: groups of which results may be told")],
+    told: Annotated[
+        Path | None,
+        Option(help="JSON to write of groups whose results may be told if no audit is shared"),
+    ] = None,
 ) -> None:
-    """Write the groups of every test sample, and which may be told.
+    """Write the groups of every test sample, and which may be told where nothing else is.
 
     Raises:
         SourceMissingError: there is no manifest.
         DataContractError: the shards are not what their card says.
     """
-    opened = Shards.open(shards)
-    subgroups = opened.card.subgroups
-    rows = opened.finetuned.filter(split="test")
-    named = [subgroup.column for subgroup in subgroups]
-    if named:
-        rows = opened.add_columns(rows.drop(named, strict=False), named)
-    rows = rows.with_columns(group_names(subgroup) for subgroup in subgroups)
+    grouped = group_samples(Shards.open(shards))
+    named = [subgroup.column for subgroup in grouped.card.subgroups]
     groups.parent.mkdir(parents=True, exist_ok=True)
-    rows.select("sample_id", *named).sort("sample_id").write_parquet(groups)
-    may = tellable(rows, named, opened.card.tasks)
-    write_facts(
-        {
-            "dataset": opened.manifest["dataset"],
-            "limit": LIMIT,
-            "subgroups": [
-                {
-                    "column": subgroup.column,
-                    "title": subgroup.title,
-                    "groups": [g for g in levels(subgroup, rows) if (subgroup.column, g) in may],
-                    "withheld": sum(
-                        (subgroup.column, g) not in may for g in levels(subgroup, rows)
-                    ),
-                }
-                for subgroup in subgroups
-            ],
-        },
-        told,
-    )
-    log.info("%d test samples in %d subgroups", rows.height, len(named))
+    grouped.rows.select("sample_id", *named).sort("sample_id").write_parquet(groups)
+    if told:
+        tables = Tables()
+        add_groups(tables, grouped, [])
+        write_told([grouped], tables.withheld(), told)
+    log.info("%d test samples in %d subgroups", grouped.rows.height, len(named))
+
+
+def group_samples(shards: Shards) -> Grouped:
+    """The test samples of shards by the subgroups of their card."""
+    subgroups = shards.card.subgroups
+    rows = shards.finetuned.filter(split="test")
+    if named := [subgroup.column for subgroup in subgroups]:
+        rows = shards.add_columns(rows.drop(named, strict=False), named)
+    rows = rows.with_columns(group_names(subgroup) for subgroup in subgroups)
+    return Grouped(shards.manifest["dataset"], shards.card, rows)
 
 
 def bands(cuts: tuple[float, ...]) -> list[str]:
@@ -99,38 +119,102 @@ def levels(subgroup: Subgroup, rows: pl.DataFrame) -> list[str]:
     return [group for group in [*order, UNKNOWN] if group in there]
 
 
-def tellable(
-    rows: pl.DataFrame, columns: list[str], tasks: tuple[Task, ...]
-) -> set[tuple[Hashable, Hashable]]:
-    """The columns and groups of which no count is withheld."""
-    tables = count_groups(rows, columns, tasks)
-    every = {(column, group) for column, group, *_ in tables.counts}
-    try:
-        hidden = tables.withheld()
-    except DataContractError:  # a small count follows from totals that anyone has
-        return set()
-    return every - {(column, group) for column, group, *_ in hidden}
+def add_groups(tables: Tables, grouped: Grouped, counted: Sequence[Counts]) -> None:
+    """Add the counts of groups, which add up to those of all test samples, and what they are of.
 
-
-def count_groups(rows: pl.DataFrame, columns: list[str], tasks: tuple[Task, ...]) -> Tables:
-    """The counts of groups, (column, group, task, kind of count), with how they add up.
-
-    Of a group its samples are told, and of two classes no count; but where one is small, results
-    are of few people, and say so. Totals over the groups of a column are public.
+    Args:
+        tables: with the cells of the missingness audit.
+        grouped: the test samples.
+        counted: what the missingness audit counted.
     """
-    tables = Tables()
-    for column in columns:
-        kinds: dict[Key, list[Key]] = {}
-        for (group,), some in rows.group_by(column):
-            whole = (column, group, "", "all")
-            tables.counts[whole] = some.height
-            kinds.setdefault(("", "all"), []).append(whole)
-            for task in (task for task in tasks if task.kind == "binary"):
-                parts = [(column, group, task.name, kind) for kind in ("without", "with")]
-                for answer, cell in enumerate(parts):
-                    tables.counts[cell] = int((some[task.name] == answer).sum())
-                    kinds.setdefault(cell[2:], []).append(cell)
-                if not some[task.name].null_count():
-                    tables.relations.append({whole: -1, **dict.fromkeys(parts, 1)})
-        tables.relations += [dict.fromkeys(cells, 1) for cells in kinds.values()]
-    return tables
+    of = {counts.dataset: counts for counts in counted}.get(grouped.dataset)
+    totals = _add_place(tables, grouped, ("", ""), grouped.rows)
+    tables.weights |= dict.fromkeys(totals.values(), WEIGHT_OF_TOTAL)
+    _relate(tables, grouped, of, ("", ""), (SPLIT, "test"))
+    for subgroup in grouped.card.subgroups:
+        parts: dict[What, list[Key]] = {what: [] for what in totals}
+        for (group,), some in grouped.rows.group_by(subgroup.column):
+            place = (subgroup.column, str(group))
+            own = _add_place(tables, grouped, place, some)
+            _hide(tables, own)
+            _relate(tables, grouped, of, place, place)
+            for what, cell in own.items():
+                parts[what].append(cell)
+        tables.relations += [
+            {totals[what]: -1, **dict.fromkeys(cells, 1)} for what, cells in parts.items()
+        ]
+
+
+def _add_place(
+    tables: Tables, grouped: Grouped, place: tuple[str, str], rows: pl.DataFrame
+) -> dict[What, Key]:
+    """Add samples, and of each task with two classes those without and with the outcome."""
+    whole = ("", COUNT)
+    own = {whole: grouped.key(*place, whole)}
+    tables.counts[own[whole]] = rows.height
+    for task in (task for task in grouped.card.tasks if task.kind == "binary"):
+        parts = []
+        for answer, measure in enumerate((WITHOUT, WITH)):
+            parts.append(grouped.key(*place, (task.name, measure)))
+            tables.counts[parts[-1]] = int((rows[task.name] == answer).sum())
+            own[task.name, measure] = parts[-1]
+        tables.relate((*own[whole], task.name), [own[whole]], parts)
+    return own
+
+
+def _hide(tables: Tables, own: Mapping[What, Key]) -> None:
+    """Say that outcomes of a group are told nowhere, and a group with few of one not at all.
+
+    A result tells that of two classes there are `LIMIT` samples each, or none of one.
+    """
+    whole, *outcomes = own.values()
+    for cell in outcomes:
+        if tables.counts[cell] >= LIMIT:
+            tables.free.add(cell)
+            tables.bounds[cell] = (LIMIT, np.inf)
+        elif tables.counts[cell]:
+            tables.also.add(whole)
+
+
+def _relate(
+    tables: Tables,
+    grouped: Grouped,
+    counts: Counts | None,
+    place: tuple[str, str],
+    level: tuple[str, str],
+) -> None:
+    """Say what of the missingness audit the samples of a place are part of, if it has it."""
+    unit = next((u for u in counts.units if u.name == counts.sample), None) if counts else None
+    if not counts or not unit or level not in unit.levels():
+        return
+    task = grouped.card.tasks[0]
+    same = {("", COUNT): COUNT}
+    if task.kind == "binary":
+        same |= {(task.name, measure): measure for measure in (WITHOUT, WITH)}
+    for what, measure in same.items():
+        cell = (counts.dataset, Cell(unit.name, *level, "total", "any", measure))
+        own = grouped.key(*place, what)
+        tables.relate((*own, "rest"), [cell], [own])
+
+
+def write_told(found: Iterable[Grouped], hidden: Collection[Key], output: Path) -> None:
+    """Write of which groups results may be told, and of how many others not."""
+    write_facts({"limit": LIMIT, "datasets": [_shareable(each, hidden) for each in found]}, output)
+
+
+def _shareable(grouped: Grouped, hidden: Collection[Key]) -> dict[str, Any]:
+    """The groups that may be told with their samples, and how many there are beside them."""
+    told = []
+    for subgroup in grouped.card.subgroups:
+        sizes = dict(grouped.rows.group_by(subgroup.column).len().iter_rows())
+        every = levels(subgroup, grouped.rows)
+        may = [g for g in every if grouped.key(subgroup.column, g, ("", COUNT)) not in hidden]
+        told.append(
+            {
+                "column": subgroup.column,
+                "title": subgroup.title,
+                "groups": [{"group": group, "samples": sizes[group]} for group in may],
+                "withheld": len(every) - len(may),
+            }
+        )
+    return {"dataset": grouped.dataset, "subgroups": told}

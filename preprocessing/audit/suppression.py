@@ -42,6 +42,7 @@ def withheld(
     relations: Sequence[Mapping[Cell, int]],
     *,
     also: Collection[Cell] = (),
+    free: Collection[Cell] = (),
     weights: Mapping[Cell, float] | None = None,
     bounds: Mapping[Cell, Bounds] | None = None,
     together: Iterable[tuple[Cell, Cell]] = (),
@@ -54,6 +55,7 @@ def withheld(
         relations: sums that anyone knows, as factors by cell: {total: -1, part: 1, part: 1} for a
             total that is a cell, {part: 1, part: 1} for one that is public.
         also: cells that are withheld whatever their count, zero included.
+        free: cells that are published nowhere, and may be told unless they are small.
         weights: how much dearer than others a cell is to readers; 1 if not given.
         bounds: the least and the most that else is told of a cell.
         together: cells of which none is told without the other, zeros aside.
@@ -78,6 +80,8 @@ def withheld(
     partners = [(same[a], same[b]) for a, b in together if a in same and b in same]
     told, weight, of_zero = bounds or {}, weights or {}, set(also)
     away, kept = {same[cell] for cell in hidden}, set[Cell]()
+    loose = {same[cell] for cell in free if cell in same}
+    loose -= {same[cell] for cell in unknown if cell not in free} | away
     for names, sums in _components(members, links, away):
         groups = [members[name] for name in names]
         floors = [(0.0, np.inf) if of_zero.issuperset(group) else WITHHELD for group in groups]
@@ -93,7 +97,11 @@ def withheld(
             sums=_matrix(names, sums),
             pairs=_pairs(names, partners),
         )
-        found = component.protected(np.array([name in away for name in names]), limit)
+        found = component.protected(
+            np.array([name in away for name in names]),
+            np.array([name in loose for name in names]),
+            limit,
+        )
         kept |= {name for name, is_away in zip(names, found, strict=True) if is_away}
     return frozenset(cell for name in kept for cell in members[name])
 

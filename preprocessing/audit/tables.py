@@ -17,6 +17,7 @@ class Tables:
     counts: dict[Key, int] = field(default_factory=dict)
     relations: list[dict[Key, int]] = field(default_factory=list)
     also: set[Key] = field(default_factory=set)
+    free: set[Key] = field(default_factory=set)
     weights: dict[Key, float] = field(default_factory=dict)
     bounds: dict[Key, Bounds] = field(default_factory=dict)
     together: list[tuple[Key, Key]] = field(default_factory=list)
@@ -26,6 +27,7 @@ class Tables:
         self.counts |= other.counts
         self.relations += other.relations
         self.also |= other.also
+        self.free |= other.free
         self.weights |= other.weights
         self.bounds |= other.bounds
         self.together += other.together
@@ -49,6 +51,7 @@ class Tables:
             self.counts,
             self.relations,
             also=self.also,
+            free=self.free,
             weights=self.weights,
             bounds=self.bounds,
             together=self.together,

@@ -1,9 +1,10 @@
 """An attack on the files of the audits: what a reader of all can say of each withheld count.
 
-It reads audit/missingness.json and audit/leakage.json and nothing else. Unknown are nonnegative
-integers, the units of each level by modalities and outcome; known is what the files tell, what the
-documentation says of how it adds up, and that zeros are told of a breakdown which tells anything.
-An integer programme asks for the least and the most of each withheld count.
+It reads audit/missingness.json and audit/leakage.json and nothing else; `attack_subgroups` adds
+audit/subgroups.json. Unknown are nonnegative integers, the units of each level by modalities and
+outcome; known is what the files tell, what the documentation says of how it adds up, and that zeros
+are told of a breakdown which tells anything. An integer programme asks for the least and the most
+of each withheld count.
 """
 
 import json
@@ -66,25 +67,25 @@ class Attack:
             for entry in json.loads(leakage.read_text(encoding="utf-8"))["datasets"]:
                 self._read_gates(entry)
 
-    def _tell(self, cells: Sum, low: float, high: float | None = None) -> None:
+    def tell(self, cells: Sum, low: float, high: float | None = None) -> None:
         for key in cells:
             self.place.setdefault(key, len(self.place))
         self.known.append((cells, low, low if high is None else high))
 
-    def _say(self, name: Key, cells: Sum, count: int | None, least: int = 1) -> None:
+    def say(self, name: Key, cells: Sum, count: int | None, least: int = 1) -> None:
         """A number of the files: told, or withheld."""
         if count is None:
             self.targets[name] = cells
-            self._tell(cells, least, np.inf)
+            self.tell(cells, least, np.inf)
         else:
-            self._tell(cells, count)
+            self.tell(cells, count)
 
     # --- the missingness audit
 
     def _units(self, dataset: str, name: str) -> Mapping[str, Any]:
         return next(u for u in self.datasets[dataset]["units"] if u["name"] == name)
 
-    def _sum(
+    def units_of(
         self, dataset: str, unit: str, level: tuple[str, str], has: str = "",
         lacks: str = "", outcomes: Iterable[str] = OUTCOMES,
     ) -> dict[Key, int]:  # fmt: skip
@@ -115,25 +116,25 @@ class Attack:
                 continue
             levels[unit][row["breakdown"]].add(row["level"])
             name = (dataset, unit, *level, row["kind"], row["name"])
-            cells = self._sum(dataset, unit, level)
+            cells = self.units_of(dataset, unit, level)
             if row["kind"] == "pattern":
                 cells = {(dataset, unit, *level, row["name"], o): 1 for o in OUTCOMES}
             elif row["kind"] == "has":
-                cells = self._sum(dataset, unit, level, row["name"])
-            self._say(name, cells, row["count"], int((unit, row["breakdown"]) in telling))
+                cells = self.units_of(dataset, unit, level, row["name"])
+            self.say(name, cells, row["count"], int((unit, row["breakdown"]) in telling))
             if row["kind"] != "has":
                 self._read_outcome(name, cells, row, bool(self._units(dataset, unit)["outcome"]))
         for unit, of in levels.items():
             for breakdown, names in of.items():
                 if breakdown != "all":
-                    for cell in self._sum(dataset, unit, ALL):
+                    for cell in self.units_of(dataset, unit, ALL):
                         parts = [(dataset, unit, breakdown, name, *cell[4:]) for name in names]
-                        self._tell({cell: -1, **dict.fromkeys(parts, 1)}, 0)
+                        self.tell({cell: -1, **dict.fromkeys(parts, 1)}, 0)
         self._read_reasons(dataset, reasons)
         unit = SAMPLES.get(dataset.split("/")[0], "sample")
         for group, told in ((entry["observed"] or {}).get("groups") or {}).items():
             level = ALL if group == "all" else ("split", group)
-            self._tell(self._sum(dataset, unit, level, "timeseries"), told["stays"])
+            self.tell(self.units_of(dataset, unit, level, "timeseries"), told["stays"])
         if dataset == "mimic":
             self._relate_stays(dataset, levels)
 
@@ -141,12 +142,12 @@ class Attack:
         died = {cell: 1 for cell in cells if cell[-1] == "with"}
         known = {cell: 1 for cell in cells if cell[-1] != "unknown"}
         if row["known"] is not None:
-            self._tell(known, row["known"])
+            self.tell(known, row["known"])
         if row["outcome"] is not None and row["known"] is not None:
-            self._tell(died, round(row["outcome"] * row["known"]))
+            self.tell(died, round(row["outcome"] * row["known"]))
         elif row["outcome"] is not None:
             none = died if row["outcome"] == 0 else {c: 1 for c in known if c not in died}
-            self._tell(none, 0)
+            self.tell(none, 0)
         elif row["outcome_suppressed"] and has:
             self.targets[*name, "with"] = died
 
@@ -157,49 +158,51 @@ class Attack:
             for row in rows:
                 key = (dataset, unit, row["breakdown"], row["level"], "absence", name)
                 some = any(other["count"] for other in rows)
-                self._say(key, {key: 1}, row["count"], int(some))
+                self.say(key, {key: 1}, row["count"], int(some))
                 if row["breakdown"] == "split":
                     parts.append(key)
                     lacking[unit, row["level"], name.split(": ")[0]].append(key)
             whole = (dataset, unit, *ALL, "absence", name)
-            self._tell({whole: -1, **dict.fromkeys(parts, 1)}, 0)
+            self.tell({whole: -1, **dict.fromkeys(parts, 1)}, 0)
         for (unit, level, modality), keys in lacking.items():
             if unit == "join":
                 continue
             must = "timeseries" if unit == "stay_48h" else ""
-            cells = self._sum(dataset, unit, ("split", level), has=must, lacks=modality)
-            self._tell({**dict.fromkeys(keys, 1), **dict.fromkeys(cells, -1)}, 0)
+            cells = self.units_of(dataset, unit, ("split", level), has=must, lacks=modality)
+            self.tell({**dict.fromkeys(keys, 1), **dict.fromkeys(cells, -1)}, 0)
 
     def _relate_stays(self, dataset: str, levels: Mapping[str, Mapping[str, set[str]]]) -> None:
         """Stays are long or short, and of one admission each."""
         for breakdown, names in levels["stay"].items():
             for level in names:
-                for cell in self._sum(dataset, "stay", (breakdown, level)):
+                for cell in self.units_of(dataset, "stay", (breakdown, level)):
                     parts = {(dataset, u, *cell[2:]): 1 for u in ("stay_48h", "stay_under_48h")}
-                    self._tell({cell: -1, **parts}, 0)
+                    self.tell({cell: -1, **parts}, 0)
                 for modality in ("timeseries", "tabular"):
                     for outcome in OUTCOMES:
                         stays, admissions = (
-                            self._sum(dataset, unit, (breakdown, level), modality, "", [outcome])
+                            self.units_of(
+                                dataset, unit, (breakdown, level), modality, "", [outcome]
+                            )
                             for unit in ("stay", "admission")
                         )
-                        self._tell({**stays, **dict.fromkeys(admissions, -1)}, 0)
+                        self.tell({**stays, **dict.fromkeys(admissions, -1)}, 0)
 
     def _read_way(self, way: Mapping[str, Any]) -> None:
         before = (way["rows"], "read")
-        self._say(before, {before: 1}, way["read"])
+        self.say(before, {before: 1}, way["read"])
         for number, step in enumerate(way["steps"]):
             dropped, left = (way["rows"], number, "dropped"), (way["rows"], number, "left")
-            self._say(dropped, {dropped: 1}, step["dropped"])
-            self._say(left, {left: 1}, step["left"])
-            self._tell({before: -1, dropped: 1, left: 1}, 0)
+            self.say(dropped, {dropped: 1}, step["dropped"])
+            self.say(left, {left: 1}, step["left"])
+            self.tell({before: -1, dropped: 1, left: 1}, 0)
             before = left
         category = way["rows"].removeprefix("reviews of ")
         dataset, unit = (f"amazon/{category}", "review")
         if way["rows"] == "ICU stays":
             dataset, unit = "mimic", "stay_48h"
         if dataset in self.datasets:
-            self._tell({before: -1, **self._sum(dataset, unit, ALL)}, 0)
+            self.tell({before: -1, **self.units_of(dataset, unit, ALL)}, 0)
 
     # --- the leakage audit
 
@@ -207,13 +210,13 @@ class Attack:
         for gate in entry["gates"]:
             for name, n in {**gate["counts"], **gate["context"]}.items():
                 key = (entry["dataset"], gate["gate"], name)
-                self._say(key, {key: 1}, n)
+                self.say(key, {key: 1}, n)
                 self._relate_count(key, entry["dataset"], name)
             for measure in gate["measures"]:
                 key = (entry["dataset"], gate["gate"], "n", measure["of"])
                 if measure["metric"] == "standard deviations":
                     continue
-                self._say(key, {key: 1}, measure["n"])
+                self.say(key, {key: 1}, measure["n"])
                 dataset = self._find(entry["dataset"], measure["of"].rpartition(", ")[2])
                 if dataset:
                     is_default = ", for " not in measure["of"]
@@ -238,19 +241,19 @@ class Attack:
             for pattern, (split, modality) in rules.items():
                 if re.fullmatch(pattern, name):
                     level = ("split", split) if split else ALL
-                    cells = self._sum(dataset, unit, level, modality, "", OUTCOMES[:2])
+                    cells = self.units_of(dataset, unit, level, modality, "", OUTCOMES[:2])
                     rest = {} if is_same else {(*key, "rest"): 1}
-                    self._tell({key: 1, **rest, **dict.fromkeys(cells, -1)}, 0)
+                    self.tell({key: 1, **rest, **dict.fromkeys(cells, -1)}, 0)
                     return
 
     def _relate_measure(self, key: Key, dataset: str, outcomes: Iterable[str], gate: str) -> None:
         family = dataset.split("/")[0]
         is_all = family == "mimic" and gate not in ("duplicate-texts",)
-        cells = self._sum(
+        cells = self.units_of(
             dataset, SAMPLES.get(family, "sample"), ("split", "test"), "", "", outcomes
         )
         rest = {} if is_all and tuple(outcomes) != OUTCOMES else {(*key, "rest"): 1}
-        self._tell({key: 1, **rest, **dict.fromkeys(cells, -1)}, 0)
+        self.tell({key: 1, **rest, **dict.fromkeys(cells, -1)}, 0)
 
     # --- the programme
 

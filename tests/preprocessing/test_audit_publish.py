@@ -1,6 +1,7 @@
-"""Both audits attacked together, from their files alone: no withheld count is known to within 3."""
+"""All shareable counts attacked, from their files alone: no withheld one is known to within 3."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from preprocessing.audit.leakage import report as leakage
 from preprocessing.audit.leakage.gates import every_gate
 from preprocessing.audit.leakage.measure import DEVIATIONS
 from preprocessing.audit.publish import publish_audits
+from preprocessing.audit.shards import Shards
+from preprocessing.audit.subgroups import group_samples, write_groups
 from preprocessing.engine.duckdb import connect
-from tests.preprocessing.attack import Attack, ranges
+from tests.preprocessing.attack import Key
+from tests.preprocessing.attack_subgroups import attack_all, find_known
 from tests.preprocessing.generic_shards import write_generic
 from tests.preprocessing.leakage_shards import Tables, mimic_shards
 
+FLAGS = ["has_text", "has_image", "has_timeseries"]
 STOPPING = [name for name, gate in every_gate().items() if gate.stops]
 
 
@@ -36,45 +41,122 @@ def sparse(seed: int, flags: list[str]) -> Any:
     return plant
 
 
-def publish(shards: Path, folder: Path, ledgers: Path | None = None) -> tuple[Path, Path]:
-    """The files of both audits."""
-    gates, files = folder / "gates.json", (folder / "m.json", folder / "l.json")
-    leakage.check_shards(shards, STOPPING, resamples=5, output=gates)
+def crowd(seed: int) -> Any:
+    """Plants a population: splits of any size, a rare outcome, subgroups of few, modalities."""
+
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        rng = np.random.default_rng(seed)
+        sparse(seed, FLAGS)(tables, manifest)
+        samples = tables["samples"].filter(stage="finetune")
+        n = samples.height
+        kinds = ["a", "b", "c", None][: rng.integers(2, 5)]
+        split = rng.choice(["train", "valid", "test"], n // 2, p=rng.dirichlet([6, 1, 6])).tolist()
+        sold = rng.random(n) < rng.uniform(0.03, 0.7)
+        known = rng.random(n) < rng.choice([1.0, 0.95])
+        tables["samples"] = samples.with_columns(
+            sold=pl.when(pl.Series(known)).then(pl.Series(sold).cast(pl.Int8)),
+        )
+        shares = rng.dirichlet(np.full(len(kinds), rng.choice([1, 9])))
+        tables["tabular"] = tables["tabular"].with_columns(
+            kind=pl.Series(
+                [kinds[i] for i in rng.choice(len(kinds), n, p=shares)], dtype=pl.String
+            ),
+            age=pl.Series(rng.normal(50, 15, n)),
+        )
+        for name, table in tables.items():
+            tables[name] = table.with_columns(split=pl.Series([split[i // 2] for i in range(n)]))
+        manifest["card"]["subgroups"] = [
+            {"column": "kind", "title": "Kind"},
+            {"column": "age", "title": "Age", "cuts": [45, 55]},
+        ]
+
+    return plant
+
+
+def publish(
+    shards: Path, folder: Path, *, gates: Sequence[Path] = (), acknowledged: Sequence[str] = ()
+) -> Path:
+    """The folder of what may be shared."""
     publish_audits(
         [shards],
         connect(memory_limit="300MB"),
-        [gates],
-        acknowledged=STOPPING,
-        ledgers=ledgers,
-        output_csv=folder / "m.csv",
-        output_json=files[0],
-        output_leakage=files[1],
+        list(gates),
+        acknowledged=list(acknowledged),
+        ledgers=None,
+        output_csv=folder / "missingness.csv",
+        output_json=folder / "missingness.json",
+        output_leakage=folder / "leakage.json",
+        output_subgroups=folder / "subgroups.json",
     )
-    return files
+    return folder
+
+
+def publish_gated(shards: Path, folder: Path) -> Path:
+    """The same, with what the gates found."""
+    leakage.check_shards(shards, STOPPING, resamples=5, output=folder / "gates.json")
+    return publish(shards, folder, gates=[folder / "gates.json"], acknowledged=STOPPING)
+
+
+def find_undefined(shards: Path) -> dict[Key, str]:
+    """The outcome that no test sample of a group has, whose results then say so."""
+    grouped = group_samples(Shards.open(shards))
+    found = {}
+    for column in (subgroup.column for subgroup in grouped.card.subgroups):
+        for (group,), rows in grouped.rows.group_by(column):
+            for outcome, answer in (("with", 1), ("without", 0)):
+                if not (rows["sold"] == answer).any():
+                    found["rows", column, group] = outcome
+    return found
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_no_withheld_count_of_audits_and_subgroups_is_known(seed: int, tmp_path: Path) -> None:
+    shards = write_generic(tmp_path, "sold", plant=crowd(seed))
+    attack = attack_all(publish(shards, tmp_path), find_undefined(shards))
+    assert attack.targets
+    assert not find_known(attack)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_withheld_count_of_a_random_population_is_known(seed: int, tmp_path: Path) -> None:
-    flags = ["has_text", "has_image", "has_timeseries"]
-    shards = write_generic(tmp_path, "sold", plant=sparse(seed, flags))
-    attack = Attack(*publish(shards, tmp_path))
+    shards = write_generic(tmp_path, "sold", plant=sparse(seed, FLAGS))
+    attack = attack_all(publish_gated(shards, tmp_path))
     assert attack.targets
-    assert not list(ranges(attack))
+    assert not find_known(attack)
 
 
 def test_the_attack_finds_what_is_told_twice(tmp_path: Path) -> None:
-    """A total that one audit withholds and the other tells is found: the attack is one."""
-    flags = ["has_text", "has_image", "has_timeseries"]
-    files = publish(write_generic(tmp_path, "sold", plant=sparse(0, flags)), tmp_path)
-    audit = json.loads(files[0].read_text())
+    """A total that one file withholds and the others tell is found: the attack is one."""
+    shards = write_generic(tmp_path, "sold", plant=sparse(0, FLAGS))
+    path = publish_gated(shards, tmp_path) / "missingness.json"
+    audit = json.loads(path.read_text())
     for row in audit["datasets"][0]["rows"]:
         if (row["unit"], row["kind"], row["level"]) == ("sample", "total", "valid"):
             row |= {"count": None, "known": None, "outcome": None}
             row |= {"suppressed": True, "outcome_suppressed": True}
-    files[0].write_text(json.dumps(audit))
-    told = {name: (least, most) for name, least, most in ranges(Attack(*files))}
+    path.write_text(json.dumps(audit))
+    told = {name: (least, most) for name, least, most in find_known(attack_all(tmp_path))}
     least, most = told["rows", "sample", "split", "valid", "total", "any"]
     assert least == most
+
+
+def test_the_attack_finds_a_split_that_its_groups_add_up_to(tmp_path: Path) -> None:
+    """Decided alone, subgroups tell how many are tested, and so how few validate."""
+
+    def plant(tables: Tables, manifest: dict[str, Any]) -> None:
+        few = pl.when(pl.col("group").is_in(["g3", "g8"])).then(pl.lit("valid"))
+        for name, table in tables.items():
+            split = few.when(pl.col("split") == "valid").then(pl.lit("train")).otherwise("split")
+            tables[name] = table.with_columns(split=split)
+        member = pl.when(pl.int_range(pl.len()) % 2 > 0).then(pl.lit("yes")).otherwise(pl.lit("no"))
+        tables["tabular"] = tables["tabular"].with_columns(member=member)
+        manifest["card"]["subgroups"] = [{"column": "member", "title": "Member"}]
+
+    shards = write_generic(tmp_path, "sold", plant=plant)
+    assert not find_known(attack_all(publish(shards, tmp_path), {}))
+    write_groups(shards, groups=tmp_path / "g.parquet", told=tmp_path / "subgroups.json")
+    told = {name: (least, most) for name, least, most in find_known(attack_all(tmp_path, {}))}
+    assert told["rows", "sample", "split", "valid", "total", "any"] == (4, 4)
 
 
 def test_a_way_ends_in_what_is_counted(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import json
 import polars as pl
 import pytest
 
-from preprocessing.audit.subgroups import LIMIT, tellable, write_groups
+from preprocessing.audit.subgroups import LIMIT, Grouped, add_groups, write_groups, write_told
+from preprocessing.audit.tables import Tables
 from preprocessing.card import Card
 from preprocessing.datasets.rows.contents import Contents
 from preprocessing.datasets.rows.description import Description
@@ -13,18 +14,26 @@ from preprocessing.datasets.rows.manifest import write_card
 from preprocessing.errors import ConfigError
 from tests.preprocessing import generic_shards, own_rows
 
-CARD = Card.model_validate(generic_shards.make_card("sold", "cost"))
+CARD = Card.model_validate(
+    generic_shards.make_card("sold", "cost")
+    | {"subgroups": [{"column": "group", "title": "Group"}]}
+)
 
 
-def people(**groups):
-    """A row per person of groups, given as (those without the outcome, those with it)."""
+def told_of(groups, path):
+    """The groups that are told and how many are not, of those without the outcome and with it."""
     rows = [
         {"group": name, "sold": answer, "cost": 1.0}
         for name, counts in groups.items()
         for answer, count in enumerate(counts)
         for _ in range(count)
     ]
-    return pl.DataFrame(rows)
+    grouped, tables = Grouped("rows", CARD, pl.DataFrame(rows)), Tables()
+    add_groups(tables, grouped, [])
+    write_told([grouped], tables.withheld(), path)
+    ((told,),) = (each["subgroups"] for each in json.loads(path.read_text())["datasets"])
+    assert all(sum(groups[each["group"]]) == each["samples"] for each in told["groups"])
+    return {each["group"] for each in told["groups"]}, told["withheld"]
 
 
 @pytest.mark.parametrize(
@@ -37,11 +46,12 @@ def people(**groups):
         ({"a": (500, 200), "b": (60, 30), "c": (90, LIMIT - 1)}, {"a"}),
         ({"a": (200, 500), "b": (30, 60), "c": (LIMIT - 1, 90)}, {"a"}),
         ({"a": (5, 4), "b": (3, 2)}, set()),
+        # None of an outcome is no small number.
+        ({"a": (500, 200), "b": (40, 0)}, {"a", "b"}),
     ],
 )
-def test_a_group_is_told_where_no_count_of_it_is_small_or_follows(groups, told):
-    found = tellable(people(**groups), ["group"], CARD.tasks)
-    assert found == {("group", group) for group in told}
+def test_a_group_is_told_where_no_count_of_it_is_small_or_follows(groups, told, tmp_path):
+    assert told_of(groups, tmp_path / "told.json") == (told, len(groups) - len(told))
 
 
 def plant(tables, manifest):
@@ -64,11 +74,11 @@ def test_groups_are_those_of_test_samples_with_bands_and_those_not_known(tmp_pat
         "under 40" if n % 80 < 40 else "40 and over" for n in numbers
     ]
     assert groups["member"].to_list() == ["yes" if n % 2 else "not known" for n in numbers]
-    told = json.loads((tmp_path / "told.json").read_text())["subgroups"]
-    assert [(each["title"], each["groups"], each["withheld"]) for each in told] == [
-        ("Age", ["under 40", "40 and over"], 0),
-        ("Member", ["yes", "not known"], 0),
-    ]
+    (told,) = json.loads((tmp_path / "told.json").read_text())["datasets"]
+    assert [
+        (each["title"], [group["group"] for group in each["groups"]], each["withheld"])
+        for each in told["subgroups"]
+    ] == [("Age", ["under 40", "40 and over"], 0), ("Member", ["yes", "not known"], 0)]
 
 
 def test_own_rows_are_told_by_categories_and_by_quarters_of_numbers(tmp_path):

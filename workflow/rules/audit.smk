@@ -1,4 +1,7 @@
-"""Both audits of what the configuration has: who has which modalities, and what leaks."""
+"""Both audits of what the configuration has: who has which modalities, and what leaks.
+
+What of them and of results by subgroup may leave is decided here, at once.
+"""
 
 
 def beside_shards(wildcards):
@@ -26,6 +29,7 @@ rule audits:
         csv=results("audit/missingness.csv"),
         json=results("audit/missingness.json"),
         leakage=results("audit/leakage.json"),
+        subgroups=results("audit/subgroups.json"),
     log:
         results("logs/audits.log"),
     benchmark:
@@ -48,14 +52,15 @@ rule audits:
         raw_contents=contents(beside_shards),
         source=audits_digest,
     message:
-        "Counting who has which modalities, and deciding what of both audits may leave"
+        "Counting who has which modalities, and deciding which counts may leave"
     shell:
         "python -m preprocessing publish-audits {params.shards:q} {params.options:q}"
         " {params.gates:q} {params.vocabularies:q} {params.acknowledged:q}"
         " --ledgers {params.ledgers:q}"
         " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
         " --output-csv {output.csv:q} --output-json {output.json:q}"
-        " --output-leakage {output.leakage:q} > {log:q} 2>&1"
+        " --output-leakage {output.leakage:q} --output-subgroups {output.subgroups:q}"
+        " > {log:q} 2>&1"
 
 
 rule missingness_page:

@@ -22,6 +22,7 @@ def subgroup_options():
             registry=config["registry"],
             results=results(""),
             groups=results("interim/subgroups"),
+            told=results("audit/subgroups.json"),
             resamples=config["bootstrap"],
         ),
     ]
@@ -33,7 +34,6 @@ rule subgroup_members:
         tables=tables_of,
     output:
         groups=results("interim/subgroups/{data}.parquet"),
-        told=results("interim/subgroups/{data}.json"),
     log:
         results("logs/subgroup_members/{data}.log"),
     localrule: True
@@ -44,16 +44,15 @@ rule subgroup_members:
         "Telling which subgroups the test samples of {wildcards.data} are of"
     shell:
         "python -m preprocessing subgroups --shards {params.shards:q} --groups {output.groups:q}"
-        " --told {output.told:q} > {log:q} 2>&1"
+        " > {log:q} 2>&1"
 
 
 rule subgroups:
     input:
         groups=lambda wildcards: [
-            results(f"interim/subgroups/{data}.{form}")
-            for data in subgroup_data()
-            for form in ("parquet", "json")
+            results(f"interim/subgroups/{data}.parquet") for data in subgroup_data()
         ],
+        told=rules.audits.output.subgroups,
         manifests=lambda wildcards: list(map(manifest_of, subgroup_data())),
         predictions=lambda wildcards: files_per_seed(
             "predictions/{experiment}/seed{seed}.parquet", subgrouped()

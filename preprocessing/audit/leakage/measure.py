@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from preprocessing.audit.among import Among
 from preprocessing.audit.leakage.figures import accuracy, auroc, explained, macro_auroc
 from preprocessing.audit.suppression import LIMIT
+from reading.rounding import round_figure, round_number
 
 RESAMPLES = 1000
 AT_ONCE = 100  # resamples whose weights are in memory together
@@ -24,7 +25,6 @@ BINS = 10  # of a number, cut at quantiles of the training split
 FEWEST_OF_TWO = 3 * LIMIT
 FIGURE = ("value", "low", "high", "chance")
 DEVIATIONS = "standard deviations"
-STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 # Why there is no figure: in one sentence, as which of the three it is would be told of a count.
 TOO_FEW = f"fewer than {LIMIT} test samples, or of them with one outcome or giveaway"
 
@@ -103,22 +103,15 @@ class Measure:
         return asdict(self) | rounded | {"better_than_chance": self.better_than_chance}
 
     def rounded(self, figure: float | None) -> float | None:
-        """A figure to two digits, a share of samples to steps of `LIMIT` samples or more.
-
-        An AUROC of a hundredth can be reached with any number of outcomes that it is told for: D
-        of n have areas 1 / (2 D (n - D)) apart, and both are `LIMIT` or more.
+        """A figure that names no count.
 
         >>> Measure("x", "accuracy", n=181).rounded(0.6713), Measure("x", "AUROC").rounded(0.6713)
         (0.7, 0.67)
-        >>> Measure("x", "standard deviations").rounded(0.000012345)
-        1.2e-05
         """
         if figure is None or self.metric == DEVIATIONS:
-            return figure and float(f"{figure:.2g}")
-        if self.metric != FIGURES["multiclass"].name:
-            return round(figure, 2)
-        step = next(step for step in STEPS if step * self.n >= LIMIT)
-        return round(round(figure / step) * step, 2)
+            return figure and round_number(figure)
+        is_share = self.metric == FIGURES["multiclass"].name
+        return round_figure(figure, LIMIT, self.n, is_share=is_share)
 
 
 def measured(of: str, test: pl.DataFrame, among: Among, *, kind: str, resamples: int) -> Measure:
