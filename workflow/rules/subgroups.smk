@@ -52,7 +52,7 @@ rule subgroups:
         groups=lambda wildcards: [
             results(f"interim/subgroups/{data}.parquet") for data in subgroup_data()
         ],
-        told=rules.audits.output.subgroups,
+        told=results("audit/subgroups.json"),
         manifests=lambda wildcards: list(map(manifest_of, subgroup_data())),
         predictions=lambda wildcards: files_per_seed(
             "predictions/{experiment}/seed{seed}.parquet", subgrouped()
