@@ -13,7 +13,7 @@ from typer import Option
 from lanistr.errors import DataContractError
 from lanistr.evaluation.collapse import told_collapse
 from lanistr.options import ResultsDir
-from lanistr.report.figures import PALETTE, WIDTH, figure, svg, svg_file
+from lanistr.report.figures import PALETTE, WIDTH, figure, read_svg, svg_file
 from lanistr.report.page import Section, captioned, folded, notice, paragraph, place_beside
 
 log = logging.getLogger(__name__)
@@ -28,8 +28,10 @@ TERMS = {
     "mmm": "similarity (SimMMM)",
     "label": "of the task",
 }
-PANEL, FOOT = 1.45, 0.45
-"""Inches: height of a panel with its title, and of the labels below the last ones."""
+PANEL, FOOT, HEAD = 1.45, 0.45, 0.7
+"""Inches: height of a panel with its title, of the labels below the last ones, of the legend."""
+FIGURES = "figures/runs"
+"""Folder of a run's results that has the figure of each experiment."""
 OTHERS = {"lr": "learning rate", "samples_per_second": "samples per second"}
 
 
@@ -110,28 +112,27 @@ def draw(axes: Any, runs: Sequence[History], lines: Sequence[tuple[str, str]]) -
             )
 
 
-def drawn(title: str, runs: Mapping[int, History], *, alone: bool = False) -> str:
-    """The figure of an experiment's runs, one line per seed.
+def drawn(name: str, runs: Mapping[int, History]) -> str:
+    """The figure of an experiment's runs, one line per seed, as a file.
 
     Args:
-        title: of the figure.
+        name: of the experiment.
         runs: history by seed.
-        alone: True for a file of its own, False for a place in a page.
     """
     shown = panels(list(runs.values()))
     from matplotlib.ticker import MaxNLocator
 
-    rows, head = max(1, -(-len(shown) // 2)), 0.7 if alone else 0.25
-    height = PANEL * rows + FOOT + head
+    rows = max(1, -(-len(shown) // 2))
+    height = PANEL * rows + FOOT + HEAD
     edges = {"left": 0.6 / WIDTH, "right": 1 - 0.1 / WIDTH, "wspace": 0.55}
-    edges |= {"bottom": FOOT / height, "top": 1 - head / height, "hspace": 0.6}
+    edges |= {"bottom": FOOT / height, "top": 1 - HEAD / height, "hspace": 0.6}
     # All panels are alike: to search for their places would double the time of drawing them.
     with figure(
         rows, 2, width=WIDTH, height=height, layout=None, gridspec_kw=edges, squeeze=False
     ) as (fig, grid):
-        for axes, (name, lines) in zip(grid.flat, shown, strict=False):
+        for axes, (heading, lines) in zip(grid.flat, shown, strict=False):
             draw(axes, list(runs.values()), lines)
-            axes.set_title(name, fontsize=9, fontweight="normal", x=-0.35)
+            axes.set_title(heading, fontsize=9, fontweight="normal", x=-0.35)
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.yaxis.set_major_locator(MaxNLocator(3))
             axes.yaxis.set_major_formatter("{x:.4g}")
@@ -139,20 +140,19 @@ def drawn(title: str, runs: Mapping[int, History], *, alone: bool = False) -> st
             axes.set_xlabel("epoch")
         for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
-        if alone:
-            fig.suptitle(title, x=0.02, y=1 - 0.1 / height, ha="left", va="top")
-            strokes = fig.axes[0].lines[:: len(runs)]
-            names = ["train", "valid"][: len(strokes)]
-            fig.legend(strokes, names, loc="upper right", ncols=2)
-        write = svg_file if alone else svg
-        return write(fig, title=title, description=told(shown, runs))
+        fig.suptitle(name, x=0.02, y=1 - 0.1 / height, ha="left", va="top")
+        strokes = fig.axes[0].lines[:: len(runs)]
+        fig.legend(strokes, ["train", "valid"][: len(strokes)], loc="upper right", ncols=2)
+        return svg_file(fig, title=f"Training of {name}", description=told(shown, runs))
 
 
 def sections(results: Path) -> list[Section]:
-    """The curves of every experiment, all its seeds in one figure, folded by method."""
-    found = histories(results)
+    """The curves of every experiment, as `write_run_figures` drew them, folded by method."""
     methods: dict[str, list[str]] = {}
-    for name, seeds in found.items():
+    for name, seeds in histories(results).items():
+        path = results / FIGURES / f"{name}.svg"
+        if not path.is_file():
+            continue
         runs = {seed: read_history(path) for seed, path in seeds.items()}
         collapses = [
             f"Seed {seed}: {told}"
@@ -161,11 +161,10 @@ def sections(results: Path) -> list[Section]:
         ]
         told_seeds = f"{name}: {len(runs)} seed{'s' if len(runs) > 1 else ''}."
         figures = methods.setdefault(method_of(next(iter(seeds.values()))), [])
-        figures.append(
-            captioned(drawn(f"Training of {name}", runs), " ".join([told_seeds, *collapses]))
-        )
-    if not found:
-        return [Section("training", "Training", notice("No training run left its history."))]
+        figures.append(captioned(read_svg(path), " ".join([told_seeds, *collapses])))
+    if not methods:
+        body = notice("No training is drawn. Make it with: snakemake figures")
+        return [Section("training", "How training went", body)]
     body = "".join(
         folded(f"{method}: curves of {counted_experiments(figures)}", place_beside(figures))
         for method, figures in methods.items()
@@ -221,7 +220,6 @@ def write_run_figures(
     found = histories(results)
     for name, seeds in found.items():
         runs = {seed: read_history(path) for seed, path in seeds.items()}
-        drawing = drawn(name, runs, alone=True)
-        (output / f"{name}.svg").write_text(drawing, encoding="utf-8")
+        (output / f"{name}.svg").write_text(drawn(name, runs), encoding="utf-8")
     log.info("training runs of %d experiments drawn in %s", len(found), output)
     return len(found)

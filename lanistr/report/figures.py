@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import escape
@@ -118,12 +119,21 @@ def svg(fig: Figure, *, title: str, description: str) -> str:
     )
 
 
+WHITE = '<rect width="100%" height="100%" fill="white"/>'
+
+
 def svg_file(fig: Figure, *, title: str, description: str) -> str:
     """The figure as a file of its own, on white; without a width, a page may show it as nothing."""
     width, height = 72 * LARGEST * fig.get_size_inches()
     drawn = svg(fig, title=title, description=description)
     drawn = drawn.replace("<svg ", f'<svg width="{width:.0f}pt" height="{height:.0f}pt" ', 1)
-    return drawn.replace("</desc>", '</desc><rect width="100%" height="100%" fill="white"/>', 1)
+    return drawn.replace("</desc>", f"</desc>{WHITE}", 1)
+
+
+def read_svg(path: Path) -> str:
+    """A figure that `svg_file` made, for a page: as wide as its place, and on its ground."""
+    drawn = path.read_text(encoding="utf-8").replace(WHITE, "", 1)
+    return re.sub(r'^<svg width="\d+pt" height="\d+pt"', "<svg", drawn)
 
 
 def inner(fig: Figure) -> str:

@@ -75,6 +75,7 @@ def results(tmp_path):
     benchmark = tmp_path / "benchmarks/mimic_notes.tsv"
     benchmark.parent.mkdir(parents=True)
     benchmark.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t-\n")
+    write_run_figures(tmp_path, tmp_path / "figures/runs")
     return tmp_path
 
 
@@ -295,7 +296,7 @@ def test_every_experiment_has_a_figure_of_all_its_seeds(results):
     assert ElementTree.parse(drawn).getroot().get("role") == "img"
     text = drawn.read_text()
     assert "2 seeds; values of the first" in text
-    for words in ("of the task", "learning rate", "samples per second", "auroc", "valid"):
+    for words in ("mimic-latefusion", "of the task", "learning rate", "auroc", "valid"):
         assert f">{words}</text>" in text
 
 
@@ -306,6 +307,8 @@ def test_the_report_says_which_pretraining_collapsed(tmp_path):
         (run / "experiment.json").write_text('{"experiment": {"method": "lanistr"}}')
         record = {"epoch": 1, "loss": 2.0, "lr": 0.1, "valid/fused effective rank": rank}
         (run / "history.jsonl").write_text(json.dumps(record))
+    assert "snakemake figures" in page("T", training_sections(tmp_path))
+    write_run_figures(tmp_path, tmp_path / "figures/runs")
     html = page("T", training_sections(tmp_path))
     assert (
         "Seed 0: Collapsed by epoch 1: the fused embeddings have an effective rank of 1.4." in html
