@@ -4,6 +4,7 @@ import logging
 import sys
 
 from commandline import command_line, run_command
+from preprocessing.engine.memory import watch_memory
 from preprocessing.errors import PipelineError
 
 MIMIC, AMAZON = "preprocessing.datasets.mimic", "preprocessing.datasets.amazon"
@@ -139,6 +140,7 @@ app = command_line(STEPS, __doc__)
 def main() -> int:
     """Run one subcommand; returns its exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    watch_memory()
     return run_command(app, PipelineError)
 
 

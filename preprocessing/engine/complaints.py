@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from commandline.retries import AGAIN
 from preprocessing.engine.intact import GET_ANEW
 from preprocessing.errors import ConfigError, DataContractError, PipelineError
 
@@ -16,6 +17,20 @@ COMPLAINTS = {
     r"invalid state": "quotes or line ends that do not keep to RFC 4180",
     r"GZIP": "a gzip stream that is damaged, or bytes after its end",
 }
+
+
+def want_of_memory(message: str) -> ConfigError:
+    """What to raise where DuckDB has too little memory, or too little disk in its stead."""
+    if "max_temp_directory_size" in message:
+        return ConfigError(
+            "The disk of temporary files is full, to which DuckDB writes what its memory does not "
+            "hold. Free space, or name another folder with --temp-dir, which is engine.temp_dir in "
+            "the configuration; then repeat the command."
+        )
+    return ConfigError(
+        "DuckDB needs more memory than the step leaves to it. Raise --memory-limit, which is "
+        f"engine.memory_mb in the configuration. {AGAIN}"
+    )
 
 
 def without_values(message: str, paths: Sequence[Path]) -> PipelineError | None:
@@ -36,10 +51,7 @@ def without_values(message: str, paths: Sequence[Path]) -> PipelineError | None:
     'patients.csv, line 7: dod does not convert to DATE. G'
     """
     if message.startswith("Out of Memory Error"):
-        return ConfigError(
-            "DuckDB needs more room than it was given: raise --memory-limit, or name a "
-            "--temp-dir on a disk with space left."
-        )
+        return want_of_memory(message)
     named = [str(path) for path in paths if str(path) in message]
     if not (named or "CSV" in message or message.startswith("Conversion Error")):
         return None

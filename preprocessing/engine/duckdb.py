@@ -11,18 +11,22 @@ from typer import Option
 
 from commandline import Made
 from preprocessing.engine.complaints import without_values
+from preprocessing.engine.memory import StepMemory, demand
 from preprocessing.errors import ConfigError
+
+# What DuckDB takes by its own account below which a step fails, and at least for each thread.
+LEAST_MB, THREAD_MB = 160, 100
+# What it takes of the machine beyond its own account.
+OVER = 1.25
 
 
 def connect(
     *,
-    memory_limit: Annotated[str, Option(help="Memory of DuckDB, such as 2GB")] = "2GB",
-    threads: Annotated[int, Option(min=1, help="Number of threads of DuckDB")] = 2,
-    temp_dir: Annotated[
-        Path | None, Option(help="Folder of files that need more than the memory")
-    ] = None,
+    memory_limit: str = "2GB",
+    threads: int = 2,
+    temp_dir: Path | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that keeps to its memory and spills to `temp_dir`.
+    """A connection whose tables and queries keep to a memory and spill to `temp_dir`.
 
     Row order is not kept: sort wherever order matters.
 
@@ -61,8 +65,30 @@ def make_writable(temp_dir: Path) -> None:
         ) from None
 
 
-Connection = Annotated[duckdb.DuckDBPyConnection, Made(connect)]
-"""On the command line, the options of `connect`."""
+def connect_within(beside_mb: int = 400) -> Made:
+    """Options of a connection that leaves part of the step's memory to all that is not DuckDB's.
+
+    Args:
+        beside_mb: what the interpreter, its libraries and the step's own rows take.
+    """
+
+    def made(
+        limit: StepMemory,
+        threads: Annotated[int, Option(min=1, help="Number of threads, at most")] = 2,
+        temp_dir: Annotated[
+            Path | None, Option(help="Folder of files that need more than the memory")
+        ] = None,
+    ) -> duckdb.DuckDBPyConnection:
+        demand(beside_mb + round(LEAST_MB * OVER), limit)
+        own = int((limit - beside_mb) / OVER)
+        fitting = min(threads, own // THREAD_MB)
+        return connect(memory_limit=f"{own}MB", threads=fitting, temp_dir=temp_dir)
+
+    return Made(made)
+
+
+Connection = Annotated[duckdb.DuckDBPyConnection, connect_within()]
+"""On the command line, the step's memory, threads and folder of temporary files."""
 
 
 def quoted(path: Path | str) -> str:

@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--reviews", type=int, default=1_000_000)
     parser.add_argument("--products", type=int, default=60_000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--memory-limit", default="1GB", help="of DuckDB")
+    parser.add_argument("--memory-limit", default="1GB", help="of a step")
     options = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)

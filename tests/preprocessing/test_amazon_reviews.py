@@ -89,7 +89,6 @@ def step(tmp_path: Path) -> Step:
             facts=folder / "facts.json",
             ledger_path=folder / "ledger.json",
             con=connect(),
-            temp_dir=None,
         )
         return Result(folder, outputs)
 

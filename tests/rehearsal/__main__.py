@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="receives the dumps")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--until", default="cache", help="last rule of the workflow that is run")
-    parser.add_argument("--memory-mb", type=int, default=2000, help="of DuckDB")
+    parser.add_argument("--memory-mb", type=int, default=2000, help="of a step")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     folder = options.folder.resolve()

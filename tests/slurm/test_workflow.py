@@ -51,7 +51,7 @@ if "mimic-pretrain" in sys.orig_argv:
 
 def engine(**settings):
     """Of nodes with two cores."""
-    told = {"threads": 2, "memory_mb": 500, "train_memory_mb": 2000, **settings}
+    told = {"threads": 2, "memory_mb": 800, "train_memory_mb": 2000, **settings}
     return ("--config", f"engine={json.dumps(told)}")
 
 

@@ -100,6 +100,6 @@ def test_what_does_not_fit_the_machine_is_told_before_the_first_job(snakemake, t
     run = snakemake(2, 'recipes={"mimic": "odd.yaml"}', gpus=2, memory_mb=10**9)
     assert run.returncode != 0
     assert run.stdout.count("error:") == 1
-    assert "engine.memory_mb gives DuckDB 1,000,000,000 MB" in run.stdout
+    assert "engine.memory_mb gives a step 1,000,000,000 MB" in run.stdout
     assert "optim.batch_size is 33, which 2 processes with optim.accumulate 1 cannot" in run.stdout
     assert not (tmp_path / "noted.txt").exists()

@@ -95,7 +95,7 @@ def test_audits_analysis_figures_and_report_are_there(undisturbed, folder):
 
 
 def test_a_second_run_has_nothing_to_do(undisturbed, snakemake):
-    engine = ("--config", 'engine={"memory_mb": 512}')  # the machine does not change the results
+    engine = ("--config", 'engine={"memory_mb": 1000}')  # the machine does not change the results
     run = snakemake("all", "--cores", "1", *CONFIG, *engine)
     assert "Nothing to be done" in run.stdout
 

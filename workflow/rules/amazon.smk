@@ -134,7 +134,8 @@ rule amazon_reviews:
         results("benchmarks/amazon_reviews_{category}.tsv")
     threads: ENGINE["threads"]
     resources:
-        mem_mb=memory_of_duckdb,
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         image_source=AMAZON["image_source"],
@@ -153,7 +154,7 @@ rule amazon_reviews:
         "python -m preprocessing amazon-reviews --reviews {input.reviews:q} {params.metadata:q}"
         " --image-source {params.image_source:q} --max-malformed {params.max_malformed:q}"
         " {params.split:q}"
-        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
+        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
         " {params.outputs:q} --products {output.products:q} --links {output.links:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
@@ -167,6 +168,9 @@ rule amazon_text:
         ledger=results("ledger/amazon_text_{category}.json"),
     log:
         results("logs/amazon_text_{category}.log"),
+    resources:
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
     params:
         limit=AMAZON["text_limit"],
         summary=[] if AMAZON["summary"] else ["--without-summary"],
@@ -179,6 +183,7 @@ rule amazon_text:
     shell:
         "python -m preprocessing amazon-text {params.reviews:q} {params.outputs:q}"
         " --text-limit {params.limit:q} {params.summary:q}"
+        " --memory-limit {resources.limit_mb}MB"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -193,6 +198,9 @@ rule amazon_tabular:
         ledger=results("ledger/amazon_tabular_{category}.json"),
     log:
         results("logs/amazon_tabular_{category}.log"),
+    resources:
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
     params:
         fitted=fitted_options,
         reviews=lambda wildcards, input: each("--reviews", input.reviews),
@@ -203,6 +211,7 @@ rule amazon_tabular:
         "Encoding the columns of {wildcards.category}"
     shell:
         "python -m preprocessing amazon-tabular {params.reviews:q} {params.fitted:q} {params.outputs:q}"
+        " --memory-limit {resources.limit_mb}MB"
         " --identifiers {output.identifiers:q} --facts {output.facts:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
 
@@ -223,6 +232,9 @@ rule amazon_samples:
         ledger=results("ledger/amazon_samples_{category}.json"),
     log:
         results("logs/amazon_samples_{category}.log"),
+    resources:
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
     params:
         draw=draw_options,
         inputs=lambda wildcards, input: [
@@ -237,6 +249,7 @@ rule amazon_samples:
         "Pairing the modalities of {wildcards.category}"
     shell:
         "python -m preprocessing amazon-samples {params.inputs:q} --links {input.links:q}"
+        " --memory-limit {resources.limit_mb}MB"
         " {params.draw:q} {params.outputs:q} --facts {output.facts:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
 

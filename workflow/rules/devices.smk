@@ -72,9 +72,14 @@ if ENGINE["nodes"] > 1:  # the job starts its own tasks, each with its own cores
 TRAIN_THREADS = ENGINE["train_threads"] * TRAIN_SHARE
 
 
-def memory_of_duckdb(wildcards, attempt):
-    """What a step asks a cluster for: Python, Arrow and the ends of queries are not DuckDB's."""
-    return attempt * (ENGINE["memory_mb"] * 5 // 4 + 1000)
+def limit_of_step(wildcards, attempt):
+    """What a step of preprocessing may take, and is told; more in each attempt."""
+    return attempt * ENGINE["memory_mb"]
+
+
+def memory_of_step(wildcards, attempt):
+    """What a step asks a cluster for: a tenth above its limit, and Snakemake beside it."""
+    return limit_of_step(wildcards, attempt) * 11 // 10 + 500
 
 
 def memory_of_training(wildcards, attempt):
@@ -116,8 +121,8 @@ def device_problems():
     computed = planned("pretrain", "finetune", "presence")
     if here and ENGINE["memory_mb"] > (memory := find_memory()):
         yield (
-            f"engine.memory_mb gives DuckDB {ENGINE['memory_mb']:,} MB, and there are {memory:,}. "
-            "Lower it: steps that need more write to engine.temp_dir."
+            f"engine.memory_mb gives a step {ENGINE['memory_mb']:,} MB, and there are {memory:,}. "
+            "Lower it: steps that need more write to engine.temp_dir, or say so."
         )
     if here and computed and asked > len(GPUS_THERE):
         yield (

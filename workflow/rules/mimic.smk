@@ -91,6 +91,10 @@ rule mimic_cohort:
         results("logs/mimic_cohort.log"),
     benchmark:
         results("benchmarks/mimic_cohort.tsv")
+    resources:
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
+        tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("root"),
         split=split_options,
@@ -101,6 +105,7 @@ rule mimic_cohort:
         "Selecting the ICU stays of the cohort"
     shell:
         "python -m preprocessing mimic-cohort --root {params.root:q} {params.split:q} {params.switches:q}"
+        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q}"
         " --output {output.cohort:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -118,7 +123,8 @@ rule mimic_timeseries:
         results("benchmarks/mimic_timeseries.tsv")
     threads: ENGINE["threads"]
     resources:
-        mem_mb=memory_of_duckdb,
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("root"),
@@ -132,7 +138,7 @@ rule mimic_timeseries:
     shell:
         "python -m preprocessing mimic-timeseries --root {params.root:q} --cohort {input.cohort:q}"
         " {params.switches:q}"
-        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -220,7 +226,8 @@ rule mimic_notes:
         data=OF_MIMIC,
     threads: ENGINE["threads"]
     resources:
-        mem_mb=memory_of_duckdb,
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("notes"),
@@ -235,7 +242,7 @@ rule mimic_notes:
     shell:
         "python -m preprocessing mimic-notes --notes {params.root:q} --cohort {input.cohort:q}"
         " --source {params.text_source:q} {params.split:q}"
-        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -251,6 +258,10 @@ rule mimic_tabular:
         results("logs/mimic_tabular.log"),
     benchmark:
         results("benchmarks/mimic_tabular.tsv")
+    resources:
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
+        tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         root=raw_root("root"),
         outputs=lambda wildcards, output: each("--output", output.parts),
@@ -261,6 +272,7 @@ rule mimic_tabular:
         "Reading demographics"
     shell:
         "python -m preprocessing mimic-tabular --root {params.root:q} --cohort {input.cohort:q}"
+        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q}"
         " {params.outputs:q} --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -283,7 +295,8 @@ rule mimic_samples:
         data=OF_MIMIC,
     threads: ENGINE["threads"]
     resources:
-        mem_mb=memory_of_duckdb,
+        mem_mb=memory_of_step,
+        limit_mb=limit_of_step,
         tmpdir=ENGINE["temp_dir"] or results("tmp"),
     params:
         text_source=text_source,
@@ -301,7 +314,7 @@ rule mimic_samples:
     shell:
         "python -m preprocessing mimic-samples --cohort {input.cohort:q} {params.inputs:q}"
         " --source {params.text_source:q} --pairing-rounds {params.pairing_rounds:q}"
-        " --memory-limit {ENGINE[memory_mb]:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 
 from preprocessing.datasets.amazon.lines import count_flaws, marked_object, other_release
+from preprocessing.engine.complaints import want_of_memory
 from preprocessing.engine.duckdb import quoted, text_file
 from preprocessing.engine.intact import BLOCK, check_start, opened
-from preprocessing.errors import ConfigError, DataContractError, SourceMissingError
+from preprocessing.errors import DataContractError, SourceMissingError
 from preprocessing.ledger import Ledger
 
 REVIEW_KEYS = (
@@ -149,11 +150,8 @@ def engine_errors(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors into messages that show nothing of the data."""
     try:
         yield
-    except duckdb.OutOfMemoryException:
-        raise ConfigError(
-            f"DuckDB needs more memory for {path.name} than it was given: raise --memory-limit, "
-            "or give a --temp-dir with space left."
-        ) from None
+    except duckdb.OutOfMemoryException as error:
+        raise want_of_memory(str(error)) from None
     except (duckdb.DataError, duckdb.IOException) as error:
         raise DataContractError(
             f"{path} cannot be read ({type(error).__name__}). {FETCH_ANEW} If it is the same, "

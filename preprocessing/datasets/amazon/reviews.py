@@ -6,11 +6,11 @@ for the one of the smallest asin. Then each review has one product, and the spli
 """
 
 import logging
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,12 +32,18 @@ from preprocessing.datasets.amazon.dumps import (
 )
 from preprocessing.datasets.amazon.image_paths import ImageSource, candidates
 from preprocessing.datasets.amazon.schemas import Links, Products, Reviews
-from preprocessing.engine.duckdb import Connection, quoted
+from preprocessing.engine.duckdb import connect_within
 from preprocessing.errors import ConfigError
 from preprocessing.ledger import Flow, Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
-from preprocessing.shards import part_of, write_facts, write_part
+from preprocessing.shards import cut, even_sizes, part_of, write_facts, write_part, write_pieces
 from preprocessing.splits import Splitter
+
+# Row groups of reviews on their way to the disk, and all that every step has.
+BESIDE_MB = 600
+# Rows in memory at a time, as tuples and as frames.
+AT_ONCE, CHUNK = 50_000, 8192
+LINKS: dict[str, Any] = {"sample_id": pl.Int64, "asin": pl.String, "urls": pl.List(pl.String)}
 
 log = logging.getLogger(__name__)
 
@@ -112,70 +118,74 @@ def load_reviews(
 
 def assign(con: duckdb.DuckDBPyConnection, splitter: Splitter, parts: int) -> None:
     """Make the table `sides`: split and part of each product, by stable hashes of its asin."""
-    asins = [asin for (asin,) in con.sql("SELECT DISTINCT asin FROM lines").fetchall() if asin]
-    splits = splitter.choose(asins)
-    sides = pl.DataFrame(
-        {
-            "asin": asins,
-            "split": [splits[asin] for asin in asins],
-            "part": [part_of(asin, parts) for asin in asins],
-        },
-        schema={"asin": pl.String, "split": pl.String, "part": pl.Int32},
-    )
-    con.register("assigned", sides)
-    con.execute("CREATE TEMP TABLE sides AS SELECT * FROM assigned")
-    con.unregister("assigned")
+    con.execute("CREATE TEMP TABLE sides (asin VARCHAR, split VARCHAR, part INTEGER)")
+    asins = con.sql("SELECT DISTINCT asin FROM lines WHERE asin <> ''").pl()["asin"]
+    for some in asins.to_frame().iter_slices(AT_ONCE):
+        splits = splitter.choose(some["asin"])
+        part = [part_of(asin, parts) for asin in splits]
+        sides = pl.DataFrame({"asin": splits.keys(), "split": splits.values(), "part": part})
+        con.register("assigned", sides)
+        con.execute("INSERT INTO sides FROM assigned")
+        con.unregister("assigned")
 
 
 def write_reviews(
-    con: duckdb.DuckDBPyConnection, outputs: Sequence[Path], temp_dir: Path | None
+    con: duckdb.DuckDBPyConnection, outputs: Sequence[Path]
 ) -> Counter[tuple[str, int]]:
     """Write the joined reviews, a part at a time; returns how many there are by split and label."""
-    seen: Counter[tuple[str, int]] = Counter()
-    schema: dict[str, Any] = {
-        name: column.dtype.type for name, column in Reviews.to_schema().columns.items()
-    }
-    with tempfile.TemporaryDirectory(dir=temp_dir) as folder:
-        # One pass writes a bucket per part; each is then small enough to be sorted in memory.
-        with engine_errors(outputs[0]):
-            con.execute(
-                f"COPY ({statements('joined')}) TO {quoted(Path(folder, 'buckets'))} "
-                "(FORMAT parquet, PARTITION_BY (part), COMPRESSION lz4)"
-            )
-        for number, path in enumerate(outputs):
-            files = sorted(Path(folder, "buckets", f"part={number}").glob("*.parquet"))
-            rows = (
-                pl.read_parquet(files, hive_partitioning=False, glob=False)
-                if files
-                else pl.DataFrame(schema=schema)
-            )
-            rows = check(rows.select(list(schema)).sort("sample_id"), Reviews, path.name)
-            write_part(rows, path)
-            for split, label, count in rows.group_by("split", "label").len().iter_rows():
-                seen[split, label] += count
+    con.execute(f"CREATE TEMP VIEW joined AS {statements('joined')}")
+    with engine_errors(outputs[0]):
+        counts = con.sql("SELECT part, split, label, count(*) FROM joined GROUP BY ALL").fetchall()
+        seen: Counter[tuple[str, int]] = Counter()
+        rows = Counter[int]()
+        for part, split, label, count in counts:
+            seen[split, label] += count
+            rows[part] += count
+        groups = [even_sizes(rows[part]) for part in range(len(outputs))]
+        reader = con.sql("FROM joined ORDER BY part, sample_id").to_arrow_reader(CHUNK)
+        pieces = cut((pl.DataFrame(batch).drop("part") for batch in reader), chain(*groups))
+        for sizes, path in zip(groups, outputs, strict=True):
+            write_pieces(islice(pieces, len(sizes)), path, Reviews)
     return seen
+
+
+def write_products(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write the products of the metadata."""
+    count = con.sql("SELECT count(*) FROM products").fetchall()[0][0]
+    rows = con.sql(
+        "SELECT * EXCLUDE (price_written, pictures_high, pictures) FROM products ORDER BY asin"
+    ).to_arrow_reader(CHUNK)
+    write_pieces(cut(map(pl.DataFrame, rows), even_sizes(count)), path, Products)
 
 
 def wanted_pictures(con: duckdb.DuckDBPyConnection, source: ImageSource) -> pl.DataFrame:
     """The rows of `schemas.Links`: the addresses to try for each review and each product."""
-    links: list[tuple[int | None, str | None, list[str]]] = []
+    links = [pl.DataFrame(schema=LINKS)]
     if source is not ImageSource.PRODUCT:
-        taken = con.sql(
-            "SELECT (content >> 65)::BIGINT, pictures FROM lines "
+        taken = con.execute(
+            "SELECT (content >> 65)::BIGINT, NULL::VARCHAR, pictures FROM lines "
             "WHERE len(pictures) > 0 AND rowid IN (SELECT line FROM kept) ORDER BY 1"
-        ).fetchall()
-        links += [(number, None, candidates(user=urls, source=source)) for number, urls in taken]
+        )
+        links += in_frames(taken, lambda urls: candidates(user=urls, source=source))
     if source is not ImageSource.USER:
-        shown = con.sql(
-            "SELECT asin, pictures_high, pictures FROM products "
+        shown = con.execute(
+            "SELECT NULL::BIGINT, asin, pictures_high, pictures FROM products "
             "WHERE asin IN (SELECT asin FROM sides) ORDER BY asin"
-        ).fetchall()
-        links += [
-            (None, asin, candidates(product_high=high, product=low, source=source))
-            for asin, high, low in shown
-        ]
-    schema: dict[str, Any] = {"sample_id": pl.Int64, "asin": pl.String, "urls": pl.List(pl.String)}
-    return pl.DataFrame(links, schema=schema, orient="row").filter(pl.col("urls").list.len() > 0)
+        )
+        links += in_frames(
+            shown,
+            lambda high, low: candidates(product_high=high, product=low, source=source),
+        )
+    return pl.concat(links, rechunk=True)
+
+
+def in_frames(
+    rows: duckdb.DuckDBPyConnection, urls: Callable[..., list[str]]
+) -> Iterator[pl.DataFrame]:
+    """Links of rows of two names and lists of addresses: as tuples all would take much more."""
+    while some := rows.fetchmany(AT_ONCE):
+        found = [(number, asin, urls(*lists)) for number, asin, *lists in some]
+        yield pl.DataFrame(found, schema=LINKS, orient="row").filter(pl.col("urls").list.len() > 0)
 
 
 def split_products(
@@ -196,8 +206,7 @@ def clean_reviews(
     links: Annotated[Path, Option(help="Parquet of wanted pictures to write")],
     facts: FactsFile,
     ledger_path: LedgerFile,
-    con: Connection,
-    temp_dir: Path | None = None,
+    con: Annotated[duckdb.DuckDBPyConnection, connect_within(BESIDE_MB)],
     metadata: Annotated[
         Path | None, Option(help="meta_<Category>.json.gz; without it, no product pictures")
     ] = None,
@@ -224,9 +233,8 @@ def clean_reviews(
     load_products(con, category.metadata, max_malformed, ledger)
     giveaway = load_reviews(con, category.reviews, max_malformed, ledger)
     assign(con, splitter, len(outputs))
-    seen = write_reviews(con, outputs, temp_dir)
-    rows = con.sql("SELECT * EXCLUDE (price_written, pictures_high, pictures) FROM products").pl()
-    write_part(check(rows.sort("asin"), Products, products.name), products)
+    seen = write_reviews(con, outputs)
+    write_products(con, products)
     write_part(check(wanted_pictures(con, image_source), Links, links.name), links)
     write_facts(
         {

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import polars as pl
+import pyarrow.parquet as pq
 from typer import Option
 
 from commandline import Made
@@ -20,6 +21,7 @@ from preprocessing.contracts import check
 from preprocessing.datasets.amazon.image_paths import first_present
 from preprocessing.datasets.amazon.options import LinksFile, ReviewParts
 from preprocessing.datasets.amazon.schemas import Links, Samples
+from preprocessing.engine.memory import StepMemory, demand
 from preprocessing.errors import ConfigError, DataContractError
 from preprocessing.ledger import Flow, Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
@@ -28,6 +30,8 @@ from preprocessing.splits import Split
 
 Stage = Literal["pretrain", "finetune"]
 MODALITIES = ("image", "text", "tabular")
+# What the interpreter and its libraries take, and a review of a part.
+OWN_MB, ROW_BYTES = 250, 300
 
 # Why a modality is absent.
 NO_METADATA = "no picture listed, and the product is not in the metadata"
@@ -192,6 +196,7 @@ def pair_samples(
     outputs: OutputFiles,
     facts: FactsFile,
     ledger_path: LedgerFile,
+    limit_mb: StepMemory = 2000,
 ) -> None:
     """Write one part per part of the reviews, the facts and the ledger.
 
@@ -203,11 +208,14 @@ def pair_samples(
         outputs: as many as there are parts of reviews.
         facts: counts for the manifest.
         ledger_path: reasons of absence and what was not drawn.
+        limit_mb: what the step may take.
 
     Raises:
-        ConfigError: an impossible draw.
+        ConfigError: an impossible draw, or parts that do not fit the memory.
         DataContractError: a split has nothing to draw from.
     """
+    rows = max(pq.read_metadata(path).num_rows for path in parts.reviews)
+    demand(OWN_MB + rows * ROW_BYTES // 10**6, limit_mb, ", or raise amazon.parts")
     # The links lie in the folder of their category.
     flow = Flow(f"reviews of {links.parent.name}", ("samples",), order=2)
     ledger = Ledger("amazon-samples", flow)

@@ -6,7 +6,7 @@ unseen values, unless the encoders of another category are used that has it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,14 +18,17 @@ from preprocessing.contracts import check
 from preprocessing.datasets.amazon.options import ReviewParts
 from preprocessing.datasets.amazon.schemas import Identifiers, Tabular
 from preprocessing.encode import RESERVED, UNSEEN, Encoders, Scale, fit
+from preprocessing.engine.memory import StepMemory, demand
 from preprocessing.errors import ConfigError
 from preprocessing.ledger import Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
-from preprocessing.shards import write_facts, write_part
+from preprocessing.shards import row_groups, write_facts, write_part, write_pieces
 
 IDENTIFIERS = ("product", "reviewer")
 CATEGORICAL = ("verified", "year")
 NUMERIC = ("votes", "time")
+# What the interpreter, its libraries and row groups take, and a word of a vocabulary at most.
+OWN_MB, IDENTIFIER_BYTES = 300, 200
 COLUMNS = ["sample_id", "split", "asin", "reviewer_id", "verified", "votes", "unix_time"]
 
 
@@ -97,20 +100,29 @@ def encode_features(
     identifiers: Annotated[Path, Option(help="Parquet of product and reviewer codes to write")],
     facts: FactsFile,
     ledger_path: LedgerFile,
+    limit_mb: StepMemory = 2000,
 ) -> None:
-    """Write one part per part of the reviews, the vocabularies, the facts and the ledger."""
+    """Write one part per part of the reviews, the vocabularies, the facts and the ledger.
+
+    Raises:
+        ConfigError: the vocabularies do not fit the memory.
+    """
+    demand(OWN_MB + encoders.identifiers.height * IDENTIFIER_BYTES // 10**6, limit_mb)
     count = 0
     unseen = dict.fromkeys((*IDENTIFIERS, *CATEGORICAL), 0)
     missing = dict.fromkeys((*CATEGORICAL, *NUMERIC), 0)
+
+    def encoded(source: Path) -> Iterator[pl.DataFrame]:
+        for rows in row_groups(source, COLUMNS):
+            table = encoders.encode(rows.select(features()))
+            for name in unseen:
+                unseen[name] += int((table[f"{name}_code"] == RESERVED.index(UNSEEN)).sum())
+            for name in missing:
+                missing[name] += table[name].null_count()
+            yield table
+
     for source, path in zip(reviews, outputs, strict=True):
-        rows = pl.read_parquet(source, columns=COLUMNS, glob=False).select(features())
-        table = check(encoders.encode(rows), Tabular, path.name)
-        write_part(table, path)
-        count += table.height
-        for name in unseen:
-            unseen[name] += int((table[f"{name}_code"] == RESERVED.index(UNSEEN)).sum())
-        for name in missing:
-            missing[name] += table[name].null_count()
+        count += write_pieces(encoded(source), path, Tabular)
     write_part(check(encoders.identifiers, Identifiers, identifiers.name), identifiers)
     ledger = Ledger("amazon-tabular")
     for name, number in missing.items():

@@ -1,19 +1,24 @@
 """The words of a review: summary and text, as one string."""
 
+from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import polars as pl
+import pyarrow.parquet as pq
 from typer import Option
 
-from preprocessing.contracts import check
 from preprocessing.datasets.amazon.options import ReviewParts
 from preprocessing.datasets.amazon.schemas import Text
+from preprocessing.engine.memory import StepMemory, demand
 from preprocessing.ledger import Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
-from preprocessing.shards import write_facts, write_part
+from preprocessing.shards import largest_group_mb, row_groups, write_facts, write_pieces
 
 CHARACTERS = 512
+# What the interpreter and its libraries take, and how many row groups are on their way to the disk.
+OWN_MB, GROUPS = 200, 10
 
 
 class TextLimit(StrEnum):
@@ -62,17 +67,24 @@ def join_words(
     outputs: OutputFiles,
     facts: FactsFile,
     ledger_path: LedgerFile,
+    limit_mb: StepMemory = 2000,
 ) -> None:
-    """Write one part per part of the reviews, the facts and the ledger."""
+    """Write one part per part of the reviews, the facts and the ledger.
+
+    Raises:
+        ConfigError: row groups of the reviews do not fit the memory.
+    """
+    demand(OWN_MB + GROUPS * max(map(largest_group_mb, reviews)), limit_mb)
+
+    def worded(source: Path) -> Iterator[pl.DataFrame]:
+        text = words(limit, with_summary=with_summary)
+        for rows in row_groups(source, ["sample_id", "split", "summary", "review"]):
+            yield rows.select("sample_id", "split", text).drop_nulls("text")
+
     before = after = 0
     for source, path in zip(reviews, outputs, strict=True):
-        rows = pl.read_parquet(
-            source, columns=["sample_id", "split", "summary", "review"], glob=False
-        )
-        worded = rows.select("sample_id", "split", words(limit, with_summary=with_summary))
-        texts = check(worded.drop_nulls("text"), Text, path.name)
-        write_part(texts, path)
-        before, after = before + rows.height, after + texts.height
+        after += write_pieces(worded(source), path, Text)
+        before += pq.read_metadata(source).num_rows
     ledger = Ledger("amazon-text")
     ledger.record("reviews", "no words", before, after)
     ledger.write(ledger_path)
