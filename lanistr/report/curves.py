@@ -12,9 +12,11 @@ from typer import Option
 
 from lanistr.errors import DataContractError
 from lanistr.evaluation.collapse import told_collapse
+from lanistr.evaluation.metrics import METRIC
 from lanistr.options import ResultsDir
 from lanistr.report.figures import PALETTE, WIDTH, figure, read_svg, svg_file
 from lanistr.report.page import Section, captioned, folded, notice, paragraph, place_beside
+from lanistr.report.words import named
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ TERMS = {
     "mfm": "masked features",
     "mtm": "masked time series",
     "mmm": "similarity (SimMMM)",
-    "label": "of the task",
+    "label": "loss of the task",
 }
 PANEL, FOOT, HEAD = 1.45, 0.45, 0.7
 """Inches: height of a panel with its title, of the labels below the last ones, of the legend."""
@@ -76,13 +78,29 @@ def panels(runs: Sequence[History]) -> list[tuple[str, list[tuple[str, str]]]]:
     wanted = [
         *([("total loss", pair("loss"))] if len(terms) != 1 else []),
         *((TERMS.get(term, term), pair(f"loss/{term}")) for term in terms),
-        *((key.removeprefix("valid/"), [(key, "valid")]) for key in metrics),
+        *((called(key), [(key, "valid")]) for key in metrics),
         *((title, [(key, "")]) for key, title in OTHERS.items()),
     ]
     present = [
         (title, [(key, name) for key, name in lines if key in keys]) for title, lines in wanted
     ]
     return [(title, lines) for title, lines in present if lines]
+
+
+def called(key: str) -> str:
+    """What the panel of a key is called.
+
+    >>> called("valid/auroc"), called("valid/fused effective rank")
+    ('AUROC in percent', 'fused effective rank')
+    """
+    name = key.removeprefix("valid/")
+    return named(METRIC[name], "") if name in METRIC else name
+
+
+def factor(key: str) -> int:
+    """What the values of a key are multiplied by for readers."""
+    name = key.removeprefix("valid/")
+    return METRIC[name].factor if name in METRIC else 1
 
 
 def ordered(keys: set[str], prefix: str) -> list[str]:
@@ -102,7 +120,7 @@ def draw(axes: Any, runs: Sequence[History], lines: Sequence[tuple[str, str]]) -
     for key, name in lines:
         is_valid = name == "valid"
         for history in runs:
-            points = [(r["epoch"], r[key]) for r in history if r.get(key) is not None]
+            points = [(r["epoch"], factor(key) * r[key]) for r in history if r.get(key) is not None]
             axes.plot(
                 *zip(*points, strict=True) if points else ([], []),
                 color=PALETTE[is_valid],
@@ -124,7 +142,7 @@ def drawn(name: str, runs: Mapping[int, History]) -> str:
 
     rows = max(1, -(-len(shown) // 2))
     height = PANEL * rows + FOOT + HEAD
-    edges = {"left": 0.6 / WIDTH, "right": 1 - 0.1 / WIDTH, "wspace": 0.55}
+    edges = {"left": 0.65 / WIDTH, "right": 1 - 0.1 / WIDTH, "wspace": 0.55}
     edges |= {"bottom": FOOT / height, "top": 1 - HEAD / height, "hspace": 0.6}
     # All panels are alike: to search for their places would double the time of drawing them.
     with figure(
@@ -198,7 +216,8 @@ def told(shown: Sequence[tuple[str, Any]], runs: Mapping[int, History]) -> str:
     """The curves in words: first and last value of each, of the first seed."""
     history = next(iter(runs.values()))
     ends = [
-        f"{name}{f', {part}' if part else ''}: {history[0][key]:.4g} to {history[-1][key]:.4g}"
+        f"{name}{f', {part}' if part else ''}: "
+        f"{factor(key) * history[0][key]:.4g} to {factor(key) * history[-1][key]:.4g}"
         for name, lines in shown
         for key, part in lines
         if history[0].get(key) is not None and history[-1].get(key) is not None
