@@ -1,23 +1,27 @@
 """Pages of the site that lie elsewhere or are made of the code; a hook of MkDocs."""
 
+from __future__ import annotations
+
 import html
 import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import typer
 import yaml
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
 
 import lanistr.__main__
 import preprocessing.__main__
 from lanistr.experiments.config import Experiment
 from preprocessing.audit.leakage.gates import list_gates
+
+if TYPE_CHECKING:  # tests do without MkDocs
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 REPOSITORY = Path(__file__).parents[1]
 # Each page's source in the repository.
@@ -86,6 +90,8 @@ def read_cells(cells: Iterable[nbformat.NotebookNode]) -> Iterator[str]:
 
 def add(files: Files, config: MkDocsConfig, page: str, text: str) -> None:
     """Add a page, in place of one of that name."""
+    from mkdocs.structure.files import File
+
     if (known := files.get_file_from_path(page)) is not None:
         files.remove(known)
     files.append(File.generated(config, page, content=text))
@@ -172,7 +178,9 @@ def describe_allowed(key: Schema, known: Schema) -> str:
     """What may be given, in words."""
     key = resolve(key, known)
     if choices := key.get("enum"):
-        return ", ".join(map(str, choices))
+        return ", ".join(
+            str(each) if re.search(r"\w", str(each)) else repr(each) for each in choices
+        )
     if forms := key.get("anyOf") or key.get("oneOf"):
         return " or ".join(dict.fromkeys(describe_allowed(form, known) for form in forms))
     kinds = key.get("type", ())

@@ -1,7 +1,9 @@
 """Pages lead where they say, and the site has all of them."""
 
+import importlib.util
 import re
 
+import pytest
 import yaml
 
 NAMED = re.compile(r"(?<![\w/])((?:docs|config|lanistr|results)/[\w./-]+\.(?:md|ipynb|yaml|tsv))")
@@ -17,6 +19,37 @@ def pages(repository):
     return [
         page for folder in folders for page in folder.iterdir() if page.suffix in (".md", ".ipynb")
     ]
+
+
+@pytest.fixture(scope="module")
+def made(repository):
+    """The hook that makes pages of the code."""
+    spec = importlib.util.spec_from_file_location("made_pages", repository / "docs/pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_key_has_a_line_with_what_it_means(made):
+    lines = "\n".join(made.describe_keys()).splitlines()
+    told = {line.split("`")[1]: line for line in lines if line.startswith("| `")}
+    assert "`0.0001`" in told["optim.lr"] and "number, above 0" in told["optim.lr"]
+    assert told["scale"].endswith("| refused |") and "smoke, demo, open" in told["scale"]
+    assert "whole number, from 0" in told["optim.schedule.patience"]
+    assert "rows.columns" in told and "engine.gpus" in told and "coca.queries" in told
+    assert all(line.count(" | ") == 3 for line in told.values())
+
+
+def test_a_notebook_becomes_a_page(made, repository):
+    text = made.read(repository / "docs/first-results.ipynb")
+    assert text.startswith("# First results") and "```python\nimport json" in text
+    assert '<img alt="' in text and "<table" in text and "```text\n" in text
+
+
+def test_links_lead_to_pages_or_become_words(made):
+    text = "[a](cost.md#speed) [b](../Makefile) [c](https://example.org)"
+    told = made.with_links(text, "docs/x.md", {"docs/cost.md": "cost.md"})
+    assert told == "[a](cost.md#speed) b [c](https://example.org)"
 
 
 def test_every_link_leads_to_a_file(repository):
