@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,13 @@ class Runs:
         return "; ".join(f"seed {' '.join(which)}: {why}" for why, which in seeds.items())
 
 
-def read_runs(registry: Entries, results: Path, name: str, seeds: Iterable[int]) -> Runs:
+def read_runs(
+    registry: Entries,
+    results: Path,
+    name: str,
+    seeds: Iterable[int],
+    pending: Collection[Path] = (),
+) -> Runs:
     """The runs of an experiment.
 
     Args:
@@ -79,11 +85,12 @@ def read_runs(registry: Entries, results: Path, name: str, seeds: Iterable[int])
         results: holds runs/, predictions/, metrics/ and logs/.
         name: of the experiment.
         seeds: that there should be.
+        pending: metrics that were to be made anew.
 
     Raises:
         DataContractError: metrics and predictions disagree.
     """
-    why = {seed: why_missing(registry, results, name, seed) for seed in seeds}
+    why = {seed: why_missing(registry, results, name, seed, pending) for seed in seeds}
     return Runs(
         [read_run(RunFiles(results, name, seed)) for seed, missing in why.items() if not missing],
         {seed: missing for seed, missing in why.items() if missing},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Sources:
         manifests: those of the shards behind the runs, by data set.
         resamples: number of resamples of the bootstrap.
         truth: what generated data were drawn from, for the ceilings.
+        pending: metrics that were to be made anew.
     """
 
     entries: Entries
@@ -37,6 +38,7 @@ class Sources:
     manifests: Mapping[str, Manifest]
     resamples: int
     truth: Truth | None = None
+    pending: Collection[Path] = ()
 
     def task_of(self, name: str) -> Task:
         """The task of an experiment.
@@ -72,7 +74,8 @@ class Sources:
         Raises:
             DataContractError: metrics and predictions disagree, or come from other shards.
         """
-        runs = {name: read_runs(self.entries, self.results, name, self.seeds) for name in names}
+        told = (self.entries, self.results)
+        runs = {name: read_runs(*told, name, self.seeds, self.pending) for name in names}
         digests = {dataset: told.digest for dataset, told in self.manifests.items()}
         check_data([run for each in runs.values() for run in each.done], digests)
         return runs

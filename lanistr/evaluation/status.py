@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -61,7 +61,11 @@ class RunFiles:
 
 
 def why_missing(
-    registry: Mapping[str, dict[str, Any]], results: Path, experiment: str, seed: int
+    registry: Mapping[str, dict[str, Any]],
+    results: Path,
+    experiment: str,
+    seed: int,
+    pending: Collection[Path] = (),
 ) -> Status | None:
     """Why a run has no result; None if it has one.
 
@@ -73,6 +77,7 @@ def why_missing(
         results: holds runs/, predictions/, metrics/ and logs/.
         experiment: entry of the registry.
         seed: of the run.
+        pending: metrics that were to be made anew; what lies there is of an earlier round.
     """
     if extra := missing_extra(registry[experiment]):
         return Status("not installed", f"pip install 'lanistr[{extra}]'")
@@ -88,6 +93,8 @@ def why_missing(
     ):
         if not made.is_file():
             return find_status(run, step) or Status("not run")
+    if run.metrics in pending:
+        return Status("not run", "what is there is of earlier data or settings")
     return None
 
 

@@ -57,6 +57,10 @@ def assemble(
     truth: Annotated[
         Path | None, Option(help="Severities of generated data, which give a ceiling")
     ] = None,
+    pending: Annotated[
+        list[Path] | None,
+        Option(help="Metrics that are not yet made anew: what lies there does not count"),
+    ] = None,
 ) -> Table:
     """A table with all its rows, and what must be stamped on it.
 
@@ -77,7 +81,7 @@ def assemble(
     published = paper_results(paper, table)
     if not names and not published:
         raise ConfigError(f"{table}: neither {registry} nor {paper} has a row of it. Add one.")
-    sources = Sources(entries, results, seeds, by_dataset, resamples, known)
+    sources = Sources(entries, results, seeds, by_dataset, resamples, known, pending or [])
     runs = sources.read(compared(sources, names))
     rows = adjusted(
         [

@@ -53,7 +53,7 @@ def write_run(results, cache, name, seed, task=MORTALITY):
     write_story(results, name, seed, seconds=10 + seed)
 
 
-def made_table(results, cache, repository, table="table1", seeds=SEEDS):
+def made_table(results, cache, repository, table="table1", seeds=SEEDS, pending=()):
     own = results / "tables.yaml"
     return assemble(
         table,
@@ -64,4 +64,5 @@ def made_table(results, cache, repository, table="table1", seeds=SEEDS):
         paper=repository / "config/paper_results.tsv",
         manifests=[cache.parent / "shards/manifest.json"],
         resamples=200,
+        pending=pending,
     )

@@ -94,6 +94,14 @@ def test_results_of_an_earlier_pretraining_do_not_stand_for_one_that_failed(
     assert row.reason == f"seed 0: failed, see {log}; seed 2: not run"
 
 
+def test_results_that_were_to_be_made_anew_do_not_count(results, cache, repository):
+    before = row_of("LateFusion", results, cache, repository)
+    pending = [results / f"metrics/late/seed{seed}.json" for seed in (0, 2)]
+    row = row_of("LateFusion", results, cache, repository, pending=pending)
+    assert (before.status, row.status, row.seeds) == ("ok", "1 of 3 runs", "1")
+    assert row.reason == "seed 0 2: not run, what is there is of earlier data or settings"
+
+
 def test_a_method_that_is_not_installed_says_so(results, cache, repository, monkeypatch):
     monkeypatch.setattr(methods, "find_spec", lambda name: None)
     change(results, "late", method="autogluon", modalities=["text"])

@@ -149,6 +149,7 @@ def write_for_now(job, command):
 
 onerror:
     # With --keep-going the other rows are there: table and report say which one failed.
+    pending = each("--pending", [job.output.metrics for job in unfinished("evaluate")])
     for job in unfinished("table"):
         forms = {form: job.output[form] for form in FORMS}
         write_for_now(
@@ -157,6 +158,7 @@ onerror:
                 "table",
                 *table_options(job.wildcards.table),
                 *options(paper=PAPER, **forms),
+                *pending,
             ],
         )
     for job in unfinished("write_report"):
