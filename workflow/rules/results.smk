@@ -149,7 +149,9 @@ def write_for_now(job, command):
 
 onerror:
     # With --keep-going the other rows are there: table and report say which one failed.
-    pending = each("--pending", [job.output.metrics for job in unfinished("evaluate")])
+    pending = each(
+        "--pending", [job.output.metrics for job in unfinished("evaluate")]
+    )
     for job in unfinished("table"):
         forms = {form: job.output[form] for form in FORMS}
         write_for_now(
