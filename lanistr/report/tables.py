@@ -33,6 +33,7 @@ from lanistr.report.words import named, told
 FIRST = ("Method", "Ours", "95 % interval", "From LANISTR", "Paper")
 """The columns that are always in sight; others follow until there are `WIDEST`."""
 WIDEST = 7
+NAMED_AFTER = "Rows are named after the share of the unlabeled data that pretraining saw."
 MARKS = (
     "Bold: the best of ours. With a star: differs from LANISTR, by a p below "
     f"{LEVEL} after adjustment for all rows of the table."
@@ -93,7 +94,9 @@ def body(results: Path, name: str, layout: Layout) -> str:
     shown = choose_columns(headings)
     alone = giveaway_cells(results, layout, made.rows)
     rows = [*marked(lines, made), *alone]
-    about = [title, told_same(same), MARKS + (GIVEAWAYS if alone else ""), trained(results, made)]
+    of_rows = NAMED_AFTER if layout.curve == "unlabeled" else ""
+    marks = MARKS + (GIVEAWAYS if alone else "")
+    about = [title, of_rows, told_same(same), marks, trained(results, made)]
     # At another scale the paper's numbers are of other data or models: they are in the table alone.
     scale = made.stamp.scale
     comparable = [row if scale == "paper" else replace(row, paper=None) for row in made.rows]

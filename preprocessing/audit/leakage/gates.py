@@ -81,7 +81,7 @@ GENERIC = {
         "Remove the copies before splitting; acknowledge it where texts are templates.",
     ),
     "modality-pattern": Gate(
-        "Does it predict the outcome which modalities a case has?",
+        "Can the outcome be told from which modalities a case has?",
         "The model can learn who was examined instead of what was found.",
         COMPARE,
         stops=False,
