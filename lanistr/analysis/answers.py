@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from lanistr.errors import DataContractError
+from lanistr.evaluation.comparison import draw_seeds
 from lanistr.evaluation.metrics import Metric, primary_of
 from lanistr.evaluation.predictions import differ, resample_weights, resampled
 from lanistr.experiments.config import Experiment
@@ -71,20 +72,25 @@ class Answers:
     ) -> np.ndarray:
         """A metric, mean over runs, when each sample has a subset of its own.
 
+        Runs are drawn anew with the subjects, as `lanistr.evaluation.comparison` does it: the same
+        ones for every subset, so that differences and sums have intervals of their own.
+
         Args:
             subsets: number of what is left of each sample, (N,).
-            weights: how often each sample counts, (R, N).
+            weights: how often each sample counts, once and in each resample, (1 + R, N).
             metric: None = the one that is reported.
 
         Returns:
-            (R,) float64; NaN where undefined.
+            (1 + R,) float64; NaN where undefined.
         """
         samples = np.arange(len(self.label))
         values = [
             resampled(metric or self.metric, self.label, answers[subsets, samples], weights)
             for answers in self.answers
         ]
-        return np.mean(values, axis=0)
+        drawn = np.ones((len(weights), len(values)))
+        drawn[1:] = draw_seeds(len(values), len(weights) - 1)
+        return np.average(values, axis=0, weights=drawn.T)
 
     def described(self) -> dict[str, Any]:
         """What results state about themselves."""

@@ -28,7 +28,8 @@ NOTE = (
     "Performance when a modality is removed at test time from a share of the samples that have it, "
     "nothing being trained again; `every` removes that share of each modality, independently. "
     "Samples are in the order of a hash of sample and modality, so that a larger share removes all "
-    "that a smaller one does. Mean over runs; 95 % intervals by bootstrap over subjects."
+    "that a smaller one does. Mean over runs; 95 % intervals by bootstrap over subjects "
+    "and seeds."
 )
 
 

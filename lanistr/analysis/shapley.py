@@ -25,7 +25,7 @@ NOTE = (
     "from what is reached with each choice of modalities at test time. They add up to `total`, "
     "what is reached with all modalities minus what is reached with none. Where a lower number is "
     "better, the values are what it falls by. Mean over runs; 95 % intervals by bootstrap over "
-    "subjects. Samples that lack a modality of themselves stay in."
+    "subjects and seeds. Samples that lack a modality of themselves stay in."
 )
 
 

@@ -236,13 +236,13 @@ def test_what_is_no_file_of_presence_is_refused(tmp_path):
         read_answers([path])
 
 
-def written(folder: Path, task: Task, label: list, answers: dict[str, list]) -> Path:
+def written(folder: Path, task: Task, label: list, answers: dict[str, list], seed: int = 0) -> Path:
     """Answers given by hand, of samples that have a text, each of its own subject."""
     made = experiment(modalities=["text"], task=task.name)
     kind = pl.Array(pl.Float64, task.outputs)
     pl.DataFrame(
         {
-            "seed": [0] * len(label),
+            "seed": [seed] * len(label),
             "sample_id": range(len(label)),
             "subject_id": range(len(label)),
             "label": pl.Series(label, dtype=pl.Array(pl.Float32, task.targets)),
@@ -291,6 +291,19 @@ def test_labels_that_are_not_known_count_for_nothing(tmp_path):
     once = np.ones((1, 4))
     assert answers.performance(answers.present, once).tolist() == [1]
     assert answers.performance(0 * answers.present, once).tolist() == [0.5]
+
+
+def test_an_interval_holds_the_luck_of_training(tmp_path):
+    """Two runs of which one knows nothing: the mean of other seeds may be that of either."""
+    label, none = [[0], [1]] * 20, [[0.5, 0.5]] * 40
+    told = [[1.0 - each, each] for (each,) in label]
+    paths = []
+    for seed, text in enumerate((told, none)):
+        (folder := tmp_path / str(seed)).mkdir()
+        paths.append(written(folder, MORTALITY, label, {"none": none, "text": text}, seed))
+    _, document = attributed(tmp_path, paths)
+    every = document["experiments"][0]["subsets"]["text"]
+    assert [every[name] for name in ("low", "value", "high")] == [0.5, 0.75, 1.0]
 
 
 def test_what_comes_after_the_model_needs_no_torch():
