@@ -16,6 +16,10 @@ STEPS = {
         "lanistr.commands.training:cache",
         "Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index",
     ),
+    "check-labels": (
+        "lanistr.commands.training:check_labels",
+        "Check that shards have as many samples as an experiment asks labels of",
+    ),
     "train": (
         "lanistr.commands.training:train",
         "Pretrain or fine-tune; an interrupted run goes on where it stopped. "

@@ -35,6 +35,28 @@ def cache(
     build_cache(manifest, encoders, output_dir, threads, variant=variant, vocabulary=vocabulary)
 
 
+def check_labels(
+    registry: RegistryFile,
+    recipe: RecipeFile,
+    experiment: Annotated[str, Option(help="Entry of the registry")],
+    manifest: ManifestFile,
+    output: Annotated[Path, Option(help="Empty file to write if there are enough")],
+) -> None:
+    """Check that shards have as many samples as an experiment asks labels of.
+
+    Raises:
+        ConfigError: they have fewer.
+    """
+    from lanistr.data import labels
+    from lanistr.data.manifest import read_manifest
+    from lanistr.experiments.recipes import load_experiment
+
+    made = read_manifest(manifest)
+    labels.check_labels(load_experiment(registry, recipe, experiment, made.card), made)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.touch()
+
+
 def train(
     registry: RegistryFile,
     recipe: RecipeFile,

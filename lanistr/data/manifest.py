@@ -76,6 +76,9 @@ class Manifest(Facts):
     timeseries: SeriesFacts | None = None
     image: ImageFacts | None = None
     tabular: dict[str, Any] = Field({}, description="Columns of the table, see `ColumnFacts`.")
+    counts: dict[str, dict[str, dict[str, int]]] = Field(
+        {}, description="Number of samples by stage, split and pattern of modalities."
+    )
     rows: dict[str, Any] | None = Field(
         None, description="How own rows are read; new ones are read alike."
     )

@@ -9,6 +9,7 @@ import numpy as np
 from lanistr.batch import InputSpec
 from lanistr.data.cache import SPLITS, STAGES, Cache
 from lanistr.data.draws import draw_labeled, draw_unlabeled
+from lanistr.data.labels import refuse_labels
 from lanistr.data.samples import ROW_FIELDS, Samples
 from lanistr.errors import ConfigError
 from lanistr.experiments.config import VALID_SHARE, Experiment
@@ -79,11 +80,7 @@ def _labeled(
     share = data.labeled_share
     if data.labels:
         there = len(records if split == "train" else _population(cache, experiment, spec, "train"))
-        if data.labels > there:
-            raise ConfigError(
-                f"data.labels: {experiment.name} asks for {data.labels} labeled samples of train, "
-                f"where there are {there}. Ask for fewer, or leave the key out for all."
-            )
+        refuse_labels(experiment, there)
         share = data.labels / there
     if task is None or share == 1:
         return records

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from lanistr.data.cache import open_cache
+from lanistr.data.labels import check_labels
+from lanistr.data.manifest import Manifest
 from lanistr.data.samples import Samples, batches, epoch_plan, plan_in_order
 from lanistr.data.selection import select
 from lanistr.errors import ConfigError
@@ -216,6 +218,22 @@ def test_labels_that_cannot_be_given_are_refused(cache):
         select(cache, experiment("pretrain", data={"labels": 9}), "train")
     with pytest.raises(ValueError, match="there is labeled_share too"):
         experiment(data={"labels": 9, "labeled_share": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("data", "there"),
+    [
+        ({}, 9),
+        ({"require": ["text"]}, 5),
+        ({"require": ["text"], "train_require": ["text", "image"]}, 3),
+    ],
+)
+def test_shards_tell_how_many_labels_there_are_at_most(data, there):
+    train = {"image+text": 3, "text": 2, "timeseries": 4}
+    shards = Manifest.model_construct(counts={"finetune": {"train": train}})
+    check_labels(experiment(data=data | {"labels": there}), shards)
+    with pytest.raises(ConfigError, match=f"of train, where there are {there}"):
+        check_labels(experiment(data=data | {"labels": there + 1}), shards)
 
 
 @pytest.mark.parametrize(("samples", "batch_size"), [(10, 4), (8, 4), (3, 8)])

@@ -100,6 +100,18 @@ def test_a_second_run_has_nothing_to_do(undisturbed, snakemake):
     assert "Nothing to be done" in run.stdout
 
 
+def test_more_labels_than_there_are_are_refused_before_the_first_job(
+    undisturbed, snakemake, folder, tmp_path
+):
+    registry = tmp_path / "registry.yaml"
+    registry.write_text((folder / "tests/workflow/toy-experiments.yaml").read_text())
+    change(registry, "mimic-lanistr", data={"labels": 5000})
+    run = snakemake("table1", "--cores", "1", *CONFIG, "--config", f"registry={registry}")
+    assert run.returncode != 0
+    assert "data.labels: mimic-lanistr asks for 5000 labeled samples of train" in run.stdout
+    assert "Looking for the labels" not in run.stdout
+
+
 def test_more_threads_per_training_train_again(undisturbed, snakemake):
     engine = ("--config", 'engine={"train_threads": 2}')
     run = snakemake("tables", "-n", "--cores", "2", *CONFIG, *engine)

@@ -126,6 +126,7 @@ onstart:
     refuse_devices()
     Path(results("")).mkdir(parents=True, exist_ok=True)
     refuse_full_disk()
+    refuse_many_labels()
     RUNNING.append(open(results(".lock"), "w", encoding="utf-8"))
     try:
         fcntl.flock(RUNNING[0], fcntl.LOCK_EX | fcntl.LOCK_NB)

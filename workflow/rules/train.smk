@@ -2,6 +2,8 @@
 
 import hashlib
 
+from lanistr.data.labels import check_labels
+
 
 def initial_checkpoints(wildcards):
     """The checkpoints of the same seed that an experiment starts from, if any."""
@@ -26,11 +28,65 @@ def any_of(stage):
     return "|".join(names) or "(?!)"
 
 
+def labels_asked(wildcards):
+    """Whether there are the labels that an experiment asks for, if it asks for some."""
+    name = wildcards.experiment
+    asks = REGISTRY[name]["stage"] == "finetune" and resolved(name).data.labels
+    return results(f"interim/labels/{name}") if asks else []
+
+
+def refuse_many_labels():
+    """Stop before the first job if experiments ask for more labels than shards have that stay."""
+    lines, planned = [], planned_files()
+    jobs = [
+        job for job in workflow.dag.needrun_jobs() if job.rule.name == "enough_labels"
+    ]
+    for job in jobs:
+        if job.input.manifest not in planned:
+            try:
+                check_labels(
+                    resolved(job.wildcards.experiment),
+                    read_manifest(Path(job.input.manifest)),
+                )
+            except LanistrError as error:
+                lines.append(f"error: {error}")
+    if lines:
+        sys.exit("\n".join(lines))
+
+
+# As soon as there are shards: what asks for labels may wait for a pretraining.
+rule enough_labels:
+    input:
+        manifest=lambda wildcards: manifest_of(dataset(wildcards.experiment)),
+    output:
+        enough=results("interim/labels/{experiment}"),
+    log:
+        results("logs/labels/{experiment}.log"),
+    wildcard_constraints:
+        experiment=any_of(stage="finetune"),
+    priority: 5
+    localrule: True
+    params:
+        entry=entry_digest,
+        recipe=lambda wildcards: recipe_of(dataset(wildcards.experiment)),
+        recipe_contents=contents(
+            lambda wildcards: recipe_of(dataset(wildcards.experiment))
+        ),
+        source=source_digest("lanistr.data.labels"),
+    message:
+        "Looking for the labels that {wildcards.experiment} asks for"
+    shell:
+        "python -m lanistr check-labels --registry {REGISTRY_FILE:q} --recipe {params.recipe:q}"
+        " --experiment {wildcards.experiment:q} --manifest {input.manifest:q}"
+        " --output {output.enough:q} > {log:q} 2>&1"
+
+
 rule pretrain:
     input:
         cache=lambda wildcards: cache_of(dataset(wildcards.experiment)),
         gate=lambda wildcards: vocabulary_gate_of(dataset(wildcards.experiment)),
         init=initial_checkpoints,
+        labels=labels_asked,
     output:
         checkpoint=results("runs/{experiment}/seed{seed}/checkpoint.safetensors"),
         experiment=results("runs/{experiment}/seed{seed}/experiment.json"),
