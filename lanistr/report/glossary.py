@@ -29,15 +29,24 @@ TERMS = {
     "non-parallel data": "Samples that lack at least one of the modalities.",
     "PA": "Radiograph taken from back to front, as of patients who can stand.",
     "R2": "Share of the variance that is explained; 0 is what always telling the mean reaches.",
+    "Shapley": "A modality's value is what it adds, on average over all orders in which the "
+    "modalities may be added.",
     "SimMMM": "Similarity-based multimodal masking: what the model makes of a sample with hidden "
     "parts should be like what it makes of the whole.",
     "Tab2Txt": "The columns of the table are written out as text.",
     "effective rank": "In how many directions embeddings differ; near 1, training has collapsed.",
+    "gate": "A question of the leakage audit; one that finds a leak stops the run, unless the "
+    "configuration acknowledges it.",
+    "giveaway": "Something that tells the answer and is not what a model should learn, such as the "
+    "length of a text.",
     "itc": "Image-text contrastive loss: an image and its text should be alike, others not.",
     "itm": "Image-text matching loss: whether an image and a text belong together.",
     "points": "Differences of percentages.",
     "prevalence": "Share of positive cases.",
     "seed": "Start of the random numbers of a training; several show how much of a result is luck.",
+    "shards": "The data as models read them: validated, split, in Parquet files.",
+    "tempered": "Said of probabilities: the model's answers were first divided by one number, its "
+    "temperature, under which they come true as often as they say.",
     "w/o": "Without.",
 }
 
