@@ -108,16 +108,6 @@ def _check_fit(experiment: Experiment, cache: Cache, spec: InputSpec) -> None:
             f"data.mirror: {experiment.name} is on {cache.card.title}, whose pictures show "
             "something else when mirrored, as a heart on the wrong side. Leave the key out."
         )
-    if experiment.stage == "finetune" and data.unlabeled_share < 1:
-        raise ConfigError(
-            f"data.unlabeled_share: {experiment.name} fine-tunes on labeled samples. "
-            "Set the share in the pretraining experiment that it starts from."
-        )
-    if experiment.stage == "pretrain" and (data.labels or data.labeled_share < 1):
-        raise ConfigError(
-            f"data.labels, data.labeled_share: {experiment.name} is pretrained, without labels. "
-            "Set them in the fine-tuning experiments that start from it."
-        )
 
 
 def _has_all(records: np.ndarray, modalities: frozenset[Modality]) -> np.ndarray:

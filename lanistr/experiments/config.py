@@ -219,6 +219,16 @@ class Experiment(Sections):
             raise ValueError(
                 "data.modality_dropout: pretraining has objectives.modality_ratio in its place"
             )
+        if self.stage == "pretrain" and (self.data.labels or self.data.labeled_share < 1):
+            raise ValueError(
+                "data: a pretraining has no labels; give labels or labeled_share to the "
+                "fine-tunings that start from it"
+            )
+        if self.stage == "finetune" and self.data.unlabeled_share < 1:
+            raise ValueError(
+                "data.unlabeled_share: a fine-tuning learns from labels; give the share to the "
+                "pretraining that it starts from"
+            )
         if self.data.columns_as_text and Modality.TABULAR in self.modalities:
             raise ValueError("data.columns_as_text: the columns are text; leave tabular out")
         self._fits_method(methods()[self.method])

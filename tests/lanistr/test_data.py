@@ -176,8 +176,8 @@ def test_limited_pretraining_epochs_limit_validation_too(cache):
 def test_nothing_left_to_learn_from_is_refused(cache):
     with pytest.raises(ConfigError, match="no train sample of stage pretrain is left"):
         select(cache, experiment("pretrain", data={"unlabeled_share": 0}), "train")
-    with pytest.raises(ConfigError, match="fine-tunes on labeled samples"):
-        select(cache, experiment(data={"unlabeled_share": 0.5}), "train")
+    with pytest.raises(ValueError, match="a fine-tuning learns from labels"):
+        experiment(data={"unlabeled_share": 0.5})
 
 
 def labeled(cache, split="train", **data):
@@ -214,8 +214,8 @@ def test_labels_of_a_number_are_drawn_too(cache):
 def test_labels_that_cannot_be_given_are_refused(cache):
     with pytest.raises(ConfigError, match="asks for 37 labeled samples of train, where there are"):
         labeled(cache, labels=37)
-    with pytest.raises(ConfigError, match="is pretrained, without labels"):
-        select(cache, experiment("pretrain", data={"labels": 9}), "train")
+    with pytest.raises(ValueError, match="a pretraining has no labels"):
+        experiment("pretrain", data={"labels": 9})
     with pytest.raises(ValueError, match="there is labeled_share too"):
         experiment(data={"labels": 9, "labeled_share": 0.5})
 

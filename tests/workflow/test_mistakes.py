@@ -53,8 +53,10 @@ def test_settings_of_the_registry_and_of_recipes_are_told_together(refused, regi
     told = refused(
         *("all", "-n", *TOY, f"registry={registry}"),
         recipe(finetune={"optim": {"learning_rate": 1}}),
+        f"mimic={json.dumps({'split': {'valid': 0.6, 'test': 0.6}})}",
     )
     for part in (
+        "mimic.split: valid 0.6 and test 0.6 leave nothing for train",
         "recipe.yaml: finetune.optim.learning_rate: there is no such key.",
         "mimic-pretrain and 2 more: modalities: found 'txt'. Did you mean text?",
         "mimic-lanistr and 2 more: task: found 'mortalty'. Allowed: in_hospital_mortality",
@@ -66,9 +68,13 @@ def test_settings_of_the_registry_and_of_recipes_are_told_together(refused, regi
         assert part in told
 
 
-def test_experiments_that_do_not_fit_as_a_whole_are_told_once(refused, recipe):
-    told = refused("all", "-n", *TOY, recipe(pretrain={"optim": {"epochs": 2}}))
+def test_experiments_that_do_not_fit_as_a_whole_are_told_once(refused, registry, recipe):
+    change(registry, "mimic-without-mim", data={"unlabeled_share": 0.5})
+    told = refused(
+        *("all", "-n", *TOY, f"registry={registry}"), recipe(pretrain={"optim": {"epochs": 2}})
+    )
     assert told.count("optim.batch_size: Field required") == 1
+    assert "mimic-without-mim: over " in told
     assert "mimic-pretrain and 2 more: over " in told
 
 

@@ -58,6 +58,16 @@ def unfit_recipe(family, recipe):
         yield str(error)
 
 
+def unfit_splits():
+    """Shares of splits that leave nothing to train on."""
+    for family in config["recipes"]:
+        split = config.get(family, {}).get("split", {})
+        shares = {name: split.get(name, 0) for name in ("valid", "test")}
+        if sum(shares.values()) >= 1:
+            told = " and ".join(f"{name} {share}" for name, share in shares.items())
+            yield f"{family}.split: {told} leave nothing for train; give less than 1 together."
+
+
 def circle_of(name):
     """The experiments over which one starts from itself, it first; none if it does not."""
     paths, seen = [[name]], {name}
@@ -177,7 +187,12 @@ def problems():
     """All that does not fit; experiments as a whole only if their parts do."""
     for name in set(config.get("analysis") or ()) - set(REGISTRY):
         yield f"analysis: {name} is not in {config['registry']}.{nearest(name, REGISTRY)}"
-    parts = [*unfit_recipes(), *unfit_tables(), *told_once_each(unfit_entries())]
+    parts = [
+        *unfit_splits(),
+        *unfit_recipes(),
+        *unfit_tables(),
+        *told_once_each(unfit_entries()),
+    ]
     yield from parts or told_once_each(unfit_experiments())
 
 
