@@ -1,4 +1,8 @@
-"""Each modelling step on its own: `python -m lanistr SUBCOMMAND --help`."""
+"""Train, predict and report.
+
+For your own rows: `init`, then `fit`, then `predict`. `run` makes tables and audits by the
+workflow, whose steps the other commands are. `COMMAND --help` lists the options of one.
+"""
 
 import logging
 import os
@@ -12,6 +16,30 @@ STEPS = {
         "commandline.run:run_workflow",
         "Run the workflow from any folder: targets, then options of Snakemake",
     ),
+    "init": (
+        "lanistr.own:describe_rows",
+        "Look at a file of own rows and write a configuration to be corrected",
+    ),
+    "fit": (
+        "lanistr.own:fit_model",
+        "Train a model of own rows: shards, gates, cache, pretraining, fine-tuning, test report",
+    ),
+    "predict": (
+        "lanistr.commands.inference:predict",
+        "Predict for new rows with a model, or for every test sample of a cache with a run",
+    ),
+    "export": (
+        "lanistr.inference.export:export",
+        "Export a trained run as a folder that works on its own: weights, tokenizer, statistics",
+    ),
+    "embed": (
+        "lanistr.inference.files:embed_rows",
+        "Make one vector per row, whatever it consists of; similar rows have similar vectors",
+    ),
+    "nearest": (
+        "lanistr.inference.neighbours:write_neighbours",
+        "Find the rows of a gallery that are most like each query: any modality to any other",
+    ),
     "cache": (
         "lanistr.commands.training:cache",
         "Make memory-mapped arrays of the shards: tokens, pixels, columns, series, sample index",
@@ -24,30 +52,6 @@ STEPS = {
         "lanistr.commands.training:train",
         "Pretrain or fine-tune; an interrupted run goes on where it stopped. "
         "Several processes: torchrun --nproc-per-node N -m lanistr train ...",
-    ),
-    "init": (
-        "lanistr.own:describe_rows",
-        "Look at a file of own rows and write a configuration to be corrected",
-    ),
-    "fit": (
-        "lanistr.own:fit_model",
-        "Train a model of own rows: shards, gates, cache, pretraining, fine-tuning, test report",
-    ),
-    "export": (
-        "lanistr.inference.export:export",
-        "Export a trained run as a folder that works on its own: weights, tokenizer, statistics",
-    ),
-    "predict": (
-        "lanistr.commands.inference:predict",
-        "Predict for new rows with a model, or for every test sample of a cache with a run",
-    ),
-    "embed": (
-        "lanistr.inference.files:embed_rows",
-        "Make one vector per row, whatever it consists of; similar rows have similar vectors",
-    ),
-    "nearest": (
-        "lanistr.inference.neighbours:write_neighbours",
-        "Find the rows of a gallery that are most like each query: any modality to any other",
     ),
     "evaluate": (
         "lanistr.evaluation.predictions:evaluate",

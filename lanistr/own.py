@@ -29,9 +29,9 @@ Size = Literal["tiny", "small", "paper"]
 
 
 def describe_rows(
-    rows: Annotated[Path, Argument(help="File of rows, csv or Parquet")],
+    rows: Annotated[Path, Argument(metavar="ROWS", help="File of rows, csv or Parquet")],
     label: Annotated[str, Option(help="Column that is to be predicted")],
-    output: Annotated[Path, Option("--output", "-o", help="Configuration to write, to be read")],
+    output: Annotated[Path, Option("--output", "-o", help="Configuration to write")],
     *,
     series: Annotated[
         Path | None, Option(help="File of measurements over time, csv or Parquet")
@@ -49,7 +49,9 @@ def describe_rows(
 
 
 def fit_model(
-    description: Annotated[Path, Argument(help="Configuration that `lanistr init` wrote")],
+    description: Annotated[
+        Path, Argument(metavar="CONFIGURATION", help="What `lanistr init` wrote")
+    ],
     output: Annotated[Path, Option("--output", "-o", help="Folder of the model to write")],
     *,
     work_dir: Annotated[

@@ -10,15 +10,15 @@ from lanistr.options import ROWS, OnDevice, Threads, Workers
 
 
 def predict(
-    folder: Annotated[str | None, Argument(metavar="MODEL", help="The same as --model")] = None,
-    table: Annotated[Path | None, Argument(metavar="ROWS", help="The same as --rows")] = None,
+    folder: Annotated[str | None, Argument(metavar="MODEL", help="As --model")] = None,
+    table: Annotated[Path | None, Argument(metavar="ROWS", help="As --rows")] = None,
     *,
     output: Annotated[
         Path,
         Option("--output", "-o", help="Parquet to write, with --rows also CSV; a row per sample"),
     ],
     model: Annotated[
-        str | None, Option(help="Folder of `lanistr export`, or a hub name; with --rows")
+        str | None, Option(help="Folder of `lanistr fit` or `export`, or a hub name; with --rows")
     ] = None,
     rows: Annotated[Path | None, Option(help=f"{ROWS}; with --model")] = None,
     series: Annotated[
