@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 from pathlib import Path
@@ -29,12 +30,15 @@ def tell_disk(error: Exception) -> str | None:
     'a/b.parquet: there is no such f'
     >>> tell_disk(RuntimeError("I/O error: No space left on device (os error 28)"))[:18]
     'The disk is full. '
+    >>> tell_disk(RuntimeError("Could not write to file: No space left on device"))[:18]
+    'The disk is full. '
     >>> tell_disk(OSError("1000000 requested and 262128 written"))[:18]
     'The disk is full. '
     """
     name, words = getattr(error, "filename", None), str(error)
     told = re.search(r"(?:os error |errno\W{1,3})(\d+)", words)
     number = getattr(error, "errno", None) or (told and int(told[1]))
+    number = number or next((full for full in FULL if os.strerror(full) in words), None)
     if isinstance(error, FileNotFoundError):
         return (
             f"{name or words.rpartition(': ')[2]}: there is no such file. If an earlier step makes "
@@ -52,6 +56,15 @@ def tell_full(path: Path | str | None = None) -> str:
     if not path:
         return f"The disk is full. Free space, or {ELSEWHERE}"
     return f"{path}: its disk is full ({free_mb(path)} MB are free). Free space, or {ELSEWHERE}"
+
+
+def told_bytes(size: float) -> str:
+    """A size as one says it.
+
+    >>> told_bytes(2_345_678), told_bytes(12_345_678_901)
+    ('2.3 MB', '12.3 GB')
+    """
+    return f"{size / 1e9:,.1f} GB" if abs(size) >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
 def is_full(path: Path | str) -> bool:

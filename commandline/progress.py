@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from commandline.disks import is_full, tell_full
+
 SPARED = {"job_info", "job_finished", "progress", "shellcmd"}
 """Events that our line stands for."""
 CHATTER = ("Select jobs to execute", "Execute ", "Exiting because a job execution failed")
@@ -89,8 +91,10 @@ class Progress(logging.Handler):
 
     def fail(self, told: dict[str, Any]) -> None:
         """Print that a job failed, and why."""
-        self.failed[told["jobid"]] = told
-        print(f"{now()}  failed: {self.name_of(told)}: {told_reason(told['log'])}", flush=True)
+        # At once: then the outputs of the job are removed, and a disk is full no more.
+        why = told_reason(told["log"])
+        self.failed[told["jobid"]] = told | {"why": why}
+        print(f"{now()}  failed: {self.name_of(told)}: {why}", flush=True)
 
     def name_of(self, told: Mapping[str, Any]) -> str:
         """What a job is called that failed."""
@@ -116,7 +120,7 @@ class Progress(logging.Handler):
         """
         lines = []
         for told in self.failed.values():
-            lines += [f"failed: {self.name_of(told)}", f"  why: {told_reason(told['log'])}"]
+            lines += [f"failed: {self.name_of(told)}", f"  why: {told['why']}"]
             file = next(iter(files_of(told["output"])), "")
             again = shlex.join(["snakemake", file, "--cores", "1", *options])
             lines += [f"  again: {again}"] if file else []
@@ -129,14 +133,17 @@ def files_of(told: Iterable[object]) -> list[str]:
 
 
 def told_reason(logs: Sequence[str]) -> str:
-    """The message that a job ended with, or where to look."""
+    """The message that a job ended with, or where to look; on a full disk a log has none."""
     for log in files_of(logs):
         path = Path(log)
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            said = next((line for line in reversed(lines) if line.startswith(FAILURE)), None)
-            return said.removeprefix(FAILURE) if said else f"it ended without a message, see {path}"
-    return "it left no log"
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        said = [line for line in text.splitlines() if line.startswith(FAILURE)]
+        if said:
+            return said[-1].removeprefix(FAILURE)
+        if is_full(path):
+            return tell_full(path)
+        return f"it ended without a message, see {path}" if path.is_file() else "it left no log"
+    return "it has no log"
 
 
 def now() -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from commandline.disks import is_full
+
 AGAIN = "Trying again may help."
 """Ends the messages of steps that another attempt, with more memory or later, may not need."""
 
@@ -15,16 +17,17 @@ TAIL_BYTES = 100_000
 def is_final(log: Path) -> bool:
     """Whether a step itself said why it failed, and that not in a message that ends with `AGAIN`.
 
-    What kills a step, such as the end of its time, says nothing in its log.
+    What kills a step, such as the end of its time, says nothing in its log; nor does a full disk,
+    on which the message has no room.
     """
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
-        return False
+        lines = []
     said = [line for line in lines if line.startswith("error: ")]
-    return bool(said) and AGAIN not in "".join(lines)
+    return AGAIN not in "".join(lines) if said else is_full(log)
 
 
 def end_retries(record: Any, workflow: Any) -> bool:

@@ -9,7 +9,8 @@ one that is not refused may: `lanistr cost` estimates all that trainings take.
 
 import shutil
 
-GB = 1e9
+from commandline.disks import is_full, told_bytes
+
 WEIGHT_BYTES = 4
 
 
@@ -47,9 +48,8 @@ def bytes_there(path):
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def bytes_needed():
-    """What the planned jobs leave at least, by kind, less what it replaces."""
-    jobs = list(workflow.dag.needrun_jobs())
+def bytes_needed(jobs):
+    """What jobs leave at least, by kind, less what it replaces."""
     trained = [job for job in jobs if job.rule.name in ("pretrain", "finetune")]
     cached = [job for job in jobs if job.rule.name == "cache"]
     weights = [weights_bytes(job.wildcards.experiment) for job in trained]
@@ -68,15 +68,20 @@ def bytes_needed():
     }
 
 
+def bytes_free():
+    """What the disk of the results has left."""
+    return shutil.disk_usage(results("")).free
+
+
 def refuse_full_disk():
     """Stop before the first job if what it is certain to leave does not fit."""
-    needed, free = bytes_needed(), shutil.disk_usage(results("")).free
-    if sum(needed.values()) > free:
+    needed = bytes_needed(list(workflow.dag.needrun_jobs()))
+    if sum(needed.values()) > (free := bytes_free()):
         told = "; ".join(
-            f"{name} {size / GB:,.1f} GB" for name, size in needed.items() if size
+            f"{name} {told_bytes(size)}" for name, size in needed.items() if size
         )
         sys.exit(
-            f"error: the disk of {results('')} has {free / GB:,.1f} GB free, and what is planned takes "
-            f"{sum(needed.values()) / GB:,.1f} at least: {told}. Make room, or let results be a "
+            f"error: the disk of {results('')} has {told_bytes(free)} free, and what is planned takes "
+            f"{told_bytes(sum(needed.values()))} at least: {told}. Make room, or let results be a "
             "link to a folder on another disk. `lanistr cost` estimates the whole."
         )

@@ -53,7 +53,8 @@ def tell_results():
 
 def tell_failures():
     """What failed, why, and the command that repeats it."""
-    waiting = sum(not workflow.dag.finished(job) for job in workflow.dag.needrun_jobs())
+    dag = workflow.dag
+    waiting = [job for job in dag.needrun_jobs() if not dag.finished(job)]
     told = workflow.config_settings
     options = [
         *(
@@ -65,9 +66,15 @@ def tell_failures():
     ]
     print("", *PROGRESS[0].told_failures(options), sep="\n", file=sys.stderr)
     print(
-        f"{waiting} of {PROGRESS[0].total} jobs are not done; the same command goes on with them.",
+        f"{len(waiting)} of {PROGRESS[0].total} jobs are not done; the same command goes on with them.",
         file=sys.stderr,
     )
+    if is_full(results("")):
+        print(
+            f"{results('')} has {told_bytes(bytes_free())} free. Of what is left, weights, states and "
+            f"caches take {told_bytes(sum(bytes_needed(waiting).values()))} at least.",
+            file=sys.stderr,
+        )
 
 
 onsuccess:

@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from snakemake.logging import logger
 
 from commandline import forkserver
+from commandline.disks import tell_disk
 from commandline.retries import end_retries
 from commandline.shipped import point_to_packages
 
@@ -35,6 +36,15 @@ else:
         LAUNCH=LAUNCH,
         LAUNCH_ONE=LAUNCH_ONE,
         REGISTRY_FILE=REGISTRY_FILE,
+    )
+
+
+if os.path.isdir(results("")) and not os.access(results(""), os.W_OK):
+    # Where nothing is to be done, or a report is to be made of what is there, that is no fault.
+    print(
+        f"warning: {results('')} cannot be written. Where a job is to be done, change that, or name "
+        "another folder with --directory.",
+        file=sys.stderr,
     )
 
 
@@ -124,10 +134,13 @@ onstart:
     refuse_temp_dir()
     refuse_folder()
     refuse_devices()
-    Path(results("")).mkdir(parents=True, exist_ok=True)
-    refuse_full_disk()
-    refuse_many_labels()
-    RUNNING.append(open(results(".lock"), "w", encoding="utf-8"))
+    try:
+        Path(results("")).mkdir(parents=True, exist_ok=True)
+        refuse_full_disk()
+        refuse_many_labels()
+        RUNNING.append(open(results(".lock"), "w", encoding="utf-8"))
+    except OSError as error:
+        sys.exit(f"error: {tell_disk(error) or error}")
     try:
         fcntl.flock(RUNNING[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

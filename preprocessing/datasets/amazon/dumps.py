@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from commandline.disks import tell_disk
 from preprocessing.datasets.amazon.lines import count_flaws, marked_object, other_release
 from preprocessing.engine.complaints import want_of_memory
 from preprocessing.engine.duckdb import quoted, text_file
@@ -153,6 +154,8 @@ def engine_errors(path: Path) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise want_of_memory(str(error)) from None
     except (duckdb.DataError, duckdb.IOException) as error:
+        if tell_disk(error):
+            raise
         raise DataContractError(
             f"{path} cannot be read ({type(error).__name__}). {FETCH_ANEW} If it is the same, "
             "unpack it."
