@@ -35,6 +35,10 @@ RunDir = Annotated[Path, Option("--run", help="Folder with checkpoint.safetensor
 ModelName = Annotated[str, Option("--model", help="Folder of `lanistr export`, or a hub name")]
 ROWS = "File of new rows (Parquet or CSV) with the columns of the training rows; empty = absent"
 RowsFile = Annotated[Path, Option("--rows", help=ROWS)]
+PicturesDir = Annotated[
+    Path | None,
+    Option("--pictures", help="Folder that all pictures are below; default: that of the rows"),
+]
 OnDevice = Annotated[
     Device, Option("--device", help="Where to compute; auto = on a GPU if there is one")
 ]

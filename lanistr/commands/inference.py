@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from lanistr.errors import ConfigError
-from lanistr.options import ROWS, OnDevice, Threads, Workers
+from lanistr.options import ROWS, OnDevice, PicturesDir, Threads, Workers
 
 
 def predict(
@@ -24,6 +24,7 @@ def predict(
     series: Annotated[
         Path | None, Option(help="Measurements of own rows over time, csv or Parquet")
     ] = None,
+    pictures: PicturesDir = None,
     calibrated: Annotated[
         bool,
         Option(help="Calibrate probabilities by the temperature of the model, or leave them"),
@@ -54,6 +55,7 @@ def predict(
             rows,
             output,
             series=series,
+            pictures=pictures,
             calibrated=calibrated,
             device=device,
             threads=threads,

@@ -12,7 +12,7 @@ from typer import Option
 from lanistr.errors import DataContractError
 from lanistr.inference.predictor import Predictor
 from lanistr.modality import Modality
-from lanistr.options import ModelName, OnDevice, RowsFile, Threads
+from lanistr.options import ModelName, OnDevice, PicturesDir, RowsFile, Threads
 from lanistr.training.distributed import world
 from reading.spreadsheets import escape_formula
 
@@ -25,6 +25,7 @@ def predict_rows(
     output: Path,
     *,
     series: Path | None = None,
+    pictures: Path | None = None,
     calibrated: bool = True,
     device: str = "auto",
     threads: int | None = None,
@@ -36,13 +37,15 @@ def predict_rows(
         rows: .parquet or .csv; see `lanistr.inference.rows`.
         output: .parquet or .csv; see `Predictor.predict`.
         series: measurements of own rows.
+        pictures: folder that all pictures are below; None = that of `rows`.
         calibrated: whether probabilities are under the model's temperature.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch.
     """
     with world(device, threads) as here:
         predictor = Predictor.from_pretrained(model, device=here.device)
-        write_table(predictor.predict(rows, series, calibrated=calibrated), output)
+        answers = predictor.predict(rows, series, pictures=pictures, calibrated=calibrated)
+        write_table(answers, output)
 
 
 def embed_rows(
@@ -54,6 +57,7 @@ def embed_rows(
         Option("--modality", help="Modality to look at; default: all that a row has"),
     ] = None,
     *,
+    pictures: PicturesDir = None,
     device: OnDevice = "auto",
     threads: Threads = None,
 ) -> None:
@@ -64,12 +68,13 @@ def embed_rows(
         rows: .parquet or .csv.
         output: .parquet; see `Predictor.embed`.
         modalities: what to look at; None or empty = all that a row has.
+        pictures: folder that all pictures are below; None = that of `rows`.
         device: `auto`, `cpu` or `cuda`.
         threads: of torch.
     """
     with world(device, threads) as here:
         predictor = Predictor.from_pretrained(model, device=here.device)
-        write_table(predictor.embed(rows, modalities or None), output)
+        write_table(predictor.embed(rows, modalities or None, pictures=pictures), output)
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:

@@ -15,20 +15,22 @@ from lanistr.process import preprocess
 
 
 def read_own(
-    rows: NewRows | Path, description: Mapping[str, Any], series: NewRows | Path | None = None
+    rows: NewRows | Path,
+    description: Mapping[str, Any],
+    base: Path,
+    series: NewRows | Path | None = None,
 ) -> pl.DataFrame:
     """Rows as they stood in the files of the training data, as `lanistr.inference.rows` has them.
 
     Args:
-        rows: csv or Parquet file, table, or one mapping per row; paths of pictures are relative to
-            the folder of the file, else to the working folder.
+        rows: csv or Parquet file, table, or one mapping per row.
         description: how the training rows were read.
+        base: folder that the roots of pictures in the description are relative to.
         series: measurements of the rows, where the training rows had them.
 
     Raises:
         ProcessError: the rows are not as the description says.
     """
-    base = rows.parent if isinstance(rows, Path) else Path.cwd()
     with TemporaryDirectory(prefix="lanistr-") as folder:
         work = Path(folder)
         told, output = work / "description.json", work / "rows.parquet"

@@ -23,6 +23,7 @@ from lanistr.inference.rows import (
     NewRows,
     Rows,
     checked,
+    confined,
     make_table,
     read_table,
 )
@@ -100,6 +101,7 @@ class Predictor:
         rows: NewRows | Path,
         series: NewRows | Path | None = None,
         *,
+        pictures: Path | None = None,
         calibrated: bool = True,
     ) -> pl.DataFrame:
         """What the model says of each row; warns where fine-tuning hardly saw rows like these.
@@ -108,6 +110,8 @@ class Predictor:
             rows: file, table, or one mapping per row; of own data as they stand in the files of
                 the training data.
             series: measurements of own rows, where the training rows had them.
+            pictures: folder that paths of pictures are relative to and must not lead out of; None
+                = that of the file of rows, or the working folder.
             calibrated: whether probabilities are under the temperature that was fitted on
                 validation samples; False = as the model gives them, and as tables measure them.
 
@@ -126,7 +130,7 @@ class Predictor:
             ConfigError: the model was only pretrained.
         """
         task = self.model.task
-        some = self.read(rows, series)
+        some = self.read(rows, series, pictures)
         said = [answers(self.model, samples) for samples in self.samples(some)]
         values = torch.cat([torch.empty(0, task.outputs).double(), *said]).numpy()
         if calibrated and self.finetuned:
@@ -156,6 +160,7 @@ class Predictor:
         rows: NewRows | Path,
         modalities: Iterable[Modality] | None = None,
         series: NewRows | Path | None = None,
+        pictures: Path | None = None,
     ) -> pl.DataFrame:
         """The fused embedding of each row, of length 1, for `models.retrieval.nearest`.
 
@@ -163,6 +168,7 @@ class Predictor:
             rows: as in `predict`.
             modalities: what to look at; None = all that a row has.
             series: as in `predict`.
+            pictures: as in `predict`.
 
         Returns:
             One row per row, in the same order: `sample_id` where given, `modalities`, and
@@ -177,7 +183,7 @@ class Predictor:
             raise ConfigError(
                 f"{self.experiment.name} is a {type(model).__name__}; only LANISTR embeds."
             )
-        some = self.read(rows, series)
+        some = self.read(rows, series, pictures)
         if modalities is not None:
             some = some.only(modalities)
         width = self.experiment.fusion.hidden
@@ -188,19 +194,26 @@ class Predictor:
         vectors = pl.Series("embedding", torch.cat(parts).numpy(), pl.Array(pl.Float32, width))
         return some.described().with_columns(vectors)
 
-    def read(self, rows: NewRows | Path, series: NewRows | Path | None = None) -> Rows:
+    def read(
+        self,
+        rows: NewRows | Path,
+        series: NewRows | Path | None = None,
+        pictures: Path | None = None,
+    ) -> Rows:
         """The rows, checked against what the model reads."""
         inputs = self.encoder.inputs(self.experiment.modalities)
-        some = checked(self._table(rows, series, inputs), inputs)
+        base = pictures or (rows.parent if isinstance(rows, Path) else Path.cwd())
+        some = checked(self._table(rows, series, base, inputs), inputs)
         self.encoder.check(some)
         return some
 
     def _table(
-        self, rows: NewRows | Path, series: NewRows | Path | None, inputs: Inputs
+        self, rows: NewRows | Path, series: NewRows | Path | None, base: Path, inputs: Inputs
     ) -> pl.DataFrame:
         if (description := self.encoder.processor.rows) is None:
-            return read_table(rows) if isinstance(rows, Path) else make_table(rows)
-        table = read_own(rows, description, series)
+            table = read_table(rows) if isinstance(rows, Path) else make_table(rows)
+            return confined(table, base)
+        table = read_own(rows, description, base, series)
         read = {SAMPLE_ID, *(name for names in inputs.values() for name in names)}
         return table.select(name for name in table.columns if name in read)
 

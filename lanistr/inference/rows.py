@@ -3,7 +3,7 @@
 | Modality | Columns |
 | :-- | :-- |
 | text | `text`: a string |
-| image | `image`: a path, or the bytes of a file |
+| image | `image`: a path below the folder of the rows or of `--pictures`, or the bytes of a file |
 | tabular | one for each category and number of the training data |
 | timeseries | `timeseries`: hours * values, in clinical units |
 |            | `observed`: hours * variables, 1 = measured in that hour, else 0 |
@@ -29,6 +29,7 @@ from lanistr.errors import DataContractError
 from lanistr.modality import Modality
 from reading.columns import type_name
 from reading.delimited import NULLS, DelimitedError, read_delimited
+from reading.paths import located
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +182,26 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     return str(value) if isinstance(value, Path) else value
+
+
+def confined(table: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Rows whose paths of pictures are those of files below a folder, which they are relative to.
+
+    Raises:
+        DataContractError: a path leads out of the folder.
+    """
+    if table.schema.get(IMAGE) != pl.String:
+        return table
+    root = folder.resolve()
+    paths = [None if name is None else located(root, name) for name in table[IMAGE]]
+    outside = [n for n, path in enumerate(paths) if path and not path.is_relative_to(root)]
+    if outside:
+        raise DataContractError(
+            f"rows: {len(outside)} paths of pictures lead out of {root}, such as that of row "
+            f"{outside[0]} (from 0). Give paths below it, or name the folder that all pictures are "
+            "below with --pictures."
+        )
+    return table.with_columns(pl.Series(IMAGE, [path and str(path) for path in paths], pl.String))
 
 
 def checked(table: pl.DataFrame, inputs: Inputs) -> Rows:

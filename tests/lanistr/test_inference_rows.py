@@ -45,7 +45,9 @@ def test_rows_without_anything_are_refused(stays, tmp_path):
         ({"text": [3]}, r"text is of type Int64, allowed is String"),
         ({"timeseries": [[1.0]], "observed": [[1]]}, r"has lists of \[1\] values, .*2832"),
         ({"timeseries": ["a"], "observed": [[1]]}, r"timeseries has lists of String values"),
-        ({"image": ["/nowhere/patient.jpg"]}, r"image of row 0 .*: file missing on disk"),
+        ({"image": ["patient.jpg"]}, r"image of row 0 .*: file missing on disk"),
+        ({"image": ["a.jpg", "/patient.jpg"]}, r"1 paths of pictures lead out of .* row 1 "),
+        ({"image": ["../patient.jpg", None]}, r"1 paths .* row 0 .*\. Give .* --pictures"),
         ({"image": [b"no image"]}, r"image of row 0 .*: not a picture file"),
     ],
 )

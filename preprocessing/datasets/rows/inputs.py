@@ -10,6 +10,7 @@ from preprocessing.datasets.rows.problems import Problems
 from preprocessing.datasets.rows.source import Source
 from preprocessing.datasets.rows.values import parse_category, parse_number, parse_text, parse_time
 from preprocessing.ledger import Ledger
+from reading.paths import located
 
 NO_FILE = "a path is given, but there is no file"
 
@@ -126,9 +127,7 @@ def _root(description: Description, name: str) -> Path:
 
 
 def _paths(root: Path, raw: pl.Series) -> list[Path | None]:
-    # No path holds a zero byte: such a picture is not there.
-    names = parse_text(raw).str.replace_all("\0", "?", literal=True)
-    return [None if path is None else (root / path).resolve() for path in names]
+    return [None if name is None else located(root, name) for name in parse_text(raw)]
 
 
 def _is_there(path: Path, root: Path) -> bool:
