@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pkgutil import resolve_name
@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from commandline.damaged import tell_damaged
 from commandline.disks import tell_disk
 from commandline.unforeseen import tell_unforeseen
 
@@ -88,13 +89,18 @@ def run_command(app: typer.Typer, expected: type[Exception]) -> int:
     try:
         app()
     except Exception as error:
-        said = str(error) if isinstance(error, expected) else tell_disk(error)
+        said = str(error) if isinstance(error, expected) else tell_known(error, sys.argv[1:])
         # Errors of torch, which are of sizes and devices, keep their words.
         if said is None and (sys.flags.dev_mode or isinstance(error, RuntimeError)):
             raise
         print(f"error: {said}" if said else tell_unforeseen(error), file=sys.stderr)
         return 1
     return 0
+
+
+def tell_known(error: Exception, words: Sequence[str]) -> str | None:
+    """What to say of an error of a disk, or of a damaged file; None = it is another."""
+    return tell_disk(error) or tell_damaged(error, words)
 
 
 def _print_version(asked: bool) -> None:

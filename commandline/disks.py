@@ -14,6 +14,13 @@ CLOSED = {
     errno.EACCES: "permission is denied",
     errno.EPERM: "permission is denied",
 }
+NO_FILE = {
+    errno.EEXIST: "a file is there, where a folder is to be",
+    errno.EISDIR: "it is a folder",
+    errno.ENOTDIR: "it lies below a file",
+    errno.ELOOP: "its links lead in a circle",
+    errno.ENAMETOOLONG: "its name is too long",
+}
 LOW_MB = 50  # of a disk with less than this a failed write is believed to have met its end
 ELSEWHERE = (
     "name another folder: --directory for results, engine.temp_dir for temporary files. Then "
@@ -48,6 +55,10 @@ def tell_disk(error: Exception) -> str | None:
         return tell_full(name)
     if isinstance(error, OSError) and number in CLOSED:
         return f"{name}: cannot be read or written, {CLOSED[number]}. Change that, or {ELSEWHERE}"
+    if isinstance(error, OSError) and number in NO_FILE:
+        return (
+            f"{name}: cannot be read or written, {NO_FILE[number]}. Name a file, or put one there."
+        )
     return None
 
 

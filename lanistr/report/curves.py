@@ -234,7 +234,12 @@ def write_run_figures(
 
     Returns:
         How many figures were drawn.
+
+    Raises:
+        DataContractError: the folder is none of a run.
     """
+    if not (results / "runs").is_dir():
+        raise DataContractError(f"{results} has no runs/. Give results/<name> of a run.")
     output.mkdir(parents=True, exist_ok=True)
     found = histories(results)
     for name, seeds in found.items():

@@ -23,6 +23,8 @@ def refuse(number: int) -> None:
         (errno.EDQUOT, "results/a.parquet: its disk is full ("),
         (errno.EROFS, "results/a.parquet: cannot be read or written, its disk is read-only. "),
         (errno.EACCES, "results/a.parquet: cannot be read or written, permission is denied. "),
+        (errno.EISDIR, "results/a.parquet: cannot be read or written, it is a folder. "),
+        (errno.ELOOP, "results/a.parquet: cannot be read or written, its links lead in a circle. "),
         (errno.ENOENT, "results/a.parquet: there is no such file. "),
     ],
 )
