@@ -52,7 +52,9 @@ def _describe(
         pl.col("failure_case").cast(pl.String)
     )
     lines = [f"  {_breach(column, name, found, rows)}" for column, name, found in cases.iter_rows()]
-    contract = f"The contract is in {place_of(schema)}."
+    contract = (
+        f"The contract is in {place_of(schema)}. Correct the files that this table is made of."
+    )
     return "\n".join([f"{where} breaks {schema.__name__}:", *lines, contract])
 
 

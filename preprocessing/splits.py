@@ -61,13 +61,13 @@ def read_subject_list(path: Path) -> frozenset[int]:
         )
     rows = [line.split(",") for line in whole_text(path).split() if line]
     broken = sum(
-        len(row) != 2 or not re.fullmatch("[0-9]+", row[0]) or row[1] not in {"0", "1"}
+        len(row) != 2 or not re.fullmatch("[0-9]{1,18}", row[0]) or row[1] not in {"0", "1"}
         for row in rows
     )
     if broken:
         raise DataContractError(
             f"{path}: {broken} of {len(rows)} lines are not 'subject_id,flag' "
-            "with the digits 0 to 9 and a flag of 0 or 1. Expected a csv without a header."
+            "with at most 18 digits 0 to 9 and a flag of 0 or 1. Expected a csv without a header."
         )
     return frozenset(int(subject) for subject, flag in rows if flag == "1")
 

@@ -9,7 +9,8 @@ import re
 
 import polars as pl
 
-WHOLE = r"\s*[+-]?\d+(\.0*)?\s*"
+# No whole number of these tables, an identifier or a year say, is negative.
+WHOLE = r"\s*[+]?\d+(\.0*)?\s*"
 NUMBER = r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
 DAY = r"\d{4}-\d\d-\d\d"
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?"
@@ -53,8 +54,8 @@ def converts(column: str, wanted: str, found: pl.DataType) -> str:
     elif found.is_temporal():
         tests = [f"isfinite({column})"] + [f"{column} = {cast}"] * (wanted == "DATE")
     else:
-        whole = [f"{column} = trunc({column})"] * wanted.endswith(("INT", "INTEGER"))
-        tests = [*whole, f"{cast} IS NOT NULL"]
+        whole = [f"{column} = trunc({column})", f"{column} >= 0"]
+        tests = [*whole * wanted.endswith(("INT", "INTEGER")), f"{cast} IS NOT NULL"]
     if wanted in ("FLOAT", "DOUBLE"):
         tests.append(f"isfinite({cast})")
     return " AND ".join(tests)

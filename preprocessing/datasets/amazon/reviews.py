@@ -30,7 +30,7 @@ from preprocessing.datasets.amazon.dumps import (
     sift,
     statements,
 )
-from preprocessing.datasets.amazon.image_paths import ImageSource, candidates
+from preprocessing.datasets.amazon.image_paths import ImageSource, candidates, is_address
 from preprocessing.datasets.amazon.schemas import Links, Products, Reviews
 from preprocessing.engine.duckdb import connect_within
 from preprocessing.errors import ConfigError
@@ -158,7 +158,9 @@ def write_products(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     write_pieces(cut(map(pl.DataFrame, rows), even_sizes(count)), path, Products)
 
 
-def wanted_pictures(con: duckdb.DuckDBPyConnection, source: ImageSource) -> pl.DataFrame:
+def wanted_pictures(
+    con: duckdb.DuckDBPyConnection, source: ImageSource, category: Category, ledger: Ledger
+) -> pl.DataFrame:
     """The rows of `schemas.Links`: the addresses to try for each review and each product."""
     links = [pl.DataFrame(schema=LINKS)]
     if source is not ImageSource.PRODUCT:
@@ -166,8 +168,13 @@ def wanted_pictures(con: duckdb.DuckDBPyConnection, source: ImageSource) -> pl.D
             "SELECT (content >> 65)::BIGINT, NULL::VARCHAR, pictures FROM lines "
             "WHERE len(pictures) > 0 AND rowid IN (SELECT line FROM kept) ORDER BY 1"
         )
-        links += in_frames(taken, lambda urls: candidates(user=urls, source=source))
-    if source is not ImageSource.USER:
+        links += in_frames(
+            taken,
+            lambda urls: candidates(user=urls, source=source),
+            category.reviews,
+            ledger,
+        )
+    if source is not ImageSource.USER and category.metadata:
         shown = con.execute(
             "SELECT NULL::BIGINT, asin, pictures_high, pictures FROM products "
             "WHERE asin IN (SELECT asin FROM sides) ORDER BY asin"
@@ -175,17 +182,22 @@ def wanted_pictures(con: duckdb.DuckDBPyConnection, source: ImageSource) -> pl.D
         links += in_frames(
             shown,
             lambda high, low: candidates(product_high=high, product=low, source=source),
+            category.metadata,
+            ledger,
         )
     return pl.concat(links, rechunk=True)
 
 
 def in_frames(
-    rows: duckdb.DuckDBPyConnection, urls: Callable[..., list[str]]
+    rows: duckdb.DuckDBPyConnection, urls: Callable[..., list[str]], dump: Dump, ledger: Ledger
 ) -> Iterator[pl.DataFrame]:
     """Links of rows of two names and lists of addresses: as tuples all would take much more."""
+    unusable = 0
     while some := rows.fetchmany(AT_ONCE):
+        unusable += sum(not is_address(url) for _, _, *lists in some for url in chain(*lists))
         found = [(number, asin, urls(*lists)) for number, asin, *lists in some]
         yield pl.DataFrame(found, schema=LINKS, orient="row").filter(pl.col("urls").list.len() > 0)
+    ledger.note(dump.path.name, "picture whose address is not http(s), left out", unusable)
 
 
 def split_products(
@@ -235,7 +247,9 @@ def clean_reviews(
     assign(con, splitter, len(outputs))
     seen = write_reviews(con, outputs)
     write_products(con, products)
-    write_part(check(wanted_pictures(con, image_source), Links, links.name), links)
+    write_part(
+        check(wanted_pictures(con, image_source, category, ledger), Links, links.name), links
+    )
     write_facts(
         {
             "rows": seen.total(),

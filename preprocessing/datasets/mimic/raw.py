@@ -9,6 +9,7 @@ data. Lines may end in LF or CRLF, but not both.
 
 import csv
 import logging
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -160,8 +161,19 @@ def _find_all(root: Path, tables: Sequence[str]) -> dict[str, Path]:
 
 
 def _candidates(root: Path, table: str) -> list[Path]:
+    """The files that a table has.
+
+    Raises:
+        SourceMissingError: something else stands in the place of one.
+    """
     places = [table, table.replace("hosp/", "core/")] if table in CORE else [table]
     paths = [root / f"{place}{ending}" for place in places for ending in ENDINGS]
+    # A table that may be absent is not, where a link to it leads nowhere.
+    if odd := [path for path in paths if os.path.lexists(path) and not path.is_file()]:
+        raise SourceMissingError(
+            f"{odd[0]} is there, but is no file: a folder, or a link that leads to none. "
+            "Put the file there, or remove what stands in its place."
+        )
     return [path for path in paths if path.is_file()]
 
 

@@ -83,14 +83,17 @@ def parquet_schema(path: Path) -> Mapping[str, pl.DataType]:
     """The types of a Parquet file's columns.
 
     Raises:
-        DataContractError: it is none.
+        DataContractError: it is none, or has no column.
     """
     try:
-        return pl.read_parquet_schema(path)
+        schema = pl.read_parquet_schema(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataContractError(
             f"{path} is not a readable Parquet file ({type(error).__name__}). {GET_ANEW}"
         ) from None
+    if not schema:
+        raise DataContractError(f"{path} has no column. {GET_ANEW}")
+    return schema
 
 
 def check_parquet(path: Path, layout: Layout) -> None:
@@ -123,4 +126,5 @@ def _converts(found: pl.DataType, wanted: Column) -> bool:
         return False
     if wanted.type in {"date32", "timestamp[s]"}:
         return found == pl.Date or (isinstance(found, pl.Datetime) and found.time_zone is None)
-    return found.is_numeric()
+    # DuckDB reads polars' numbers of 128 bits as bytes.
+    return found.is_numeric() and found not in (pl.Int128, pl.UInt128)

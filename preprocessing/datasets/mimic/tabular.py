@@ -20,6 +20,7 @@ from preprocessing.datasets.mimic.release import renamed
 from preprocessing.datasets.mimic.schemas import Tabular
 from preprocessing.encode import fit
 from preprocessing.engine.duckdb import Connection
+from preprocessing.errors import DataContractError
 from preprocessing.ledger import Ledger
 from preprocessing.options import FactsFile, LedgerFile, OutputFiles
 from preprocessing.shards import write_facts, write_parts
@@ -149,6 +150,11 @@ def collect_demographics(
     for remark in renamed(source.files["hosp/admissions"].layout):
         ledger.note("hosp/admissions", remark, admissions.height)
     rows = demographics(pl.read_parquet(cohort, glob=False), patients, admissions, ledger)
+    if rows.is_empty():
+        raise DataContractError(
+            f"{root}: no stay of the cohort is in hosp/patients and hosp/admissions. Lost:\n"
+            f"{ledger.losses()}\nGive a root whose tables are of the same patients."
+        )
     encoders = fit(rows.lazy(), categorical=CATEGORICAL, numeric=NUMERIC)
     rows = check(encoders.encode(rows), Tabular, str(cohort))
     write_parts(rows, outputs, order_by=["stay_id"])

@@ -77,7 +77,10 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.Series]:
         try:
             frame = pl.read_parquet(path, glob=False)
         except pl.exceptions.PolarsError as error:
-            raise DataContractError(f"{path}: is not Parquet ({type(error).__name__}).") from None
+            raise DataContractError(
+                f"{path}: is not Parquet ({type(error).__name__}). Save it again, or as csv in "
+                "UTF-8."
+            ) from None
         if frame.is_empty():
             raise DataContractError(f"{path}: has no row. Give at least one.")
         plain = frame.with_columns(
