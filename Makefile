@@ -12,7 +12,7 @@ LOCK   ?= $(if $(filter Darwin,$(shell uname)),requirements-cpu.lock,requirement
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env slurm all demo test test-slurm check docs bench rehearse lock format clean
+.PHONY: help env slurm all demo test test-slurm test-faults check docs bench rehearse lock format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/'
@@ -42,6 +42,9 @@ test: env ## the whole test suite
 
 test-slurm: slurm ## the workflow on a Slurm of this machine: apt-get install slurm-wlm munge
 	python -m pytest -n0 tests/slurm
+
+test-faults: env ## every fault against every promise; the table in results/faults/faults.md
+	python -m tests.faults
 
 check: env ## lint, format, types, import contracts
 	ruff check .

@@ -7,6 +7,10 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", action="store_true", help="every fault, not a part of them")
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY

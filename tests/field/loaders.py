@@ -1,14 +1,19 @@
 """Every step that reads tables of people, with small valid input and how the step is run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
 import polars as pl
+import yaml
 
+from lanistr.inference.encode import Encoder
 from lanistr.inference.rows import checked, read_table
 from preprocessing.datasets.mimic.images import CHEXPERT, FINDINGS, METADATA, STUDY
+from preprocessing.datasets.mimic.release import layouts
 from tests.field.case import run_step
 from tests.field.challenge_cases import read_challenge, write_challenge
 from tests.field.dump_cases import lines, read_dumps
@@ -19,6 +24,51 @@ from tests.preprocessing.own_rows import parcels, write_own
 from tests.preprocessing.test_mimic_images import release
 from tests.preprocessing.test_mimic_notes import SPLITTER, note
 
+COLUMNS = tuple(name for names in INPUTS.values() for name in names)
+
+Kind = Literal["integer", "number", "time", "category", "text", "path", "flag", "other"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A csv file, or lines of JSON.
+
+    Attributes:
+        file: relative to the folder of the input.
+        columns: what each is to the step, in the order of the file; those of JSON are keys. Other
+            columns are not read, or like one that is tried.
+        named: whether its first line names the columns.
+        parquet: whether the step reads it as Parquet, too.
+        optional: whether the step does without it, and says so in its ledger.
+        names: what messages may call it, but for its file.
+    """
+
+    file: str
+    columns: Mapping[str, Kind]
+    named: bool = True
+    parquet: bool = False
+    optional: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """What messages may call it."""
+        return (Path(self.file).stem, *self.names)
+
+    @property
+    def tried(self) -> set[str]:
+        """The first column of each kind, which is tried with everything."""
+        first: dict[Kind, str] = {}
+        for name, kind in self.columns.items():
+            first.setdefault(kind, name)
+        first.pop("other", None)
+        return set(first.values())
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it holds lines of JSON."""
+        return self.file.endswith(".json")
+
 
 @dataclass(frozen=True)
 class Loader:
@@ -27,14 +77,28 @@ class Loader:
     Attributes:
         name: the step's.
         write: makes valid input in an empty folder.
-        tables: csv files or JSON lines of it, relative to the folder, that may be changed.
+        tables: those of the input that may be changed.
         read: runs the step; the message, None if there is none. Own errors may pass.
+        guesses: whether it only guesses what columns are.
     """
 
     name: str
     write: Callable[[Path], object]
-    tables: tuple[str, ...]
+    tables: tuple[Table, ...]
     read: Callable[[Path], str | None]
+    guesses: bool = False
+
+
+def released(table: str, file: str, tried: Iterable[str], *, optional: bool = False) -> Table:
+    """A table of MIMIC, some of whose columns are tried."""
+    kinds: dict[str, Kind] = {"string": "category", "timestamp[s]": "time", "date32": "time"}
+    kinds |= {"float64": "number"}
+    of_text: dict[str, Kind] = {"text": "text", "dicom_id": "path", "StudyTime": "number"}
+    columns: dict[str, Kind] = {}
+    for column in layouts("v2.2")[table]:
+        kind = of_text.get(column.name) or kinds.get(column.type, "integer")
+        columns[column.header] = kind if column.name in tried else "other"
+    return Table(file, columns, parquet=True, optional=optional)
 
 
 def write_mimic(folder: Path) -> None:
@@ -77,6 +141,21 @@ def write_films(folder: Path) -> None:
     labels.write_csv(folder / f"cxr/{CHEXPERT}.csv")
 
 
+def found(folder: Path, name: str) -> Path:
+    """The file of a table, csv or Parquet."""
+    parquet = folder / f"{name}.parquet"
+    return parquet if parquet.exists() else folder / f"{name}.csv"
+
+
+def read_described(folder: Path) -> str | None:
+    """What `rows-read` says of own rows, whose description names the files that are there."""
+    own = yaml.safe_load((folder / "own.yaml").read_text(encoding="utf-8"))
+    own["rows"]["source"] = found(folder, "parcels").name
+    own["rows"]["series"]["source"] = found(folder, "readings").name
+    (folder / "own.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    return read_training(folder).message
+
+
 def write_trained(folder: Path) -> None:
     """Own rows that were read for training, so that the same can be read as new ones."""
     write_own(folder)
@@ -92,13 +171,15 @@ def init_rows(folder: Path) -> str | None:
 
 def write_new(folder: Path) -> None:
     """New rows of a model that reads words and a table."""
-    names = [name for columns in INPUTS.values() for name in columns]
-    pl.DataFrame(parcels()).select(names).write_csv(folder / "new.csv")
+    pl.DataFrame(parcels()).select(COLUMNS).write_csv(folder / "new.csv")
 
 
 def check_new(folder: Path) -> None:
-    """Read new rows as `predict` and `embed` do."""
-    checked(read_table(folder / "new.csv"), INPUTS)
+    """Read new rows as `predict` and `embed` do, and check the types of numbers."""
+    rows = checked(read_table(found(folder, "new")), INPUTS)
+    numbers = SimpleNamespace(category_names=(), number_names=("weight", "size"))
+    Encoder(cast(Any, None), cast(Any, numbers), cast(Any, None), {}, False).check(rows)
+    rows.table.write_parquet(folder / "read.parquet")
 
 
 def write_dump(folder: Path) -> None:
@@ -115,58 +196,171 @@ def read_dump(folder: Path) -> str | None:
     return read_dumps(folder, *((folder / name).read_bytes() for name in pair), ending="").message
 
 
+STAYS = ("subject_id", "stay_id", "first_careunit", "intime", "outtime")
+CODES = ("hadm_id", "icd_code", "icd_version")
+EVENTS = ("stay_id", "charttime", "itemid", "value")
+FILM = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
+OWN: dict[str, Kind] = {
+    "parcel": "category",
+    "sender": "category",
+    "late": "category",
+    "weight": "number",
+    "note": "text",
+    "remark": "text",
+    "picture": "path",
+    "colour": "category",
+    "size": "number",
+    "sent": "time",
+    "memo": "other",
+}
+# Of new rows its answers are not read, and they need no id.
+OWN_NEW: dict[str, Kind] = OWN | dict.fromkeys(("parcel", "sender", "late", "weight"), "other")
+# Text, then columns of the table, whose categories are whatever stands there.
+NEW: dict[str, Kind] = dict.fromkeys(COLUMNS, "other") | {
+    "note": "category",
+    "weight": "number",
+    "size": "number",
+}
+READINGS: dict[str, Kind] = {
+    "parcel": "category",
+    "hour": "number",
+    "name": "category",
+    "value": "number",
+}
+LISTED = ("mimic.subject_lists.test", "the training split")
+REVIEWS: dict[str, Kind] = {
+    "overall": "number",
+    "verified": "flag",
+    "reviewTime": "other",
+    "reviewerID": "category",
+    "asin": "category",
+    "reviewText": "text",
+    "summary": "text",
+    "unixReviewTime": "integer",
+    "image": "path",
+}
+PRODUCTS: dict[str, Kind] = {
+    "asin": "category",
+    "title": "text",
+    "brand": "text",
+    "price": "category",
+}
+
+
+def other(columns: Iterable[str]) -> dict[str, Kind]:
+    """Columns of which no type is asked."""
+    return dict.fromkeys(columns, "other")
+
+
 LOADERS = (
     Loader(
         "mimic-cohort",
         write_mimic,
-        ("mimic/icu/icustays.csv", "mimic/hosp/diagnoses_icd.csv"),
+        (
+            released("icu/icustays", "mimic/icu/icustays.csv", STAYS),
+            released("hosp/diagnoses_icd", "mimic/hosp/diagnoses_icd.csv", CODES, optional=True),
+        ),
         lambda folder: MimicRoot(folder).cohort().message,
     ),
     # Labels of dictionaries, which are of nobody, are told where an item means something else.
     Loader(
         "mimic-timeseries",
         write_mimic,
-        ("mimic/icu/chartevents.csv",),
+        (released("icu/chartevents", "mimic/icu/chartevents.csv", EVENTS),),
         lambda folder: MimicRoot(folder).series().message,
     ),
     Loader(
         "mimic-tabular",
         write_mimic,
-        ("mimic/hosp/patients.csv",),
+        (released("hosp/patients", "mimic/hosp/patients.csv", ("subject_id", "gender")),),
         lambda folder: MimicRoot(folder).tabular().message,
     ),
     Loader(
         "subject lists",
         write_lists,
-        ("testset.csv",),
+        (
+            Table(
+                "testset.csv", {"subject": "integer", "flag": "integer"}, named=False, names=LISTED
+            ),
+        ),
         lambda folder: MimicRoot(folder).cohort("--test-subjects", folder / "testset.csv").message,
     ),
-    Loader("mimic-notes", write_notes, ("notes/note/radiology.csv",), read_notes),
+    Loader(
+        "mimic-notes",
+        write_notes,
+        (
+            released(
+                "note/radiology",
+                "notes/note/radiology.csv",
+                ("note_id", "subject_id", "charttime", "text"),
+            ),
+        ),
+        read_notes,
+    ),
     Loader(
         "mimic-images",
         write_films,
-        (f"cxr/{METADATA}.csv", f"cxr/{CHEXPERT}.csv"),
+        (
+            released(METADATA, f"cxr/{METADATA}.csv", FILM),
+            released(CHEXPERT, f"cxr/{CHEXPERT}.csv", (*STUDY, FINDINGS[0]), optional=True),
+        ),
         lambda folder: resize(folder, folder / "cxr").message,
     ),
     Loader(
         "rows-read",
         write_own,
-        ("parcels.csv", "readings.csv"),
-        lambda folder: read_training(folder).message,
+        (Table("parcels.csv", OWN, parquet=True), Table("readings.csv", READINGS, parquet=True)),
+        read_described,
     ),
     Loader(
         "rows-read --new",
         write_trained,
-        ("parcels.csv",),
-        lambda folder: read_new(folder, folder / "parcels.csv").message,
+        (Table("parcels.csv", OWN_NEW, parquet=True),),
+        lambda folder: read_new(folder, found(folder, "parcels")).message,
     ),
-    Loader("rows-init", write_own, ("parcels.csv", "readings.csv"), init_rows),
-    Loader("predict, embed", write_new, ("new.csv",), check_new),
+    Loader(
+        "rows-init",
+        write_own,
+        (Table("parcels.csv", other(OWN)), Table("readings.csv", other(READINGS))),
+        init_rows,
+        guesses=True,
+    ),
+    Loader(
+        "predict, embed",
+        write_new,
+        (Table("new.csv", NEW, parquet=True, names=("rows: ",)),),
+        check_new,
+    ),
     Loader(
         "physionet2012-rows",
         write_challenge,
-        ("challenge/set-a/100.txt", "challenge/Outcomes-a.txt"),
+        (
+            Table(
+                "challenge/set-a/100.txt",
+                {"Time": "time", "Parameter": "category", "Value": "number"},
+                names=("challenge/set-a",),
+            ),
+            Table(
+                "challenge/Outcomes-a.txt",
+                {
+                    "RecordID": "integer",
+                    "SAPS-I": "other",
+                    "SOFA": "other",
+                    "Length_of_stay": "integer",
+                    "Survival": "other",
+                    "In-hospital_death": "integer",
+                },
+            ),
+        ),
         lambda folder: read_challenge(folder).message,
     ),
-    Loader("amazon-reviews", write_dump, ("reviews.json", "products.json"), read_dump),
+    Loader(
+        "amazon-reviews",
+        write_dump,
+        (
+            Table("reviews.json", REVIEWS, names=("All_Beauty.json",)),
+            Table("products.json", PRODUCTS, names=("meta_All_Beauty.json",)),
+        ),
+        read_dump,
+    ),
 )

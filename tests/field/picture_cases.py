@@ -1,5 +1,6 @@
 """Files of pictures, as phones, shops and radiology departments write them."""
 
+import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,11 @@ from PIL import Image
 from lanistr.data.arrays import decoded
 from lanistr.errors import LanistrError
 from lanistr.inference.encode import Encoder, fitted
+from lanistr.inference.rows import confined
 from preprocessing.datasets.amazon.image_paths import local_name
 from preprocessing.datasets.amazon.schemas import Links
 from tests.field.case import SECRET, Seen, case, run_step
+from tests.field.dump_cases import lines, read_dumps, written
 from tests.reading.files import BLOCK, FILES, bomb, encoded
 
 KIND = "Pictures"
@@ -148,3 +151,37 @@ def predict_cut_off(folder: Path) -> Seen:
 @case(KIND, "`predict`: a folder for a picture", "refused", UNREAD.format("Is a directory"))
 def predict_a_folder(folder: Path) -> Seen:
     return asked(str(folder))
+
+
+@case(
+    KIND,
+    "addresses of a review's pictures that are not http(s): a script, a file, a path",
+    "noted",
+    "picture whose address is not http(s), left out",
+)
+def unusable_addresses(folder: Path) -> Seen:
+    urls = ["javascript:void(0)", f"file:///{SECRET}", f"../{SECRET}", "https://example.org/a.jpg"]
+    seen = read_dumps(
+        folder, gzip.compress(lines() + written(reviewerID="A99", image=urls).encode())
+    )
+    assert seen.noted["picture whose address is not http(s), left out"] == 3
+    assert pl.read_parquet(folder / "l.parquet")["urls"].to_list() == [urls[3:]]
+    return seen
+
+
+@case(
+    KIND,
+    "`predict`: a path of a picture that leads out of the folder of the rows, or of `--pictures`",
+    "refused",
+    "rows: 2 paths of pictures lead out of ..., such as that of row 1 (from 0). Give paths ...",
+)
+def predict_outside(folder: Path) -> Seen:
+    (folder / "inside").mkdir()
+    (folder / f"{SECRET}.jpg").write_bytes(FILES["RGB JPEG"].content)
+    (folder / "inside/link.jpg").symlink_to(folder / f"{SECRET}.jpg")
+    rows = pl.DataFrame({"image": ["a.jpg", f"../{SECRET}.jpg", "link.jpg", None]})
+    try:
+        confined(rows, folder / "inside")
+    except LanistrError as error:
+        return Seen(str(error))
+    return Seen()
