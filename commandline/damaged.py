@@ -28,7 +28,10 @@ def tell_damaged(error: Exception, words: Sequence[str]) -> str | None:
 def _kind_of(error: Exception) -> str | None:
     """What was to be read; classes are known by name, as none of the libraries is imported here."""
     name = type(error).__name__
-    if name in ("ComputeError", "ArrowInvalid") and "parquet" in str(error).lower():
+    words = str(error).lower()
+    if name in ("ComputeError", "ArrowInvalid") and "parquet" in words:
+        return "Parquet"
+    if isinstance(error, OSError) and "is a directory" in words:  # of Arrow, which has no number
         return "Parquet"
     if isinstance(error, JSONDecodeError):
         return "JSON"

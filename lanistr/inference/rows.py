@@ -37,6 +37,7 @@ NewRows = pl.DataFrame | Iterable[Mapping[str, Any]]
 """A table, or one mapping per row."""
 
 SAMPLE_ID = "sample_id"
+LARGEST = float(np.finfo(np.float32).max)
 # What columns of csv may be; an id of digits that no whole number holds stays as it is.
 NUMBERS, IDS = (pl.Int64, pl.Float64), (pl.Int64,)
 TEXT, IMAGE, SERIES, OBSERVED = "text", "image", "timeseries", "observed"
@@ -266,9 +267,9 @@ def _check_types(table: pl.DataFrame) -> None:
 
 
 def _check_finite(table: pl.DataFrame) -> None:
-    """Refuse numbers that are infinite."""
+    """Refuse numbers that are infinite, or larger than 32 bits hold."""
     infinite = {
-        name: int(table[name].is_infinite().sum())
+        name: int((table[name].abs() > LARGEST).sum())
         for name, kind in table.schema.items()
         if kind.is_float() and name != SAMPLE_ID
     }

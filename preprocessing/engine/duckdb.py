@@ -11,8 +11,9 @@ from typer import Option
 
 from commandline import Made
 from preprocessing.engine.complaints import without_values
+from preprocessing.engine.intact import GET_ANEW
 from preprocessing.engine.memory import StepMemory, demand
-from preprocessing.errors import ConfigError
+from preprocessing.errors import ConfigError, DataContractError
 
 # What DuckDB takes by its own account below which a step fails, and at least for each thread.
 LEAST_MB, THREAD_MB = 160, 100
@@ -120,6 +121,10 @@ def guard(files: Collection[Path]) -> Iterator[None]:
     # Results that are streamed as Arrow batches raise OSError.
     except (duckdb.Error, OSError) as error:
         raised = without_values(str(error), list(files))
+        # What its readers of formats raise has no class of its own and names no file.
+        pages = [str(path) for path in files if path.suffix == ".parquet"]
+        if raised is None and type(error) is duckdb.Error and pages:
+            raised = DataContractError(f"{', '.join(pages)}: damaged as Parquet. {GET_ANEW}")
         if raised is None:
             raise
         raise raised from None

@@ -69,10 +69,21 @@ def _of_bytes(table: Table) -> Iterator[Change]:
     yield change("a page of a website", REFUSED, lambda _: PAGE)
     yield change("a pointer of Git LFS", REFUSED, lambda _: POINTER)
     yield change("JSON of another kind", REFUSED, lambda _: b'[{"a": 1}, {"a": 2}]\n')
-    yield change("cut in the middle", HONEST, lambda raw: raw[: raw.rindex(b"\n", 0, -2) + 4])
+    yield change("cut within the last row", HONEST, _cut if table.is_json else _cut_row)
     yield change("an unfinished quote at the end", HONEST, lambda raw: raw + b'"' + _secret())
     yield change("no line end at the end", READ_OR_REFUSED, lambda raw: raw.rstrip(b"\n"))
     yield change("blank lines at the end", READ_OR_REFUSED, lambda raw: raw + b"\n\n\n")
+
+
+def _cut(raw: bytes) -> bytes:
+    """Lines without the end of the last one."""
+    return raw.rstrip(b"\n")[:-9]
+
+
+def _cut_row(raw: bytes) -> bytes:
+    """A csv file with the first bytes of its last row, which may be of several lines."""
+    whole = len(_on_rows(lambda rows: rows[:-1])(raw))
+    return raw[: whole + 4]
 
 
 def _secret() -> bytes:

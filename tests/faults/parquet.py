@@ -74,9 +74,13 @@ def of_parquet(table: Table) -> Iterator[Change]:
 
 def _whole(table: Table) -> Iterator[tuple[str, Promise, Callable[[pl.DataFrame], pl.DataFrame]]]:
     first = min(table.columns, key=lambda name: name not in table.tried)
-    yield "texts alone", READ, lambda frame: frame
+    yield "texts alone", READ_OR_REFUSED, lambda frame: frame
     yield "categories", READ_OR_REFUSED, lambda f: f.with_columns(pl.all().cast(pl.Categorical))
-    yield "columns in another order", READ, lambda frame: frame.select(reversed(frame.columns))
+    yield (
+        "columns in another order",
+        READ_OR_REFUSED,
+        lambda frame: frame.select(reversed(frame.columns)),
+    )
     yield "the index of pandas", ANY, lambda frame: frame.with_row_index("__index_level_0__")
     yield "no row", REFUSED, lambda frame: frame.clear()
     yield "no column", REFUSED, lambda _: pl.DataFrame()

@@ -215,9 +215,9 @@ OWN: dict[str, Kind] = {
 }
 # Of new rows its answers are not read, and they need no id.
 OWN_NEW: dict[str, Kind] = OWN | dict.fromkeys(("parcel", "sender", "late", "weight"), "other")
-# Text, then columns of the table, whose categories are whatever stands there.
+# Categories are whatever stands there.
 NEW: dict[str, Kind] = dict.fromkeys(COLUMNS, "other") | {
-    "note": "category",
+    "colour": "category",
     "weight": "number",
     "size": "number",
 }
@@ -321,7 +321,10 @@ LOADERS = (
     Loader(
         "rows-init",
         write_own,
-        (Table("parcels.csv", other(OWN)), Table("readings.csv", other(READINGS))),
+        (
+            Table("parcels.csv", other(OWN), names=("--label",)),
+            Table("readings.csv", other(READINGS)),
+        ),
         init_rows,
         guesses=True,
     ),

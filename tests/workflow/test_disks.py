@@ -44,7 +44,9 @@ def test_another_error_is_told_without_its_words(monkeypatch, capsys):
     told = capsys.readouterr().err
     assert told.startswith("Traceback ") and "in refuse\n" in told and "\nOSError\n" in told
     assert "Bad file descriptor" not in told
-    monkeypatch.setattr(commandline, "sys", SimpleNamespace(flags=SimpleNamespace(dev_mode=True)))
+    monkeypatch.setattr(
+        commandline, "sys", SimpleNamespace(flags=SimpleNamespace(dev_mode=True), argv=[])
+    )
     with pytest.raises(OSError, match="Bad file descriptor"):
         run_command(app, ZeroDivisionError)
 

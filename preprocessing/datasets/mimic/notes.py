@@ -154,7 +154,9 @@ def cleaned(
     )
     for batch in notes.to_arrow_reader(CHUNK):
         chunk = pl.DataFrame(batch)
-        clean = pl.Series("text", [text.clean(raw or "") for raw in chunk["text"]], dtype=pl.String)
+        # A program of Windows writes the ends of lines within a text, too, as it does.
+        lines = chunk["text"].fill_null("").str.replace_all("\r\n", "\n", literal=True)
+        clean = pl.Series("text", [text.clean(raw) for raw in lines], dtype=pl.String)
         kept = chunk.with_columns(clean).filter(pl.col("text") != "")
         lengths.extend(kept["text"].str.len_chars())
         yield kept

@@ -156,7 +156,9 @@ def collect_demographics(
             f"{ledger.losses()}\nGive a root whose tables are of the same patients."
         )
     encoders = fit(rows.lazy(), categorical=CATEGORICAL, numeric=NUMERIC)
-    rows = check(encoders.encode(rows), Tabular, str(cohort))
+    rows = check(
+        encoders.encode(rows), Tabular, f"{source.path('hosp/patients')} with hosp/admissions"
+    )
     write_parts(rows, outputs, order_by=["stay_id"])
     ledger.write(ledger_path)
     write_facts({"rows": rows.height, **encoders.facts()}, facts)

@@ -55,7 +55,7 @@ def pass_over(
     reads_numbers = wanted.switches.redacted == "valuenum" and table in WITH_NUMBERS
     columns += ["valuenum"] if reads_numbers else []
     absent = {name: None for name in ("stay_id", "storetime") if name not in columns}
-    rows, revealed, dropped = 0, 0, Counter[str]()
+    rows, revealed, unnamed, dropped = 0, 0, 0, Counter[str]()
     admissions: set[int | None] = set()
     for block in blocks(source, con, table, columns):
         # Of outputevents the values are numbers.
@@ -67,6 +67,7 @@ def pass_over(
         if reads_numbers:
             passed, numbers = _revealed(passed)
             revealed += numbers
+        unnamed += passed["stay_id"].null_count()
         timed = _timed(passed, source.path(table))
         kept.add(table, _linked(timed, wanted.stays, by_admission))
         admissions |= set(passed["hadm_id"].unique())
@@ -76,6 +77,8 @@ def pass_over(
         rows -= dropped[reason]
         if reason == "another stay of the admission" and table in WITHOUT_STAY:
             ledger.note(table, "stay taken from the admission", rows)
+    if unnamed and table not in WITHOUT_STAY:
+        ledger.note(table, "stay taken from the admission", unnamed)
     if reads_numbers:
         ledger.note(table, "redacted value taken from valuenum", revealed)
     return admissions
