@@ -53,7 +53,21 @@ class Component:
 
         All are (cells,) bool.
         """
-        search = Search(self, away & ~self.forced_zeros(away), free, limit)
+        while True:
+            away = away & ~self.forced_zeros(away)
+            try:
+                return self._search(away, free, limit)
+            except StuckZeroError as stuck:
+                self.tell_zero(away, stuck.place)
+
+    def tell_zero(self, away: np.ndarray, place: int) -> None:
+        """Publish a zero, which is no small count: nothing may change it any more."""
+        away[place] = False
+        self.room[[place, place + len(away)]] = 0
+        self.pairs[(self.pairs == place).any(axis=1)] = place
+
+    def _search(self, away: np.ndarray, free: np.ndarray, limit: int) -> np.ndarray:
+        search = Search(self, away, free, limit)
         search.take(np.zeros_like(self.count))
         search.move_many()
         search.move_each(self.count < limit)
@@ -116,6 +130,19 @@ class Component:
         raise AssertionError("an integer programme has a solution in integers")
 
 
+class StuckZeroError(Exception):
+    """A withheld zero that can be raised, but not far enough, and other cells with it.
+
+    Attributes:
+        place: number of the cell.
+    """
+
+    def __init__(self, place: int) -> None:
+        """Say which."""
+        super().__init__(place)
+        self.place = place
+
+
 class Search:
     """The search for other tables that agree with what is published, for each withheld cell."""
 
@@ -174,6 +201,11 @@ class Search:
                     break
             self.done[place] = True
             if self.up[place] + self.down[place] < RANGE:
+                if component.count[place] == 0 and self.up[place]:
+                    raise StuckZeroError(place)
+                if component.count[place] == 0:
+                    component.tell_zero(self.away, place)
+                    continue
                 raise DataContractError(
                     "A small count of the audit follows from totals that are public, so nothing "
                     "can be shared. Merge the smallest groups of the breakdown."

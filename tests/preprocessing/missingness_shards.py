@@ -1,6 +1,7 @@
 """Shards of a population whose modalities are planted one by one, for the missingness audit."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,11 @@ PLANTED = {
 ELSEWHERE = {"image": 15, "image+text": 4, "text": 21}
 
 
-def planted() -> World:
-    """The shards of `PLANTED` and `ELSEWHERE`."""
+def planted(stays: Mapping[tuple[str, str, str, int], int] = PLANTED) -> World:
+    """The shards of such stays and of `ELSEWHERE`."""
     world = World(with_series=[])
     subject = 0
-    for (pattern, split, careunit, died), n in PLANTED.items():
+    for (pattern, split, careunit, died), n in stays.items():
         for _ in range(n):
             subject += 1
             long = "timeseries" in pattern

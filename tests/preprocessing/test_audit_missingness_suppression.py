@@ -141,6 +141,12 @@ def test_public_sums_that_tell_a_small_cell_are_refused() -> None:
         withheld({"x": 3}, [{"x": 1}])
 
 
+def test_a_zero_of_a_secret_breakdown_that_cannot_be_raised_is_told() -> None:
+    """It can be two at most, as what it adds up with is known to be ten or more."""
+    known = {"bounds": {"other": (LIMIT, np.inf)}, "also": ["none"]}
+    assert not withheld({"none": 0, "other": 12}, [{"none": 1, "other": 1}], **known)
+
+
 def test_without_a_limit_nothing_is_withheld() -> None:
     counts, relations = table_of({("a", "p"): 1, ("b", "p"): 2})
     assert not withheld(counts, relations, limit=0)

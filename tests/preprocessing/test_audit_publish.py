@@ -1,6 +1,7 @@
 """All shareable counts attacked, from their files alone: no withheld one is known to within 3."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.preprocessing.attack import Key
 from tests.preprocessing.attack_subgroups import attack_all, find_known
 from tests.preprocessing.generic_shards import write_generic
 from tests.preprocessing.leakage_shards import Tables, mimic_shards
+from tests.preprocessing.missingness_shards import planted, write_shards
 
 FLAGS = ["has_text", "has_image", "has_timeseries"]
 STOPPING = [name for name, gate in every_gate().items() if gate.stops]
@@ -104,14 +106,54 @@ def find_undefined(shards: Path) -> dict[Key, str]:
     for column in (subgroup.column for subgroup in grouped.card.subgroups):
         for (group,), rows in grouped.rows.group_by(column):
             for outcome, answer in (("with", 1), ("without", 0)):
-                if not (rows["sold"] == answer).any():
-                    found["rows", column, group] = outcome
+                if not (rows[grouped.card.tasks[0].name] == answer).any():
+                    found[grouped.dataset, column, group] = outcome
     return found
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_no_withheld_count_of_audits_and_subgroups_is_known(seed: int, tmp_path: Path) -> None:
     shards = write_generic(tmp_path, "sold", plant=crowd(seed))
+    attack = attack_all(publish(shards, tmp_path), find_undefined(shards))
+    assert attack.targets
+    assert not find_known(attack)
+
+
+def hospital(seed: int, folder: Path) -> Path:
+    """Shards of stays in care units that both the audit and the subgroups tell of."""
+    rng = np.random.default_rng(seed)
+    units = ["CCU", "CVICU", "MICU", "SICU"][: rng.integers(2, 5)]
+    patterns = [f"{name}timeseries+tabular" for name in ("image+text+", "text+", "image+", "")]
+    patterns += ["text+tabular", "tabular"]
+    splits, died = ["train", "valid", "test"], rng.uniform(0.05, 0.5)
+    names = (patterns, splits, units)
+    shares = [
+        rng.dirichlet(np.full(len(patterns), rng.choice([1, 5]))),
+        rng.dirichlet([6, 1, 5]),
+        rng.dirichlet(np.full(len(units), rng.choice([1, 6]))),
+    ]
+    drawn: Counter[Any] = Counter()
+    for _ in range(rng.integers(150, 500)):
+        what = (some[rng.choice(len(some), p=p)] for some, p in zip(names, shares, strict=True))
+        drawn[(*what, int(rng.random() < died))] += 1
+    shards = write_shards(planted(drawn), folder)
+    path = shards / "tabular/part-00000.parquet"
+    cohort = pl.read_parquet(shards / "cohort.parquet").select("stay_id", "careunit")
+    rows = pl.read_parquet(path).select("stay_id", "subject_id", "split")
+    n = rows.height
+    rows.join(cohort, on="stay_id", how="left", maintain_order="left").with_columns(
+        gender=pl.Series(rng.choice(["F", "M"], n)),
+        age=pl.Series(rng.normal(60, 15, n)),
+        race=pl.Series(rng.choice(["A", "B", "C"], n, p=[0.8, 0.15, 0.05])),
+        insurance=pl.lit("Other"),
+    ).write_parquet(path)
+    return shards
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_withheld_count_of_a_random_hospital_is_known(seed: int, tmp_path: Path) -> None:
+    """Groups by care unit are told of by the audit too, by modalities and outcome."""
+    shards = hospital(seed, tmp_path)
     attack = attack_all(publish(shards, tmp_path), find_undefined(shards))
     assert attack.targets
     assert not find_known(attack)
