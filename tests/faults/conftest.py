@@ -28,4 +28,4 @@ def undisturbed(all_faults: None, tmp_path_factory: pytest.TempPathFactory) -> d
 @pytest.fixture
 def clone(all_faults: None, tmp_path: Path) -> Path:
     """A folder in which the run has not been made."""
-    return prepare(tmp_path / "another clone")
+    return prepare(tmp_path / "clone µ")
