@@ -195,7 +195,7 @@ def test_19_a_redacted_value_is_taken_from_its_number(given):
     [
         ("mimic.root=/data", {}, "keys have no dots"),
         ('mimic={"root": "~/nowhere"}', {}, "nowhere"),
-        ('engine={"temp_dir": "/proc/nope"}', {}, "The folder of temporary files"),
+        ('engine={"temp_dir": "/proc/nope"}', {}, "engine.temp_dir: /proc/nope cannot be written"),
         ("seeds=[0]", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "Job stats"),
     ],
 )
