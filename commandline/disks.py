@@ -35,6 +35,8 @@ def tell_disk(error: Exception) -> str | None:
 
     >>> tell_disk(FileNotFoundError("No such file or directory (os error 2): a/b.parquet"))[:31]
     'a/b.parquet: there is no such f'
+    >>> tell_disk(FileNotFoundError("[Errno 2] Failed to open local file 'a b'. Detail: no"))[:17]
+    'a b: there is no '
     >>> tell_disk(RuntimeError("I/O error: No space left on device (os error 28)"))[:18]
     'The disk is full. '
     >>> tell_disk(RuntimeError("Could not write to file: No space left on device"))[:18]
@@ -42,7 +44,9 @@ def tell_disk(error: Exception) -> str | None:
     >>> tell_disk(OSError("1000000 requested and 262128 written"))[:18]
     'The disk is full. '
     """
-    name, words = getattr(error, "filename", None), str(error)
+    words = str(error)
+    opened = re.search(r"^\[Errno \d+\] Failed to open local file '(.+)'\. Detail: ", words)
+    name = getattr(error, "filename", None) or (opened and opened[1])  # Arrow's errors have no name
     told = re.search(r"(?:os error |errno\W{1,3})(\d+)", words)
     number = getattr(error, "errno", None) or (told and int(told[1]))
     number = number or next((full for full in FULL if os.strerror(full) in words), None)

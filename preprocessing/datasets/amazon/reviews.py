@@ -43,6 +43,8 @@ from preprocessing.splits import Splitter
 BESIDE_MB = 600
 # Rows in memory at a time, as tuples and as frames.
 AT_ONCE, CHUNK = 50_000, 8192
+# Lines among which copies are looked for at a time.
+SLICE = 500_000
 LINKS: dict[str, Any] = {"sample_id": pl.Int64, "asin": pl.String, "urls": pl.List(pl.String)}
 
 log = logging.getLogger(__name__)
@@ -98,7 +100,10 @@ def load_reviews(
     load(con, "reviews", dump, REVIEW_KEYS)
     sift(con, "lines", dump, max_malformed, ledger)
     with engine_errors(dump.path):
-        con.execute(statements("kept"))
+        con.execute("CREATE TEMP TABLE kept (line BIGINT)")
+        slices = 1 + con.sql("SELECT count(*) FROM lines").fetchall()[0][0] // SLICE
+        for number in range(slices):
+            con.execute(statements("kept"), {"slice": number, "slices": slices})
         lines, distinct, timeless, unsummed, unworded, named, told = con.sql(
             statements("census")
         ).fetchall()[0]
