@@ -140,8 +140,8 @@ app = command_line(STEPS, __doc__)
 def main() -> int:
     """Run one subcommand; returns its exit code."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    watch_memory()
-    return run_command(app, PipelineError)
+    with watch_memory():
+        return run_command(app, PipelineError)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 import os
 import re
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Annotated
 
 from typer import Option
@@ -64,10 +65,15 @@ def demand(least: int, limit: int, remedy: str = "") -> None:
         )
 
 
-def watch_memory() -> None:
-    """Have the process end with a message where it passes the limit of its step."""
+@contextmanager
+def watch_memory() -> Iterator[None]:
+    """Within it, the process ends with a message where it passes the limit of its step."""
+    LIMITS.clear()
+    done = Event()
     if RESIDENT.exists():
-        Thread(target=_watch, daemon=True).start()
+        Thread(target=_watch, args=(done,), daemon=True).start()
+    yield
+    done.set()
 
 
 def resident_mb() -> int:
@@ -76,14 +82,14 @@ def resident_mb() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 10**6
 
 
-def _watch() -> None:
-    while not LIMITS or resident_mb() <= LIMITS[-1] * (1 + SLACK):
-        time.sleep(PAUSE)
-    print(
-        f"error: This step has taken more memory than the {LIMITS[-1]} MB that it may. Raise "
-        "--memory-limit, which is engine.memory_mb in the configuration, or let the tables lie in "
-        f"more parts. {AGAIN}",
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(1)
+def _watch(done: Event) -> None:
+    while not done.wait(PAUSE):
+        if LIMITS and resident_mb() > LIMITS[-1] * (1 + SLACK):
+            print(
+                f"error: This step has taken more memory than the {LIMITS[-1]} MB that it may. "
+                "Raise --memory-limit, which is engine.memory_mb in the configuration, or let the "
+                f"tables lie in more parts. {AGAIN}",
+                file=sys.stderr,
+                flush=True,
+            )
+            os._exit(1)

@@ -31,10 +31,15 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1
 TAKES = """
 import time
 from preprocessing.engine import memory
-memory.keep_memory("100MB")
-memory.watch_memory()
 held = bytes(range(256)) * (1 << 20)
-time.sleep(30)
+with memory.watch_memory():
+    pass
+memory.keep_memory("100MB")
+time.sleep(5 * memory.PAUSE)  # not watched any more
+with memory.watch_memory():
+    memory.keep_memory("100MB")
+    print("watched", flush=True)
+    time.sleep(30)
 """
 
 LEAST = 600
@@ -53,7 +58,7 @@ def test_a_query_larger_than_the_limit_keeps_the_process_to_it(tmp_path: Path) -
 
 def test_a_process_that_passes_its_limit_ends_with_a_message() -> None:
     done = run(TAKES)
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "watched\n")
     assert done.stderr.startswith("error: This step has taken more memory than the 100 MB")
     assert done.stderr.endswith("Trying again may help.\n")
 
