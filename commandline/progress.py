@@ -81,11 +81,12 @@ class Progress(logging.Handler):
         self.took[rule].append(time.monotonic() - began)
         self.left[rule] -= 1
         done = self.total - sum(self.left.values())
-        rest = f", {told_left(self.seconds_left())}" if done < self.total else ""
+        left = self.seconds_left()
+        rest = f", {told_left(left)}" if done < self.total and left is not None else ""
         seconds = told_time(self.took[rule][-1])
         line = f"{now()}  {done} of {self.total}  {name} ({seconds}){rest}"
         print(line, flush=True)
-        if self.seconds_left() > SOON:
+        if left is None or left > SOON:
             for file in self.early.keys() & self.makes[job]:
                 self.early[file]()
 
@@ -100,12 +101,15 @@ class Progress(logging.Handler):
         """What a job is called that failed."""
         return self.running.get(told["jobid"], ("", told["rule_name"], 0))[1]
 
-    def seconds_left(self) -> float:
+    def seconds_left(self) -> float | None:
         """What the jobs that are left will take, if they are like those of their rules so far.
 
-        Of a rule that none is finished of, a job counts as long as the mean of all; jobs go on
-        beside each other as they did.
+        Of a rule that none is finished of, a job counts as long as the mean of all, and where most
+        jobs are of such rules nothing is known; jobs go on beside each other as they did.
         """
+        seen = sum(self.left[rule] for rule in self.took)
+        if 2 * seen < self.left.total():
+            return None
         known = {rule: sum(took) / len(took) for rule, took in self.took.items()}
         spent = sum(map(sum, self.took.values()))
         mean = spent / sum(map(len, self.took.values()))

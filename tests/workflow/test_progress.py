@@ -44,6 +44,14 @@ def test_jobs_that_are_left_take_as_long_as_those_of_their_rule():
     assert progress.seconds_left() == pytest.approx((2 * 60 + 60) / 2, rel=0.01)
 
 
+def test_of_what_was_never_seen_nothing_is_foretold(capsys):
+    progress = Progress({"generate": 1, "train": 9})
+    begin(progress, 1, "generate")
+    progress.handle(record("job_finished", job_id=1))
+    assert progress.seconds_left() is None
+    assert capsys.readouterr().out.endswith("1 of 10  Training 1 (0 s)\n")
+
+
 @pytest.mark.parametrize(("took", "shown"), [(50.0, ["table"]), (5.0, [])])
 def test_a_file_is_told_when_it_is_made_unless_the_end_is_near(took, shown):
     told = []
