@@ -44,7 +44,12 @@ STEPS = (
 )
 # Findings that copies of people and of texts bring about.
 ACKNOWLEDGED = ["duplicate-texts", "outcome-words", "label-words", "note-after-horizon"]
-RECIPE = {"shared": {"encoders": {"text": {"max_tokens": 512}, "image": {"patch_px": 16}}}}
+RECIPE = {
+    "shared": {
+        "encoders": {"text": {"max_tokens": 512}, "image": {"patch_px": 16}},
+        "optim": {"lr": 1.0e-3, "epochs": 1, "batch_size": 32},  # which a plan asks for
+    }
+}
 COLUMNS = (
     "step",
     "million rows read",

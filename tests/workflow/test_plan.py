@@ -8,6 +8,7 @@ import pytest
 
 from lanistr.evaluation.status import missing_extra
 from lanistr.experiments.recipes import needed_for, read_registry
+from tests.rehearsal.__main__ import configure
 from tests.workflow.registry import change
 from tests.workflow.running import PACKAGES, PYTHON
 
@@ -106,6 +107,20 @@ def test_an_evening_trains_the_papers_tables_on_its_data(snakemake, paper_roots,
     wanted = {name for table in range(1, 5) for name in needed_for(registry, f"table{table}")}
     assert trained(run.stdout) == wanted
     assert runs(run.stdout) == 3 * len(wanted)
+
+
+def test_a_rehearsal_is_planned_up_to_the_cache(snakemake, tmp_path):
+    for table in (table for tables in TABLES.values() for table in tables):
+        path = tmp_path / f"{table}.csv.gz"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / "note/radiology.csv.gz").touch()
+    (tmp_path / "files").mkdir()
+    config = configure(tmp_path, memory_mb=2000)
+    run = snakemake("table1", "--until", "cache", "-n", "--configfile", str(config))
+    assert run.returncode == 0, run.stdout
+    jobs = planned(run.stdout)
+    assert jobs["cache"] == 1 and not {"pretrain", "finetune"} & set(jobs)
 
 
 def test_a_first_look_is_one_pretraining_and_three_rows(snakemake):

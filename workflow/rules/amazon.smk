@@ -154,7 +154,7 @@ rule amazon_reviews:
         "python -m preprocessing amazon-reviews --reviews {input.reviews:q} {params.metadata:q}"
         " --image-source {params.image_source:q} --max-malformed {params.max_malformed:q}"
         " {params.split:q}"
-        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
+        " --memory-limit {resources.limit_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
         " {params.outputs:q} --products {output.products:q} --links {output.links:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
@@ -183,7 +183,7 @@ rule amazon_text:
     shell:
         "python -m preprocessing amazon-text {params.reviews:q} {params.outputs:q}"
         " --text-limit {params.limit:q} {params.summary:q}"
-        " --memory-limit {resources.limit_mb}MB"
+        " --memory-limit {resources.limit_mb:q}MB"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -211,7 +211,7 @@ rule amazon_tabular:
         "Encoding the columns of {wildcards.category}"
     shell:
         "python -m preprocessing amazon-tabular {params.reviews:q} {params.fitted:q} {params.outputs:q}"
-        " --memory-limit {resources.limit_mb}MB"
+        " --memory-limit {resources.limit_mb:q}MB"
         " --identifiers {output.identifiers:q} --facts {output.facts:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
 
@@ -249,7 +249,7 @@ rule amazon_samples:
         "Pairing the modalities of {wildcards.category}"
     shell:
         "python -m preprocessing amazon-samples {params.inputs:q} --links {input.links:q}"
-        " --memory-limit {resources.limit_mb}MB"
+        " --memory-limit {resources.limit_mb:q}MB"
         " {params.draw:q} {params.outputs:q} --facts {output.facts:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
 

@@ -58,7 +58,7 @@ rule audits:
         "python -m preprocessing publish-audits {params.shards:q} {params.options:q}"
         " {params.gates:q} {params.vocabularies:q} {params.acknowledged:q}"
         " --ledgers {params.ledgers:q}"
-        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
+        " --memory-limit {resources.limit_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q}"
         " --output-csv {output.csv:q} --output-json {output.json:q}"
         " --output-leakage {output.leakage:q} --output-subgroups {output.subgroups:q}"
         " > {log:q} 2>&1"

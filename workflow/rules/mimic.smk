@@ -105,7 +105,7 @@ rule mimic_cohort:
         "Selecting the ICU stays of the cohort"
     shell:
         "python -m preprocessing mimic-cohort --root {params.root:q} {params.split:q} {params.switches:q}"
-        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q}"
+        " --memory-limit {resources.limit_mb:q}MB --temp-dir {resources.tmpdir:q}"
         " --output {output.cohort:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -138,7 +138,7 @@ rule mimic_timeseries:
     shell:
         "python -m preprocessing mimic-timeseries --root {params.root:q} --cohort {input.cohort:q}"
         " {params.switches:q}"
-        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {resources.limit_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -242,7 +242,7 @@ rule mimic_notes:
     shell:
         "python -m preprocessing mimic-notes --notes {params.root:q} --cohort {input.cohort:q}"
         " --source {params.text_source:q} {params.split:q}"
-        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {resources.limit_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -272,7 +272,7 @@ rule mimic_tabular:
         "Reading demographics"
     shell:
         "python -m preprocessing mimic-tabular --root {params.root:q} --cohort {input.cohort:q}"
-        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q}"
+        " --memory-limit {resources.limit_mb:q}MB --temp-dir {resources.tmpdir:q}"
         " {params.outputs:q} --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -314,7 +314,7 @@ rule mimic_samples:
     shell:
         "python -m preprocessing mimic-samples --cohort {input.cohort:q} {params.inputs:q}"
         " --source {params.text_source:q} --pairing-rounds {params.pairing_rounds:q}"
-        " --memory-limit {resources.limit_mb}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
+        " --memory-limit {resources.limit_mb:q}MB --temp-dir {resources.tmpdir:q} --threads {threads:q} {params.outputs:q}"
         " --facts {output.facts:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
