@@ -46,10 +46,11 @@ class Tables:
         self.relations.append({**link, name: 1 if rest >= 0 else -1})
 
     def withheld(self, limit: int = LIMIT) -> frozenset[Key]:
-        """The cells that must not be published."""
+        """The cells that must not be published, whatever the order in which they came."""
+        links = [dict(sorted(link.items(), key=repr)) for link in self.relations]
         return withheld(
-            self.counts,
-            self.relations,
+            dict(sorted(self.counts.items(), key=repr)),
+            sorted(links, key=repr),
             also=self.also,
             free=self.free,
             weights=self.weights,
