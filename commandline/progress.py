@@ -86,7 +86,8 @@ class Progress(logging.Handler):
         seconds = told_time(self.took[rule][-1])
         line = f"{now()}  {done} of {self.total}  {name} ({seconds}){rest}"
         print(line, flush=True)
-        if left is None or left > SOON:
+        # The last job is the target itself.
+        if self.left.total() > 1 and (left is None or left > SOON):
             for file in self.early.keys() & self.makes[job]:
                 self.early[file]()
 

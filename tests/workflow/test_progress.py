@@ -52,10 +52,13 @@ def test_of_what_was_never_seen_nothing_is_foretold(capsys):
     assert capsys.readouterr().out.endswith("1 of 10  Training 1 (0 s)\n")
 
 
-@pytest.mark.parametrize(("took", "shown"), [(50.0, ["table"]), (5.0, [])])
-def test_a_file_is_told_when_it_is_made_unless_the_end_is_near(took, shown):
+@pytest.mark.parametrize(
+    ("rest", "took", "shown"),
+    [({"train": 4}, 50.0, ["table"]), ({"train": 4}, 5.0, []), ({"all": 1}, 50.0, [])],
+)
+def test_a_file_is_told_when_it_is_made_unless_the_end_is_near(rest, took, shown):
     told = []
-    progress = Progress({"train": 4, "table": 1}, {"table.md": lambda: told.append("table")})
+    progress = Progress({**rest, "table": 1}, {"table.md": lambda: told.append("table")})
     progress.started -= took
     progress.took["train"] = [took]
     begin(progress, 1, "table", ["table.md (checksum)", "table.csv"])
