@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tests.field.loaders import Loader, Table
+from tests.field.loader import Loader, Table
 
 Outcome = Literal["refused", "counted", "read", "kept", "taken"]
 Promise = frozenset[Outcome]

@@ -18,7 +18,7 @@ from tests.faults.bad_input import (
     rewrite,
 )
 from tests.field.case import SECRET
-from tests.field.loaders import Kind, Table
+from tests.field.loader import Kind, Table
 
 # Stand for a number of a patient: no message may hold them.
 DIGITS = "7700779"

@@ -21,7 +21,7 @@ from tests.faults.bad_input import (
     rewrite,
 )
 from tests.field.case import SECRET
-from tests.field.loaders import Table
+from tests.field.loader import Table
 
 Rows = list[list[str]]
 

@@ -15,7 +15,7 @@ from preprocessing.errors import PipelineError
 from tests.faults.bad_input import BadInput, Outcome
 from tests.faults.cells import DIGITS
 from tests.field.case import SECRET
-from tests.field.loaders import Loader, Table
+from tests.field.loader import Loader, Table
 
 Verdict = Literal["right", "wrong", "ugly"]
 

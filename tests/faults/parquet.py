@@ -17,7 +17,7 @@ from tests.faults.bad_input import (
     Promise,
 )
 from tests.field.case import SECRET
-from tests.field.loaders import Kind, Table
+from tests.field.loader import Kind, Table
 
 FAMILY = "Parquet"
 NOW = datetime(2150, 5, 1, 8, tzinfo=UTC)
